@@ -1,0 +1,53 @@
+"""The table of convolution types. A new type is one short file and one line here."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from convcalc.errors import NotationError
+from convcalc.recipes.depthwise import DEPTHWISE
+from convcalc.recipes.depthwise_separable import DEPTHWISE_SEPARABLE
+from convcalc.recipes.dilated import DILATED
+from convcalc.recipes.flattened import FLATTENED
+from convcalc.recipes.grouped import GROUPED
+from convcalc.recipes.pointwise import POINTWISE
+from convcalc.recipes.pointwise_grouped import POINTWISE_GROUPED
+from convcalc.recipes.recipe import Recipe
+from convcalc.recipes.shuffled_grouped import SHUFFLED_GROUPED
+from convcalc.recipes.spatially_separable import SPATIALLY_SEPARABLE
+from convcalc.recipes.standard import STANDARD
+from convcalc.recipes.transposed import TRANSPOSED
+
+RECIPES = (
+    STANDARD,
+    POINTWISE,
+    DILATED,
+    TRANSPOSED,
+    GROUPED,
+    DEPTHWISE,
+    DEPTHWISE_SEPARABLE,
+    SPATIALLY_SEPARABLE,
+    FLATTENED,
+    POINTWISE_GROUPED,
+    SHUFFLED_GROUPED,
+)
+BY_NAME = {name: recipe for recipe in RECIPES for name in (recipe.name, *recipe.aliases)}
+
+
+def recipe_named(name: str) -> Recipe:
+    """The convolution type of that name or alias. Raises NotationError with the nearest names otherwise."""
+    if not isinstance(name, str):
+        raise NotationError(f"type: must be the name of a convolution type, got {name!r}")
+    recipe = BY_NAME.get(name)
+    if recipe is None:
+        near = get_close_matches(name, BY_NAME, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise NotationError(
+            f"type: unknown convolution type {name!r}; {hint}the types: {', '.join(r.name for r in RECIPES)}"
+        )
+    return recipe
+
+
+def named_dims(name: str) -> int | None:
+    """The number of spatial axes that a type's name states, if it does: 1d, 2d and 3d."""
+    return int(name[0]) if name in ("1d", "2d", "3d") else None

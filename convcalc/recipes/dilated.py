@@ -1,0 +1,25 @@
+"""The dilated (atrous) convolution: taps `dilation` pixels apart."""
+
+from convcalc.recipes.recipe import Recipe
+from convcalc.recipes.standard import told_by
+from convcalc.request import Request
+from convcalc.stages import Chain
+
+
+def lower(request: Request) -> Chain:
+    conv = request.correlate(request.channels, request.filters, request.groups)
+    return Chain((("dilated", conv),))
+
+
+DILATED = Recipe(
+    name="dilated",
+    aliases=("atrous",),
+    summary="taps dilation pixels apart (2 unless given): sees further at the same cost",
+    multiplications="P*filters*channels*K",
+    source="Yu & Koltun 2016, section 2; Dumoulin & Visin 2016, relationship 15",
+    lower=lower,
+    told_by=told_by,
+    options=frozenset({"groups"}),
+    ratio="1",
+    default_dilation=2,
+)

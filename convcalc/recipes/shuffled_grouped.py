@@ -1,0 +1,25 @@
+"""The shuffled grouped convolution: a grouped one whose outputs are dealt out to all following groups."""
+
+from convcalc.recipes.grouped import told_by
+from convcalc.recipes.recipe import Recipe
+from convcalc.request import Request
+from convcalc.stages import Chain, ShuffleChannels
+
+
+def lower(request: Request) -> Chain:
+    conv = request.correlate(request.channels, request.filters, request.groups)
+    return Chain((("grouped", conv), ("shuffle", ShuffleChannels(request.groups))))
+
+
+SHUFFLED_GROUPED = Recipe(
+    name="shuffled-grouped",
+    aliases=("shuffled",),
+    summary="grouped, then a channel shuffle over the groups (free)",
+    multiplications="P*filters*(channels/groups)*K",
+    source="Zhang et al. 2018, ShuffleNet, section 3.1",
+    lower=lower,
+    told_by=told_by,
+    options=frozenset({"groups"}),
+    ratio="1/g",
+    default_groups=2,
+)

@@ -1,0 +1,74 @@
+"""The transposed convolution, which maps sizes the way back that a convolution came."""
+
+from collections.abc import Sequence
+
+from convcalc.errors import ShapeError
+from convcalc.recipes.recipe import Recipe, Told
+from convcalc.request import Request
+from convcalc.stages import Axes, Chain, TransposedCorrelate, windows
+from convcalc.trace import AXIS_NAMES, resolved
+from convcalc.window import transposed_size
+
+
+def lower(request: Request) -> Chain:
+    stage = _stage(request, request.output_padding)
+    if request.output_size is not None:
+        stage = _stage(request, _output_padding(request, stage))
+    return Chain((("transposed", stage),))
+
+
+def _stage(request: Request, output_padding: Axes) -> TransposedCorrelate:
+    return TransposedCorrelate(
+        request.channels,
+        request.filters,
+        request.kernel,
+        request.stride,
+        request.padding,
+        request.dilation,
+        request.groups,
+        output_padding,
+        request.bias,
+    )
+
+
+def _output_padding(request: Request, stage: TransposedCorrelate) -> Axes:
+    """The output padding that makes the output the size asked for.
+
+    Raises ShapeError with the sizes that exist: the stride maps that many inputs of the convolution to one.
+    """
+    assert request.output_size is not None
+    if request.spatial is None:
+        raise ShapeError("output-size: needs the input size; give --input")
+    if any(request.output_padding):
+        raise ShapeError("output-size: it decides the output padding; give one of the two")
+    fixed = resolved(stage, request.spatial)
+    names = AXIS_NAMES[request.dims]
+    result = []
+    for axis, (size, wanted, window) in enumerate(
+        zip(request.spatial, request.output_size, windows(fixed), strict=True)
+    ):
+        least = transposed_size(size, window, fixed.output_padding[axis])
+        most = least + max(window.stride, window.dilation) - 1 - fixed.output_padding[axis]
+        if not least <= wanted <= most:
+            raise ShapeError(f"output-size: {names[axis]} must be from {least} to {most}, got {wanted}")
+        result.append(wanted - least)
+    return tuple(result)
+
+
+def told_by(shapes: Sequence[Axes], channels: int, groups: int | None) -> Told:
+    """Of one kernel (channels, filters/groups, *kernel)."""
+    del channels
+    [shape] = shapes
+    return {"filters": shape[1] * (groups or 1), "kernel": shape[2:]}
+
+
+TRANSPOSED = Recipe(
+    name="transposed",
+    aliases=("deconv", "t"),
+    summary="spreads every input value over its window; padding crops the result",
+    multiplications="I*channels*filters*K, I input positions",
+    source="Dumoulin & Visin 2016, chapter 4, relationship 14",
+    lower=lower,
+    told_by=told_by,
+    options=frozenset({"groups", "output_padding", "output_size"}),
+)

@@ -1,0 +1,284 @@
+"""What people type and pass: every way of writing a value, and the message for what cannot be read."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convcalc.errors import NotationError
+from convcalc.notation import (
+    parse_axes,
+    parse_layer,
+    parse_layout,
+    parse_padding,
+    parse_size,
+    show_axes,
+    show_padding,
+    show_size,
+    whole_number,
+)
+
+TYPES = ("t", "max", "avg", "dw", "depthwise", "1x1", "3d")
+
+
+def refused(message: str) -> Any:
+    return pytest.raises(NotationError, match=message)
+
+
+@pytest.mark.parametrize("value", [3, "3", " 3 ", "003", np.int64(3), np.uint8(3), np.array(3)])
+def test_a_whole_number_in_every_way_of_writing_it(value: Any) -> None:
+    number = whole_number(value, "stride")
+    assert number == 3
+    assert type(number) is int
+
+
+NOT_WHOLE = [
+    "", " ", "-3", "+3", "3.0", "3e2", "1_000", "0x3", "３", "٣", "²", "x", "3x", "nan", "3 3", "--3",
+    3.0, np.float32(3), Fraction(3), 3 + 0j, True, False, None, b"3", [3], (3,), {3}, {"a": 3}, object(), "9" * 101,
+    10**100, -(10**200), 0, -1, "0",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", NOT_WHOLE, ids=repr)
+def test_what_is_no_whole_number_is_refused_by_name(value: Any) -> None:
+    with refused(r"^mid-channels: ") as raised:
+        whole_number(value, "mid-channels")
+    assert "\n" not in str(raised.value)
+    assert "got" in str(raised.value)
+
+
+@pytest.mark.parametrize("value", [np.True_, np.array(3.0), np.array([3]), np.array([3, 3]), bytearray(b"3")], ids=repr)
+def test_arrays_that_are_no_number_are_refused_by_name(value: Any) -> None:
+    with refused("^stride: "):
+        whole_number(value, "stride")
+
+
+def test_the_least_number_is_said() -> None:
+    with refused("^groups: must be at least 1, got 0$"):
+        whole_number(0, "groups")
+    with refused("^padding: must be at least 0, got -2$"):
+        whole_number(-2, "padding", 0)
+
+
+def test_numbers_of_a_hundred_digits_are_read() -> None:
+    assert whole_number("9" * 100, "batch") == 10**100 - 1
+    with refused("^batch: a number may have 100 digits, got 101$"):
+        whole_number("1" + "0" * 100, "batch")
+
+
+@pytest.mark.parametrize(
+    ("value", "layout", "expected"),
+    [
+        ("3x224x224", "channels-first", (3, 224, 224)),
+        ("3,5,7", "channels-first", (3, 5, 7)),
+        ("3×5×7", "channels-first", (3, 5, 7)),
+        ("3x5,7×11", "channels-first", (3, 5, 7, 11)),
+        (" 3 x 5 ", "channels-first", (3, 5)),
+        ((3, 5, 7), "channels-first", (3, 5, 7)),
+        ([3, np.int64(5)], "channels-first", (3, 5)),
+        (["3", 5], "channels-first", (3, 5)),
+        ("5x7x3", "channels-last", (3, 5, 7)),
+        ((16000, 1), "channels-last", (1, 16000)),
+        ((2, 3, 5, 7), "channels-last", (7, 2, 3, 5)),
+    ],
+)
+def test_sizes(value: Any, layout: str, expected: tuple[int, ...]) -> None:
+    size = parse_size(value, layout=layout)
+    assert size == expected
+    assert all(type(number) is int for number in size)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("", "input: must be a whole number"),
+        ("7", r"input: a size has channels and 1 to 3 spatial axes, got '7'; write 3x224x224 for 2-D, 1x16000 for 1-D"),
+        ("3x3x3x3x3", "input: a size has channels and 1 to 3 spatial axes"),
+        ("3x0x5", "input: must be at least 1, got 0"),
+        ("3x-1x5", "input: must be a whole number of at least 1, got '-1'"),
+        ("3xx5", "input: must be a whole number of at least 1, got ''"),
+        ("3x5x", "input: must be a whole number of at least 1, got ''"),
+        ("3*5", r"input: must be a whole number of at least 1, got '3\*5'"),
+        ("3x5.5", "input: must be a whole number of at least 1, got '5.5'"),
+        (7, "input: a size has channels"),
+        ((), "input: a size has channels"),
+        ((3, 5.0), "input: must be a whole number of at least 1, got 5.0"),
+        ((3, True), "input: must be a whole number of at least 1, got True"),
+        ((3, (5, 7)), "input: must be a whole number"),
+        (b"3x5", "input: "),
+        (None, "input: must be a whole number"),
+    ],
+)
+def test_sizes_that_cannot_be_read(value: Any, message: str) -> None:
+    with refused(f"^{message}"):
+        parse_size(value)
+
+
+def test_a_size_in_channels_last_is_explained_in_channels_last() -> None:
+    with refused("write 224x224x3 for 2-D, 16000x1 for 1-D"):
+        parse_size("7", layout="channels-last")
+
+
+def test_layouts() -> None:
+    assert parse_layout("channels-last") == "channels-last"
+    with refused("^layout: must be channels-first or channels-last, got 'NHWC'$"):
+        parse_layout("NHWC")
+
+
+@pytest.mark.parametrize(
+    ("value", "dims", "expected"),
+    [
+        ("3", 3, (3, 3, 3)),
+        (3, 1, (3,)),
+        ("3x5", 2, (3, 5)),
+        ("2,3", 2, (2, 3)),
+        ((2, 3, 5), 3, (2, 3, 5)),
+        ([7], 2, (7, 7)),
+    ],
+)
+def test_per_axis_values(value: Any, dims: int, expected: tuple[int, ...]) -> None:
+    assert parse_axes(value, "kernel", dims) == expected
+
+
+@pytest.mark.parametrize(("value", "dims"), [("3x5", 1), ("3x5", 3), ((), 2), ((1, 2, 3), 2), ("1x1x1x1", 3)])
+def test_as_many_values_as_axes(value: Any, dims: int) -> None:
+    message = f"kernel: takes one value for all axes or {dims}, one per spatial axis, got {value!r}"
+    with refused(f"^{re.escape(message)}$"):
+        parse_axes(value, "kernel", dims)
+
+
+@pytest.mark.parametrize(
+    ("value", "dims", "expected"),
+    [
+        (1, 2, ((1, 1), (1, 1))),
+        ("1", 1, ((1, 1),)),
+        ("1x2", 2, ((1, 1), (2, 2))),
+        ((1, 2), 2, ((1, 1), (2, 2))),
+        ("0:1", 2, ((0, 1), (0, 1))),
+        ("0:1x2:2", 2, ((0, 1), (2, 2))),
+        ("0:1x2", 2, ((0, 1), (2, 2))),
+        ("0:1×2,3:4", 3, ((0, 1), (2, 2), (3, 4))),
+        (((0, 1), (2, 3)), 2, ((0, 1), (2, 3))),
+        ([[0, 1]], 3, ((0, 1), (0, 1), (0, 1))),
+        (((0, 1), 2), 2, ((0, 1), (2, 2))),
+        ((np.int64(1), [np.int8(0), 3]), 2, ((1, 1), (0, 3))),
+        ("same", 2, "same"),
+        (" same-lower ", 1, "same-lower"),
+        ("valid", 3, "valid"),
+        ("full", 3, "full"),
+        ("causal", 3, "causal"),
+    ],
+)
+def test_paddings(value: Any, dims: int, expected: Any) -> None:
+    assert parse_padding(value, dims) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("", "must be numbers like 1, 1x2, 0:1x2:2 or a word, got ''; the words: valid, same, same-lower, full"),
+        ("Same", "must be numbers like"),
+        ("SAME_UPPER", "must be numbers like"),
+        ("sames", "must be numbers like"),
+        ("same_lower", "must be numbers like"),
+        ("-1", "must be numbers like"),
+        (":1", "must be numbers like"),
+        ("1:", "must be a whole number of at least 0, got ''"),
+        ("1:2:3", "an axis takes one number or begin:end, got '1:2:3'"),
+        ("1x", "must be a whole number of at least 0, got ''"),
+        ("1xsame", "must be a whole number of at least 0, got 'same'"),
+        ("1.5", "must be a whole number of at least 0, got '1.5'"),
+        (-1, "must be at least 0, got -1"),
+        (1.0, "must be a whole number of at least 0, got 1.0"),
+        (True, "must be a whole number of at least 0, got True"),
+        (None, "must be a whole number of at least 0, got None"),
+        ((), "takes one value for all axes or 2"),
+        (((1, 2, 3),), "an axis takes one number or begin:end"),
+        ((((1, 2), 3),), "must be a whole number"),
+        ((1, 2, 3), r"takes one value for all axes or 2, one per spatial axis, got \(1, 2, 3\)"),
+        ("1x2x3", "takes one value for all axes or 2, one per spatial axis, got '1x2x3'"),
+        ((1, -2), "must be at least 0, got -2"),
+        (("same", "same"), "must be a whole number"),
+        (b"1", ""),
+    ],
+)
+def test_paddings_that_cannot_be_read(value: Any, message: str) -> None:
+    with refused(f"^padding: {message}"):
+        parse_padding(value, 2)
+
+
+@pytest.mark.parametrize(
+    ("size", "layout", "expected"), [((3, 5, 7), "channels-first", "3x5x7"), ((3, 5, 7), "channels-last", "5x7x3")]
+)
+def test_sizes_are_shown_as_typed(size: tuple[int, ...], layout: str, expected: str) -> None:
+    assert show_size(size, layout) == expected
+    assert parse_size(expected, layout=layout) == size
+
+
+@pytest.mark.parametrize("text", ["1", "1x2", "0:1", "0:1x2:3", "0:1x2", "0:1x2:3x4"])
+def test_paddings_are_shown_as_typed(text: str) -> None:
+    pairs = parse_padding(text, text.count("x") + 1)
+    assert not isinstance(pairs, str)
+    assert show_padding(pairs) == text
+
+
+def test_values_that_agree_are_shown_once() -> None:
+    assert show_axes((3, 3)) == "3"
+    assert show_axes((3, 5)) == "3x5"
+    assert show_padding(((0, 1), (0, 1))) == "0:1"
+
+
+@pytest.mark.parametrize(
+    ("word", "type", "values"),
+    [
+        ("k3s2p1d2", None, {"kernel": "3", "stride": "2", "padding": "1", "dilation": "2"}),
+        ("max:k3s2p1", "max", {"kernel": "3", "stride": "2", "padding": "1"}),
+        ("avg:k2s2", "avg", {"kernel": "2", "stride": "2"}),
+        ("t:k4s2p1a1", "t", {"kernel": "4", "stride": "2", "padding": "1", "output_padding": "1"}),
+        ("f64k3p1", None, {"filters": "64", "kernel": "3", "padding": "1"}),
+        ("k3x5", None, {"kernel": "3x5"}),
+        ("k3×5,7s1x2", None, {"kernel": "3×5,7", "stride": "1x2"}),
+        ("k3psame", None, {"kernel": "3", "padding": "same"}),
+        ("k3psame-lowers2", None, {"kernel": "3", "padding": "same-lower", "stride": "2"}),
+        ("k3pfullf8", None, {"kernel": "3", "padding": "full", "filters": "8"}),
+        ("k3pcausald2", None, {"kernel": "3", "padding": "causal", "dilation": "2"}),
+        ("k3p0:1x2:3g4", None, {"kernel": "3", "padding": "0:1x2:3", "groups": "4"}),
+        ("p0:1k3", None, {"kernel": "3", "padding": "0:1"}),
+        ("depthwise:k3p0:1", "depthwise", {"kernel": "3", "padding": "0:1"}),
+        ("1x1:f8", "1x1", {"filters": "8"}),
+        ("3d:k3", "3d", {"kernel": "3"}),
+        ("1x1:", "1x1", {}),
+    ],
+)
+def test_layer_words(word: str, type: str | None, values: dict[str, str]) -> None:
+    layer = parse_layer(word, TYPES)
+    assert (layer.text, layer.type, layer.values) == (word, type, values)
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("k", "k: cannot read 'k'; a layer is written like k3s2p1d2"),
+        ("k3q5", "k3q5: cannot read 'q5'"),
+        ("k-3", "k-3: cannot read 'k-3'"),
+        ("k3x", "k3x: cannot read 'x'"),
+        ("k3xs2", "k3xs2: cannot read 'xs2'"),
+        ("K3", "K3: cannot read 'K3'"),
+        ("k３", "k３: cannot read 'k３'"),
+        ("k3 s2", "k3 s2: cannot read ' s2'"),
+        ("k3k5", r"k3k5: k \(kernel\) is given twice"),
+        ("k3psome", "k3psome: cannot read 'psome'"),
+        ("f3x5", "f3x5: cannot read 'x5'"),
+        ("maximum:k3", "maximum:k3: unknown layer type 'maximum'; use one of t, max, avg, dw"),
+        (":k3", ":k3: unknown layer type ''"),
+        ("max:t:k3", "max:t:k3: cannot read 't:k3'"),
+        ("k3s2:1", "k3s2:1: cannot read ':1'"),
+    ],
+)
+def test_layer_words_that_cannot_be_read(word: str, message: str) -> None:
+    with refused(f"^{message}"):
+        parse_layer(word, TYPES)
