@@ -1,0 +1,140 @@
+"""One layer against other types that map the same input to the same output, with exact ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from convcalc.errors import ConvcalcError, ShapeError
+from convcalc.layer import Layer, LayerOptions, layer
+from convcalc.notation import show_size
+from convcalc.recipes import RECIPES, recipe_named
+from convcalc.recipes.recipe import Recipe
+from convcalc.report import SCHEMA, Report, report
+
+STAND_INS = {"depthwise": "depthwise-separable"}
+"""A depthwise convolution alone cannot map C to N channels, so it is compared with its pointwise stage."""
+
+_SUPERSCRIPT = {1: "k", 2: "k²", 3: "k³"}
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Another type's report and its ratios to the base.
+
+    ratio_formula: the ratio of multiplications as a sum of one fraction per stage (`1/128 + 1/9`), where the base
+    is one ungrouped convolution; closed_form: the same in symbols (`1/N + 1/k²`), where the type states one.
+    """
+
+    report: Report
+    ratio_multiplications: Fraction
+    ratio_parameters: Fraction
+    ratio_formula: str | None
+    closed_form: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            **self.report.to_dict(),
+            "ratio_multiplications": float(self.ratio_multiplications),
+            "ratio_parameters": float(self.ratio_parameters),
+            "ratio_formula": self.ratio_formula,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The base, the types compared with it, and a note for each that has no such map."""
+
+    base: Report
+    compared: tuple[Compared, ...]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "base": self.base.to_dict(),
+            "compared": [row.to_dict() for row in self.compared],
+            "notes": list(self.notes),
+        }
+
+
+def compare(base: Layer, options: LayerOptions, types: Iterable[str], *, batch: int, dtype: str) -> Comparison:
+    """The base beside each of the types, or beside `all` of them that map its input to its output.
+
+    Raises ShapeError, saying why, for a type named one by one that cannot.
+    """
+    base_report = report(base, batch=batch, dtype=dtype)
+    names = list(dict.fromkeys(types))
+    every = "all" in names
+    recipes = [r for r in RECIPES if r is not base.recipe and r.name not in STAND_INS] if every else []
+    recipes += [recipe for name in names if name != "all" and (recipe := _stand_in(name)) not in recipes]
+    compared, notes = [], []
+    for recipe in dict.fromkeys(recipes):
+        try:
+            compared.append(_compared(base, base_report, options, recipe))
+        except ConvcalcError as error:
+            if not every:
+                raise ShapeError(f"compare: {recipe.name}: {error}") from None
+            notes.append(f"{recipe.name} is left out: {error}")
+    return Comparison(base_report, tuple(compared), tuple(notes))
+
+
+def _stand_in(name: str) -> Recipe:
+    recipe = recipe_named(name)
+    return recipe_named(STAND_INS.get(recipe.name, recipe.name))
+
+
+def _compared(base: Layer, base_report: Report, options: LayerOptions, recipe: Recipe) -> Compared:
+    other = layer(recipe.name, _options_for(base, base_report, options, recipe))
+    result = replace(report(other, batch=base_report.batch, dtype=base_report.dtype), notes=())
+    if result.output != base_report.output:
+        raise ShapeError(f"it gives {show_size(result.output)}, not {show_size(base_report.output)}")
+    formula = _fractions(base_report, result)
+    return Compared(
+        result,
+        Fraction(result.multiplications, base_report.multiplications),
+        Fraction(result.parameters, base_report.parameters),
+        formula,
+        _symbols(recipe, base, other) if formula else None,
+    )
+
+
+def _options_for(base: Layer, base_report: Report, options: LayerOptions, recipe: Recipe) -> LayerOptions:
+    """The base's geometry, and of its other options those that the compared type has."""
+    request = base.request
+    own_groups = recipe.default_groups > 1
+    keeps_dilation = recipe.default_dilation == 1 or set(request.dilation) != {1}
+    return LayerOptions(
+        input=base.input,
+        kernel=None if recipe.default_kernel == 1 else request.kernel,
+        filters=base_report.output[0],
+        stride=request.stride,
+        padding=request.padding,
+        dilation=request.dilation if keeps_dilation else None,
+        groups=options.groups if own_groups else None,
+        multiplier=options.multiplier if "multiplier" in recipe.options else None,
+        mid_channels=options.mid_channels if "mid_channels" in recipe.options else None,
+        output_padding=request.output_padding if "output_padding" in recipe.options else None,
+        bias=options.bias,
+    )
+
+
+def _fractions(base: Report, other: Report) -> str | None:
+    """One fraction per stage, of the base's multiplications."""
+    first = base.stages[0].to_dict(base.dtype)
+    if len(base.stages) != 1 or first["op"] != "conv" or first["groups"] != 1:
+        return None
+    terms = [Fraction(s.multiplications, base.multiplications) for s in other.stages if s.multiplications]
+    return " + ".join(map(str, terms))
+
+
+def _symbols(recipe: Recipe, base: Layer, other: Layer) -> str | None:
+    """The type's closed form, in N filters, k the base's kernel, m multiplier and g groups."""
+    if recipe.ratio is None:
+        return None
+    kernel, multiplier = base.request.kernel, other.request.multiplier or 1
+    unequal = "·".join(f"k{axis}" for axis in range(1, len(kernel) + 1))
+    taps = _SUPERSCRIPT[len(kernel)] if len(set(kernel)) == 1 else f"({unequal})"
+    return recipe.ratio.replace("m/", "1/" if multiplier == 1 else "m/").replace("K", taps)
