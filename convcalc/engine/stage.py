@@ -1,0 +1,75 @@
+"""One stage on arrays: where the tree of stages meets the arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import prod
+from typing import assert_never
+
+import numpy as np
+
+from convcalc.engine.arithmetic import Arithmetic, choose_arithmetic
+from convcalc.engine.correlate import correlate
+from convcalc.engine.counter import Counter
+from convcalc.engine.padded import MODES
+from convcalc.engine.transposed import by_output_channel, transposed_correlate
+from convcalc.errors import DataError, ShapeError
+from convcalc.memory import check_memory
+from convcalc.stages import Convolution, Correlate, Pool, ShuffleChannels, Stage, TransposedCorrelate, windows
+from convcalc.window import output_size, transposed_size
+
+ALGORITHM = "direct"
+
+
+def run_stage(
+    stage: Stage,
+    x: np.ndarray,
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    *,
+    padding_mode: str = "zeros",
+    counter: Counter | None = None,
+    arithmetic: Arithmetic | None = None,
+) -> np.ndarray:
+    """The stage's output, (batch, out_channels, *spatial), for x (batch, channels, *spatial).
+
+    The stage must be traced on x's shape; weight and bias are in its own layout. `arithmetic` is chosen by the
+    arrays' dtypes unless given. Raises DataError or ShapeError for arrays or modes that the stage cannot take.
+    """
+    if padding_mode not in MODES:
+        raise DataError(f"padding-mode: must be one of {', '.join(MODES)}, got {padding_mode!r}")
+    match stage:
+        case ShuffleChannels():
+            batch, channels, *spatial = x.shape
+            dealt = x.reshape(batch, stage.groups, channels // stage.groups, *spatial).swapaxes(1, 2)
+            return np.ascontiguousarray(dealt).reshape(x.shape)
+        case Pool():
+            raise DataError("a pool has no weights to run with; run its convolutions")
+        case Correlate() | TransposedCorrelate():
+            pass
+        case _:
+            assert_never(stage)
+    assert weight is not None
+    if bias is not None and bias.shape != (stage.out_channels,):
+        raise ShapeError(f"bias: must have shape ({stage.out_channels},), one per filter, got {bias.shape}")
+    if isinstance(stage, TransposedCorrelate):
+        if padding_mode != "zeros":
+            raise DataError(f"padding-mode: a transposed convolution has zeros only, got {padding_mode}")
+        by_filter = by_output_channel(weight, stage.groups)
+        arithmetic = arithmetic or choose_arithmetic(x, by_filter, bias, filter_axes=2)
+        sizes = map(transposed_size, x.shape[2:], windows(stage), stage.output_padding)
+        check_memory(_bytes(x, stage, sizes, arithmetic), "the output")
+        return transposed_correlate(
+            x, weight, bias, windows(stage), stage.output_padding, stage.groups, arithmetic=arithmetic, counter=counter
+        )
+    arithmetic = arithmetic or choose_arithmetic(x, weight, bias)
+    check_memory(_bytes(x, stage, map(output_size, x.shape[2:], windows(stage)), arithmetic), "the output")
+    return correlate(
+        x, weight, bias, windows(stage), stage.groups,
+        arithmetic=arithmetic, padding_mode=padding_mode, counter=counter,
+    )  # fmt: skip
+
+
+def _bytes(x: np.ndarray, stage: Convolution, sizes: Iterable[int], arithmetic: Arithmetic) -> int:
+    """What the output takes."""
+    return len(x) * stage.out_channels * prod(sizes) * arithmetic.result.itemsize

@@ -1,0 +1,193 @@
+"""Transposed convolution: every input value is spread, times its weights, over the outputs its window covers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+
+import numpy as np
+
+from convcalc.engine import blocks as cut
+from convcalc.engine.arithmetic import Arithmetic
+from convcalc.engine.blocks import LANES, Index, block_shape, blocks, length, shaped, workspaces
+from convcalc.engine.counter import Counter, multiply
+from convcalc.window import Window, transposed_size
+
+
+def transposed_correlate(
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None,
+    windows: tuple[Window, ...],
+    output_padding: tuple[int, ...],
+    groups: int,
+    *,
+    arithmetic: Arithmetic,
+    counter: Counter | None = None,
+) -> np.ndarray:
+    """Outputs (batch, out_channels, *sizes) in `arithmetic.result`, C-contiguous.
+
+    x: (batch, in_channels, *spatial); weight: (in_channels, out_channels / groups, *kernel); bias:
+    (out_channels,). A window's before and after crop the full result, output_padding lengthens it at the end.
+    Each input value meets each of its weights once, also where the product is cropped away, and no inserted
+    zeros; an output that nothing reaches is 0 plus bias. Takes less than 64 MiB beside input, weights and output.
+
+    Raises ShapeError if the crop leaves nothing.
+
+    >>> from convcalc.engine.arithmetic import choose_arithmetic
+    >>> x, weight = np.array([[[1, 2]]]), np.array([[[1, 10, 100]]])
+    >>> arithmetic = choose_arithmetic(x, weight, None)
+    >>> transposed_correlate(x, weight, None, (Window(3, stride=2),), (0,), 1, arithmetic=arithmetic)
+    array([[[  1,  10, 102,  20, 200]]])
+    """
+    batch, channels, *spatial = x.shape
+    filters = weight.shape[1]
+    sizes = tuple(
+        transposed_size(size, window, extra)
+        for size, window, extra in zip(spatial, windows, output_padding, strict=True)
+    )
+    compute = arithmetic.compute
+    out = np.empty((batch, groups * filters, *sizes), arithmetic.result)
+    blocked = out.reshape(batch, groups, filters, *sizes)
+    x = x.reshape(batch, groups, channels // groups, *spatial)
+    weight = weight.reshape(groups, channels // groups, *weight.shape[1:])
+    if weight.size * compute.itemsize <= 8 * cut.BUDGET:  # else converted block by block
+        weight = np.ascontiguousarray(weight, compute)
+    start = np.broadcast_to(0 if bias is None else bias, groups * filters).reshape(groups, filters, *(1 for _ in sizes))
+
+    # Products are added in the compute dtype: in the output itself, or where it differs (float16, integers) in a
+    # tile of it, since rounding to float16 after every tap would lose what computing in float32 gained.
+    own = compute == out.dtype
+    tile_block = blocked.shape if own else block_shape(blocked.shape, compute.itemsize, share=8)
+    workspace = np.empty(0 if own else prod(tile_block), compute)
+    with np.errstate(all="ignore"):  # overflow and NaN are results here, not accidents
+        for tile in blocks(blocked.shape, tile_block):
+            target = blocked if own else shaped(workspace, tuple(map(length, tile)))
+            target[...] = start[tile[1:3]]
+            in_batch, in_groups, in_filters, *regions = tile
+            for parts in product(*map(_parts, regions, sizes, spatial, windows)):
+                at, taps, lines = zip(*parts, strict=True)
+                _spread(
+                    x[in_batch, in_groups, :, *at],
+                    weight[in_groups, :, in_filters, *taps],
+                    target,
+                    lines,
+                    counter,
+                )
+            if not own:
+                blocked[tile] = target
+    return out
+
+
+def by_output_channel(weight: np.ndarray, groups: int) -> np.ndarray:
+    """A view (groups, out_channels / groups, in_channels / groups, *kernel) of transposed weights.
+
+    Its first two axes number the output channels, as `choose_arithmetic(..., filter_axes=2)` wants them.
+    """
+    return weight.reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """Where products land along one axis: tap t of position p at offset + p*stride + t*dilation, 0 <= that < size."""
+
+    offset: int
+    stride: int
+    dilation: int
+    size: int
+
+    def lines(self, positions: slice, taps: slice) -> Iterator[tuple[int | slice, int | slice, slice]]:
+        """(taps, positions, target) index triples which together place every product that lands inside.
+
+        One tap of all positions is an arithmetic progression of targets, and so are all taps of one position;
+        the fewer are taken, because each line costs a NumPy call.
+        """
+        start = self.offset + positions.start * self.stride + taps.start * self.dilation
+        count, kernel = length(positions), length(taps)
+        if kernel <= count:
+            for tap in range(kernel):
+                hit, target = _progression(start + tap * self.dilation, self.stride, count, self.size)
+                yield tap, hit, target
+        else:
+            for position in range(count):
+                hit, target = _progression(start + position * self.stride, self.dilation, kernel, self.size)
+                yield hit, position, target
+
+
+def _progression(first: int, step: int, count: int, size: int) -> tuple[slice, slice]:
+    """The i < count with 0 <= first + i*step < size, and those values, both as slices."""
+    begin = min(count, max(0, -(first // step)))
+    end = max(begin, min(count, -((first - size) // step)))
+    start = first + begin * step
+    return slice(begin, end), slice(start, start + (end - begin) * step, step)
+
+
+def _parts(region: slice, size: int, positions: int, window: Window) -> Iterator[tuple[slice, slice, Landing]]:
+    """Rectangles of (positions, taps) whose products land in a region of the output, and where.
+
+    Over all regions of an axis every pair is in exactly one rectangle; the cropped ones belong to the outermost.
+    """
+    stride, dilation, before = window.stride, window.dilation, window.before
+    if length(region) == size:
+        yield slice(0, positions), slice(0, window.kernel), Landing(-before, stride, dilation, size)
+        return
+    # As in Landing.lines: per tap a run of positions, or per position a run of taps.
+    by_tap = window.kernel <= positions
+    few, jump, many, step = window.kernel, dilation, positions, stride
+    if not by_tap:
+        few, jump, many, step = many, step, few, jump
+    for index in range(few):
+        first = index * jump - before
+        begin = 0 if region.start == 0 else min(many, max(0, -((first - region.start) // step)))
+        end = many if region.stop == size else min(many, max(0, -((first - region.stop) // step)))
+        if begin < end:
+            run, one = slice(begin, end), slice(index, index + 1)
+            landing = Landing(first + begin * step - region.start, stride, dilation, length(region))
+            yield (run, one, landing) if by_tap else (one, run, landing)
+
+
+def _spread(
+    x: np.ndarray, weight: np.ndarray, target: np.ndarray, landings: tuple[Landing, ...], counter: Counter | None
+) -> None:
+    """Adds the products of x (batch, groups, channels, *positions) and weight (groups, channels, filters, *taps).
+
+    target: (batch, groups, filters, *sizes), in the dtype to compute in. Blocks of positions times blocks of
+    weights, in products that sum over the channels.
+    """
+    batch, groups, channels, *positions = x.shape
+    outputs = weight.shape[2:]
+    item = target.dtype.itemsize
+    lanes = min(batch * prod(positions), LANES)
+    source_block = block_shape((groups, channels), lanes * item)
+    # Room for LANES rows of weights to meet a block of positions: products of one row are slow.
+    rows = max(source_block[1], min(prod(outputs), LANES))
+    position_block = block_shape((batch, *positions), source_block[0] * rows * item)
+    # A block of weights may need a copy in another dtype, hence channels/8: it takes 8 budgets at most.
+    output_block = block_shape(outputs, source_block[0] * item * max(prod(position_block), source_block[1] / 8))
+    pairs = source_block[0] * prod(position_block)
+    columns, products = workspaces(target.dtype, pairs * source_block[1], pairs * prod(output_block))
+    axes = range(len(positions))
+    paired = [axis for i in axes for axis in (2 + i, 3 + len(positions) + i)]
+
+    for in_groups, in_channels in blocks((groups, channels), source_block):
+        stack, depth = length(in_groups), length(in_channels)
+        for in_batch, *at in blocks((batch, *positions), position_block):
+            counts = length(in_batch), *map(length, at)
+            values = shaped(columns, (stack, depth, *counts))
+            values[...] = np.moveaxis(x[in_batch, in_groups, in_channels, *at], 0, 2)
+            right = values.reshape(stack, depth, -1)
+            for in_filters, *taps in blocks(outputs, output_block):
+                left = weight[in_groups, in_channels, in_filters, *taps]
+                kinds = left.shape[2:]
+                left = left.reshape(stack, depth, -1).astype(target.dtype, copy=False).swapaxes(1, 2)
+                term = shaped(products, (stack, prod(kinds), prod(counts)))
+                multiply(left, right, term, counter)
+                # (batch, groups, filters, then tap and position of each axis side by side)
+                spread = term.reshape(stack, *kinds, *counts).transpose(2 + len(axes), 0, 1, *paired)
+                goal = target[in_batch, in_groups, in_filters]
+                for line in product(*(axis.lines(*block) for axis, *block in zip(landings, at, taps, strict=True))):
+                    source: Index = (..., *(index for tap, position, _ in line for index in (tap, position)))
+                    into: Index = (..., *(to for _, _, to in line))
+                    goal[into] += spread[source]
