@@ -1,0 +1,90 @@
+"""The top of the command line: the groups of commands, and their run without Typer's own error handling."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, ClassVar
+
+import typer
+from typer.main import get_command
+
+from convcalc.cli.commands import Group
+from convcalc.errors import NotationError
+
+COMPLETION_VARIABLE = "_CONVCALC_COMPLETE"
+
+
+class Convcalc(Group):
+    groups: ClassVar = {
+        "Ask about a layer": {
+            "shape": "output size of every stage",
+            "params": "weights and biases of every stage",
+            "cost": "multiplications, additions, memory; --compare with other types",
+            "rf": "receptive field of a layer or along a chain of layers",
+        },
+        "Prove it": {
+            "run": "convolve .npy arrays and check every number by execution",
+        },
+        "Look up": {
+            "types": "the convolution types with their formulas",
+        },
+    }
+
+
+app = typer.Typer(
+    cls=Convcalc,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def top(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Shapes, receptive fields, parameters and multiplications of every convolution type, proved by execution.
+
+    Without options a command answers for a worked example: input 3x7x7, kernel 3, 128 filters.
+    """
+    if version:
+        from convcalc import __version__
+
+        print(f"convcalc {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def invoke(arguments: list[str]) -> int:
+    """The exit code that the command returned.
+
+    Typer's own main is passed by: it exits 1 where the reader of a pipe went away and prints usage over several
+    lines. Raises NotationError for a command line that cannot be parsed.
+    """
+    command = get_command(app)
+    if COMPLETION_VARIABLE in os.environ:
+        command.main(arguments, prog_name="convcalc")
+    try:
+        with command.make_context("convcalc", list(arguments)) as context:
+            return command.invoke(context) or 0
+    except typer.Exit as stop:
+        return stop.exit_code
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        raise NotationError(_usage_line(error, arguments)) from None
+
+
+def _usage_line(error: Exception, arguments: list[str]) -> str:
+    """Typer's complaint as `where: rule; what would work`."""
+    context = getattr(error, "ctx", None)
+    commands = {name for group in Convcalc.groups.values() for name in group}
+    path = context.command_path if context else " ".join(["convcalc", *(a for a in arguments[:1] if a in commands)])
+    where = path.removeprefix("convcalc").strip() or "convcalc"
+    message = error.format_message().strip().rstrip(".")  # type: ignore[attr-defined]
+    return f"{where}: {message[:1].lower()}{message[1:]}; see '{path} --help'"

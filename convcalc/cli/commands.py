@@ -1,0 +1,99 @@
+"""How commands are built on Typer: loaded when asked for, with help that starts with examples.
+
+Two things keep Typer's start-up small. A command's module is imported when the command is named, and values stay
+text: Typer imports pydantic (a third of its own start) for the first value that it converts, even for one
+that needs no conversion, so parameters here carry a converter that passes text on to our own strict parsers.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, ClassVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+
+class _AsTyped:
+    """Stands in for Typer's converter: every parameter here is text or a flag, and stays as it was typed."""
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+        del ctx
+        several = getattr(param, "multiple", False) or getattr(param, "nargs", 1) == -1
+        return () if value is None and several else value
+
+
+def _unconverted(params: list[Any]) -> list[Any]:
+    for param in params:
+        param._runtime_param = _AsTyped()  # where a Typer has no such attribute, it converts as usual
+    return params
+
+
+class Command(TyperCommand):
+    """A command whose help is: what it answers, examples, usage, then its options in groups."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _unconverted(super().get_params(ctx))
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        summary, _, examples = (self.help or "").partition("\n\n")
+        formatter.write(f"{summary}\n\n{examples}\n\n")
+        self.format_usage(ctx, formatter)
+        panels: dict[str, list[Any]] = {}
+        for param in self.get_params(ctx):
+            if param.param_type_name == "argument":
+                panels.setdefault("Arguments", []).append((param.metavar, param.help))
+            elif record := param.get_help_record(ctx):
+                panels.setdefault(param.rich_help_panel or "Options", []).append(record)
+        for title, records in panels.items():
+            with formatter.section(title):
+                formatter.write_dl(records, col_max=34)
+
+
+class Group(TyperGroup):
+    """The commands by name; a command's module is imported when the command is run or completed."""
+
+    groups: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    """Heading -> command name -> one line."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _unconverted(super().get_params(ctx))
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        del ctx
+        return [name for commands in self.groups.values() for name in commands]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        if cmd_name not in self.commands:
+            module = import_module(f"convcalc.cli.{cmd_name}")
+            self.commands[cmd_name] = built(module.command, cmd_name)
+        return self.commands[cmd_name]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        from difflib import get_close_matches
+
+        names = self.list_commands(ctx)
+        if args[0] not in names and not args[0].startswith("-"):
+            near = get_close_matches(args[0], names, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            ctx.fail(f"no such command {args[0]!r}; {hint}the commands: {', '.join(names)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        del ctx
+        for heading, commands in self.groups.items():
+            with formatter.section(heading):
+                formatter.write_dl(list(commands.items()))
+
+
+def built(function: Callable[..., int], name: str) -> Any:
+    """A Typer command made of a function whose parameters are annotated with Typer options."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    settings = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    app.command(name, cls=Command, context_settings=settings, help=inspect.getdoc(function))(function)
+    return get_command(app)

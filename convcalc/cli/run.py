@@ -1,0 +1,121 @@
+"""`convcalc run`: convolve arrays, then check every number."""
+
+# mypy: disable-error-code="valid-type"
+# The annotations are made by functions, for Typer, which reads them at run time.
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from convcalc.cli import ANSWERED, DISAGREED
+from convcalc.cli.answer import print_json
+from convcalc.cli.options import (
+    DILATION,
+    GROUPS,
+    JSON,
+    LAYOUT,
+    OUTPUT_PADDING,
+    PADDING,
+    STRIDE,
+    TYPE,
+    flag,
+    option,
+)
+from convcalc.errors import NotationError
+
+MODES = ("zeros", "reflect", "replicate", "circular")
+
+
+def _complete_mode(incomplete: str) -> list[str]:
+    return [mode for mode in MODES if mode.startswith(incomplete)]
+
+
+READING = "Reading and writing"
+INPUT_FILE = Annotated[str, typer.Argument(metavar="INPUT.npy", help="The data; - is stdin.")]
+KERNEL_FILES = Annotated[
+    list[str],
+    typer.Argument(metavar="KERNEL.npy", help="One kernel, or one per stage in stage order."),
+]
+BIAS_FILES = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--bias", metavar="B.npy", help="One bias per filter; repeat it for several stages.",
+        rich_help_panel="Layer", show_default=False,
+    ),
+]  # fmt: skip
+MODE = option("--padding-mode", metavar="MODE", help=f"{', '.join(MODES)} [zeros].", complete=_complete_mode)
+OUTPUT_SIZE = option("--output-size", metavar="N[xN]", help="Transposed: the size wanted.")
+FLIP = flag("--flip", help="True convolution: the kernel is flipped.", panel="Layer")
+RANK = option("--rank", metavar="R", help="Run the rank-R approximation of one full separable kernel.")
+DIMS = option("--dims", metavar="D", help="Spatial axes: 1, 2 or 3.", panel=READING)
+OUTPUT_FILE = option("-o", "--output", metavar="OUT.npy", help="Write the result; - is stdout.", panel=READING)
+PREVIEW = flag("--preview", help="Show the result as a picture.", panel=READING)
+NO_CHECK = flag("--no-check", help="Only convolve.", panel=READING)
+
+
+def command(
+    input: INPUT_FILE,
+    kernels: KERNEL_FILES,
+    type: TYPE = None,
+    stride: STRIDE = None,
+    padding: PADDING = None,
+    padding_mode: MODE = None,
+    dilation: DILATION = None,
+    groups: GROUPS = None,
+    output_padding: OUTPUT_PADDING = None,
+    output_size: OUTPUT_SIZE = None,
+    bias: BIAS_FILES = None,
+    flip: FLIP = False,
+    rank: RANK = None,
+    dims: DIMS = None,
+    layout: LAYOUT = None,
+    output: OUTPUT_FILE = None,
+    preview: PREVIEW = False,
+    no_check: NO_CHECK = False,
+    json: JSON = False,
+) -> int:
+    """Convolve .npy arrays with NumPy, then check shape, parameters, multiplications, receptive field and values.
+
+    Kernels are (N, C/groups, *k), transposed (C, N/groups, *k); inputs (batch, C, *spatial) or without what they lack.
+
+    Examples:
+      convcalc run examples/photo.npy examples/sobel.npy --preview
+      convcalc run examples/photo.npy examples/blur.npy -t spatially-separable -p same -o blurred.npy
+      convcalc run examples/photo-rgb.npy examples/edges-bank.npy -s 2 -p 1 --json
+      convcalc run examples/sunspots.npy examples/eleven-years.npy --preview
+    """
+    from convcalc.npy import check_writable, read_npy, write_npy
+    from convcalc.reading import Named
+    from convcalc.render.pictures import show_picture
+    from convcalc.render.table import show
+    from convcalc.render.views import run_view
+    from convcalc.run import RunOptions, run
+
+    order = "channels-first" if layout is None else layout
+    if json and (preview or output == "-"):
+        raise NotationError(f"run: --json fills stdout, got {'--preview' if preview else '--output -'} too; choose one")
+    names = [input, *kernels, *(bias or ())]
+    if names.count("-") > 1:
+        raise NotationError("run: stdin holds one array, got - more than once; put the others in files")
+    if output is not None:
+        check_writable(output)
+    given = {
+        "type": type, "stride": stride, "padding": padding, "dilation": dilation, "groups": groups,
+        "output_padding": output_padding, "output_size": output_size, "dims": dims, "rank": rank,
+        "layout": order, "padding_mode": "zeros" if padding_mode is None else padding_mode, "flip": flip,
+        "check": not no_check,
+    }  # fmt: skip
+    data, *arrays = [Named(name, read_npy(name)) for name in names]
+    result = run(data, arrays[: len(kernels)], arrays[len(kernels) :], RunOptions(**given))
+    if output is not None:
+        write_npy(output, result.out)
+    if json:
+        print_json(result.to_dict(output))
+    else:
+        if preview:
+            show_picture(result.out, result.dims, order, sys.stdout if sys.stdout.isatty() else sys.stderr)
+        show(run_view(result, order, output), sys.stderr if output == "-" else sys.stdout)
+    return ANSWERED if result.ok else DISAGREED

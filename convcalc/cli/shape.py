@@ -1,0 +1,22 @@
+"""`convcalc shape`: output sizes."""
+
+from __future__ import annotations
+
+from convcalc.cli.answer import answer
+from convcalc.cli.options import Asked, layer_command
+from convcalc.explain import explain_shape
+from convcalc.render.views import shape_view
+from convcalc.report import report
+
+
+@layer_command
+def command(asked: Asked) -> int:
+    """Output size of every stage of a layer.
+
+    Examples:
+      convcalc shape -i 3x224x224 -k 7 -s 2 -p 3 -f 64
+      convcalc shape -t transposed -i 16x8x8 -k 4 -s 2 -p 1 -f 8 --explain
+      convcalc shape -t depthwise-separable -i 32x112x112 -f 64 -p same --json
+    """
+    result = report(asked.layer(), batch=asked.batch)
+    return answer(asked, result.to_dict(), lambda: shape_view(result, asked.layout), lambda: explain_shape(result))

@@ -1,0 +1,33 @@
+"""The working-out on a terminal as one would write it on paper: formula, numbers, result, each under the other."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+from itertools import groupby
+
+from convcalc.explain import Explanation
+from convcalc.render.table import Table, show, terminal
+
+
+def show_explanations(table: Table, rows: Sequence[Explanation]) -> None:
+    """The table and the working-out below it on a terminal; elsewhere the working-out alone, one row a number."""
+    if not sys.stdout.isatty():
+        columns = tuple(field.name for field in fields(Explanation))
+        show(Table(table.title, columns, tuple(astuple(row) for row in rows), aside=table.aside))
+        return
+    from rich.text import Text
+
+    show(table)
+    console = terminal()
+    for where, group in groupby(rows, key=lambda row: row.where):
+        console.print()
+        console.print(where, style="bold cyan")
+        for row in group:
+            console.print(Text.assemble((f"  {row.quantity}", "bold"), (f"  {row.source}", "dim")))
+            console.print(f"    = {row.formula}", soft_wrap=True)
+            if row.numbers not in (row.formula, str(row.result)):
+                console.print(f"    = {row.numbers}", soft_wrap=True)
+            result = f"{row.result:,}" if isinstance(row.result, int) else str(row.result)
+            console.print(f"    = {result}", style="bold green")
