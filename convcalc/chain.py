@@ -24,17 +24,21 @@ from convcalc.receptive import AxisField, receptive_field
 from convcalc.recipes import BY_NAME, named_dims, recipe_named
 from convcalc.report import SCHEMA, field_dict
 from convcalc.stages import Axes, Chain, Pool, ShuffleChannels, Stage
-from convcalc.trace import resolved, trace
+from convcalc.trace import Step, resolved, trace
 
 POOLS = ("max", "avg")
 
 
 @dataclass(frozen=True, slots=True)
 class LayerField:
-    """One layer of a chain: its word, its stages, and the receptive field on the chain's input after it."""
+    """One layer of a chain: its word, its stages, and the receptive field on the chain's input after it.
+
+    The steps, and the output with them, only where the chain's input is known.
+    """
 
     layer: str
     stages: tuple[Stage, ...]
+    steps: tuple[Step, ...]
     output: Axes | None
     receptive_field: tuple[AxisField, ...]
 
@@ -78,6 +82,7 @@ def chain_fields(words: Sequence[str], input: PerAxis | None = None, layout: str
     for layer in layers:
         try:
             chain = _lower(layer, channels, dims, shape)
+            steps: tuple[Step, ...] = ()
             if shape is None:
                 unknown = (None,) * dims
                 stages = [s if isinstance(s, ShuffleChannels) else resolved(s, unknown) for _, s in chain.stages()]
@@ -90,7 +95,7 @@ def chain_fields(words: Sequence[str], input: PerAxis | None = None, layout: str
             field = receptive_field(walked, dims)
         except ConvcalcError as error:
             raise type(error)(f"{layer.text}: {error}") from None
-        fields.append(LayerField(layer.text, tuple(stages), shape, field))
+        fields.append(LayerField(layer.text, tuple(stages), steps, shape, field))
     return ChainFields(size, dims, tuple(fields))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from convcalc.direct import WIDE, DirectSums, direct_sums
 from convcalc.engine.stage import run_stage
+from convcalc.errors import ShapeError
 from convcalc.factor import eps_of, tolerance
 from convcalc.receptive import AxisField, axis_links, phase_count, positions_seen
 from convcalc.report import Report, field_dict
@@ -26,8 +27,10 @@ SUMMED_PRODUCTS = 1 << 21
 SAMPLED_POSITIONS, SAMPLED_GROUPS = 200, 64
 """Random positions, beside corners and edges, and groups of channels, at the most, in a sample."""
 PRODUCTS_AT_ONCE = 1 << 16
+PROBED_SIGNAL = 1 << 24
+"""Pixels of a signal to probe the receptive field on at the most, or four times the input's."""
 PROBED_PIXELS, PROBED_PRODUCTS = 1 << 20, 1 << 25
-"""What probing the receptive field may hold at once, and about what it may cost before only some inputs are probed."""
+"""What probing may hold at once, and about what it may cost before only some inputs are probed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def check_receptive_field(report: Report, executed: Sequence[Executed]) -> Check
     Axis by axis, the steps run on a signal long enough that the border is far, with one NaN at every position in
     turn, and kernels of ones as long as the arrays' own (a zero weight would hide its tap).
     """
-    measured = field_dict([_probed(executed, axis, field) for axis, field in enumerate(report.receptive_field)])
+    measured = field_dict([_probed(executed, axis) for axis in range(len(report.receptive_field))])
     predicted = field_dict(report.receptive_field)
     return _equal("receptive_field", predicted, measured, "inputs that turned an output NaN, one by one")
 
@@ -114,22 +117,31 @@ def _equal(name: str, predicted: Any, measured: Any, how: str) -> Check:
     return Check(name, predicted, measured, predicted == measured, how)
 
 
-def _probed(executed: Sequence[Executed], axis: int, predicted: AxisField) -> AxisField:
+def _probed(executed: Sequence[Executed], axis: int) -> AxisField:
     """The field along one axis as the engine's outputs depend on it.
 
     Two periods of outputs are watched, far enough in that their windows meet no border of the signal.
+    Raises ShapeError where strides make that signal too long to hold.
     """
     stages = [_along(run, axis) for run in executed if run.weight is not None]
     links = axis_links(stages, 0)
     period = phase_count(links)
     reach, begin, end, jump = 1, 1, 0, Fraction(1)
     for link in links:
-        reach += ceil(link.window.extent * jump)
-        begin += ceil(link.window.before * jump)
-        jump = jump / link.window.stride if link.transposed else jump * link.window.stride
-        end += ceil(link.window.after * jump) if link.transposed else 0  # cropped away, so more is needed
-    first = period * ceil((reach + begin) / predicted.jump / period)
+        after = jump / link.window.stride if link.transposed else jump * link.window.stride
+        pixel = after if link.transposed else jump  # of the window, in pixels of the signal
+        reach += ceil(link.window.extent * pixel)
+        begin += ceil(link.window.before * pixel)
+        end += ceil(link.window.after * pixel) if link.transposed else 0  # cropped away, so more is needed
+        jump = after
+    first = period * ceil((reach + begin) / jump / period)
     watched = slice(first, first + 2 * period)
+    longest = ceil(watched.stop * max(jump, Fraction(1))) + reach + end
+    if longest > max(PROBED_SIGNAL, *(4 * size for size in executed[0].x.shape)):
+        raise ShapeError(
+            f"stride: a receptive field is measured on a signal long enough, got strides that take {longest} pixels; "
+            "run it without checks"
+        )
     expected = [set(positions_seen(links, output)) for output in range(watched.start, watched.stop)]
     size = max(max(seen) for seen in expected if seen) + reach + end
     while trace(_chain(stages), (1, size))[-1].output[1] < watched.stop:
@@ -187,15 +199,16 @@ def _dependencies(stages: Sequence[Stage], size: int, probes: np.ndarray, watche
     """Which probed inputs (rows) turn which of the watched outputs (columns) NaN."""
     steps = trace(_chain(stages), (1, size))
     at_once = max(1, PROBED_PIXELS // max(size, *(step.output[1] for step in steps)))
-    rows = []
-    for some in np.split(probes, range(at_once, len(probes), at_once)):
+    depends = np.zeros((len(probes), watched.stop - watched.start), bool)
+    for some in np.split(np.arange(len(probes)), range(at_once, len(probes), at_once)):
         x = np.ones((len(some), 1, size), np.float32)
-        x[np.arange(len(some)), 0, some] = np.nan
+        x[np.arange(len(some)), 0, probes[some]] = np.nan
         for step in steps:
             assert isinstance(step.stage, Correlate | TransposedCorrelate)
             x = run_stage(step.stage, x, np.ones((1, 1, *step.stage.kernel), np.float32))
-        rows.append(np.isnan(x[:, 0, watched]))
-    return np.concatenate(rows)
+        found = np.isnan(x[:, 0, watched])
+        depends[some, : found.shape[1]] = found  # an engine at fault may have fewer outputs than expected
+    return depends
 
 
 def _errors(run: Executed, factors: int) -> Iterator[tuple[float, float, int]]:
@@ -224,21 +237,28 @@ def _float_error(ours: np.ndarray, direct: DirectSums, factored: np.ndarray | fl
 
     Where a sum may pass the largest number on its way, the order of the terms decides and nothing is wanted.
     """
-    result = ours.dtype
-    compute, last = np.finfo(np.float32 if result == np.float16 else result), np.finfo(result)
-    complexity = 4 if result.kind == "c" else 1
+    compute, last = np.finfo(np.float32 if ours.dtype == np.float16 else ours.dtype), np.finfo(ours.dtype)
     with np.errstate(all="ignore"):
-        bounds = complexity * direct.terms * float(compute.eps) * direct.magnitudes + factored
-        bounds += float(last.eps) * np.abs(direct.values) + direct.terms * float(last.smallest_subnormal)
-        target = direct.values.astype(result)
-        same = (ours == target) | (np.isnan(ours) & np.isnan(target))
-        distances = np.abs(ours.astype(direct.values.dtype) - direct.values)
-        bounds = np.where(np.isfinite(target), bounds, 0)
-        errors = np.where(np.isfinite(target), distances, np.where(same, 0, np.inf))
-        errors = np.where(np.isnan(errors), np.inf, errors)
-        errors[(direct.magnitudes >= float(compute.max)) & ~np.isnan(target)] = 0
+        overflowing = (direct.magnitudes >= float(compute.max)) & ~np.isnan(direct.values)
+        excused = overflowing | (np.isnan(ours) & np.isnan(direct.values))
+        rounding = (4 if ours.dtype.kind == "c" else 1) * direct.terms * float(compute.eps) * direct.magnitudes
+        small = direct.terms * float(last.smallest_subnormal)
+        bounds = (rounding + factored + float(last.eps) * np.abs(direct.values) + small)[..., np.newaxis]
+        measured, wanted = _parts(ours), _parts(direct.values)
+        target = wanted.astype(measured.dtype)
+        finite = np.isfinite(target)
+        errors = np.where(
+            finite, np.abs(measured.astype(wanted.dtype) - wanted), np.where(measured == target, 0, np.inf)
+        )
+        errors = np.where(excused[..., np.newaxis], 0, np.where(np.isnan(errors), np.inf, errors))
+        bounds = np.where(finite, bounds, 0)
         worst = np.argmax(np.where(errors > 0, errors / np.maximum(bounds, np.finfo(bounds.dtype).tiny), 0))
     return float(errors.flat[worst]), float(bounds.flat[worst])
+
+
+def _parts(values: np.ndarray) -> np.ndarray:
+    """Real and, of complex numbers, imaginary parts, side by side on a new last axis."""
+    return np.stack([values.real, values.imag] if values.dtype.kind == "c" else [values], axis=-1)
 
 
 def _factoring(
@@ -272,17 +292,17 @@ def _is_shuffled(run: Executed, groups: int) -> bool:
 def _sample(run: Executed) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """((batch, *position) rows, filters of one group), part by part: all of them on small arrays.
 
-    On larger ones corners, edges and random positions; with filters that change from part to part if there are many.
+    On larger ones corners, edges and random positions, and other groups and filters in every part if there are many.
     """
     stage, sizes = run.step.stage, (run.out.shape[0], *run.out.shape[2:])
     assert isinstance(stage, Correlate | TransposedCorrelate)
     assert run.weight is not None
     per_group, products = stage.out_channels // stage.groups, run.weight.size // stage.out_channels
+    random = np.random.default_rng(0)
     if run.out.size <= EVERYTHING and run.out.size * products <= SUMMED_PRODUCTS:
         positions = np.indices(sizes).reshape(len(sizes), -1).T
         groups, most = list(range(stage.groups)), per_group
     else:
-        random = np.random.default_rng(0)
         marks = [{0, sizes[0] - 1}, *({0, size // 2, size - 1} for size in sizes[1:])]
         chosen = [*product(*marks), *random.integers(0, sizes, (SAMPLED_POSITIONS, len(sizes))).tolist()]
         positions = np.unique(chosen, axis=0)
@@ -290,10 +310,11 @@ def _sample(run: Executed) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         groups = _spread(stage.groups, min(at_each, SAMPLED_GROUPS))
         most = min(per_group, max(1, at_each // len(groups)))
     together = max(1, PRODUCTS_AT_ONCE // (most * products))
-    for group in groups:
-        spread = np.array(_spread(per_group, most))
-        for number, start in enumerate(range(0, len(positions), together)):
-            yield positions[start : start + together], group * per_group + (spread + number) % per_group
+    spread = np.array(_spread(per_group, most))
+    for number, start in enumerate(range(0, len(positions), together)):
+        for group in groups:
+            first, shift = (group + number) % stage.groups * per_group, random.integers(per_group)
+            yield positions[start : start + together], first + (spread + shift) % per_group
 
 
 def _spread(count: int, most: int) -> list[int]:

@@ -10,9 +10,12 @@ from typing import Any
 from convcalc.errors import ConvcalcError, ShapeError
 from convcalc.layer import Layer, LayerOptions, layer
 from convcalc.notation import show_size
-from convcalc.recipes import RECIPES, recipe_named
+from convcalc.recipes import RECIPES, named_dims, recipe_named
 from convcalc.recipes.recipe import Recipe
 from convcalc.report import SCHEMA, Report, report
+from convcalc.request import Request
+from convcalc.stages import Axes, Padding
+from convcalc.window import Window
 
 STAND_INS = {"depthwise": "depthwise-separable"}
 """A depthwise convolution alone cannot map C to N channels, so it is compared with its pointwise stage."""
@@ -60,13 +63,22 @@ class Comparison:
         }
 
 
-def compare(base: Layer, options: LayerOptions, types: Iterable[str], *, batch: int, dtype: str) -> Comparison:
-    """The base beside each of the types, or beside `all` of them that map its input to its output.
+def compare(type: str, options: LayerOptions, types: Iterable[str], *, batch: int, dtype: str) -> Comparison:
+    """A layer of one type beside each of the types, or beside `all` of them that map its input to its output.
+
+    Options that the layer's own type does not have are for the types it is compared with; so are groups, beside
+    a grouped type, for a type that is not grouped by its nature.
 
     Raises ShapeError, saying why, for a type named one by one that cannot.
     """
-    base_report = report(base, batch=batch, dtype=dtype)
     names = list(dict.fromkeys(types))
+    base = layer(type, _own_options(type, options, names))
+    base_report = report(base, batch=batch, dtype=dtype)
+    for name in names:
+        if named_dims(name) not in (None, base.request.dims):
+            raise ShapeError(
+                f"compare: {name} is for {name[0]}-D data, got a {base.request.dims}-D input; use standard"
+            )
     every = "all" in names
     recipes = [r for r in RECIPES if r is not base.recipe and r.name not in STAND_INS] if every else []
     recipes += [recipe for name in names if name != "all" and (recipe := _stand_in(name)) not in recipes]
@@ -75,10 +87,22 @@ def compare(base: Layer, options: LayerOptions, types: Iterable[str], *, batch: 
         try:
             compared.append(_compared(base, base_report, options, recipe))
         except ConvcalcError as error:
+            why = str(error).removeprefix(f"{recipe.name}: ")
             if not every:
-                raise ShapeError(f"compare: {recipe.name}: {error}") from None
-            notes.append(f"{recipe.name} is left out: {error}")
+                raise ShapeError(f"compare: {recipe.name}: {why}") from None
+            notes.append(f"{recipe.name} is left out: {why}")
     return Comparison(base_report, tuple(compared), tuple(notes))
+
+
+def _own_options(type: str, options: LayerOptions, names: Iterable[str]) -> LayerOptions:
+    own = recipe_named(type)
+    grouped = any(name == "all" or recipe_named(name).default_groups > 1 for name in names)
+    return replace(
+        options,
+        groups=None if grouped and own.default_groups == 1 and "groups" in own.options else options.groups,
+        multiplier=options.multiplier if "multiplier" in own.options else None,
+        mid_channels=options.mid_channels if "mid_channels" in own.options else None,
+    )
 
 
 def _stand_in(name: str) -> Recipe:
@@ -90,7 +114,10 @@ def _compared(base: Layer, base_report: Report, options: LayerOptions, recipe: R
     other = layer(recipe.name, _options_for(base, base_report, options, recipe))
     result = replace(report(other, batch=base_report.batch, dtype=base_report.dtype), notes=())
     if result.output != base_report.output:
-        raise ShapeError(f"it gives {show_size(result.output)}, not {show_size(base_report.output)}")
+        raise ShapeError(
+            f"it gives {show_size(result.output)}, not {show_size(base_report.output)}; "
+            "with padding 'same' their sizes agree"
+        )
     formula = _fractions(base_report, result)
     return Compared(
         result,
@@ -106,19 +133,36 @@ def _options_for(base: Layer, base_report: Report, options: LayerOptions, recipe
     request = base.request
     own_groups = recipe.default_groups > 1
     keeps_dilation = recipe.default_dilation == 1 or set(request.dilation) != {1}
+    kernel = (1,) * request.dims if recipe.default_kernel == 1 else request.kernel
+    dilation = request.dilation if keeps_dilation else (recipe.default_dilation,) * request.dims
     return LayerOptions(
         input=base.input,
-        kernel=None if recipe.default_kernel == 1 else request.kernel,
+        kernel=kernel,
         filters=base_report.output[0],
         stride=request.stride,
-        padding=request.padding,
-        dilation=request.dilation if keeps_dilation else None,
+        padding=_fitting_padding(request, kernel, dilation),
+        dilation=dilation,
         groups=options.groups if own_groups else None,
         multiplier=options.multiplier if "multiplier" in recipe.options else None,
         mid_channels=options.mid_channels if "mid_channels" in recipe.options else None,
         output_padding=request.output_padding if "output_padding" in recipe.options else None,
         bias=options.bias,
     )
+
+
+def _fitting_padding(request: Request, kernel: Axes, dilation: Axes) -> Padding:
+    """The padding that gives a window of another extent as many positions; the base's where it would be negative."""
+    if isinstance(request.padding, str):
+        return request.padding
+    pairs = []
+    for axis, (before, after) in enumerate(request.padding):
+        own = Window(request.kernel[axis], dilation=request.dilation[axis]).extent
+        more = Window(kernel[axis], dilation=dilation[axis]).extent - own
+        if before + after + more < 0:
+            return request.padding
+        first = min(max(0, before + more // 2), before + after + more)
+        pairs.append((first, before + after + more - first))
+    return tuple(pairs)
 
 
 def _fractions(base: Report, other: Report) -> str | None:

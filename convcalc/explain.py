@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from convcalc import formulas
+from convcalc.chain import POOLS, ChainFields
 from convcalc.compare import Comparison
 from convcalc.cost import BYTES, reached_outputs, taps_on_data
 from convcalc.formulas import Formula
@@ -14,7 +15,7 @@ from convcalc.positions import Positions
 from convcalc.receptive import axis_links, positions_seen, total_jump, widest_seen
 from convcalc.report import Counted, Report, StageReport, memory, number
 from convcalc.stages import Correlate, Pool, ShuffleChannels, Stage, TransposedCorrelate, windows
-from convcalc.trace import AXIS_NAMES
+from convcalc.trace import AXIS_NAMES, Step
 from convcalc.window import Window
 
 MOST_TERMS = 12
@@ -35,7 +36,7 @@ class Explanation:
 
 def explain_shape(report: Report) -> tuple[Explanation, ...]:
     """The working-out of every output size."""
-    return tuple(row for stage in report.stages for row in _shape(stage))
+    return tuple(row for stage in report.stages for row in _shape(stage.name, stage.step))
 
 
 def explain_params(report: Report) -> tuple[Explanation, ...]:
@@ -50,7 +51,7 @@ def explain_cost(report: Report) -> tuple[Explanation, ...]:
         row
         for stage in report.stages
         for row in (
-            *_shape(stage),
+            *_shape(stage.name, stage.step),
             *_params(stage),
             *_cost(stage, report.batch),
             _memory(stage.name, stage, report.dtype),
@@ -86,6 +87,17 @@ def explain_comparison(comparison: Comparison) -> tuple[Explanation, ...]:
     return tuple(rows)
 
 
+def explain_chain(chain: ChainFields) -> tuple[Explanation, ...]:
+    """The working-out along a chain of layer words: sizes where the input is known, and the receptive field."""
+    names = [layer.layer for layer in chain.layers]
+    sizes = [row for layer in chain.layers for step in layer.steps for row in _shape(_within(layer.layer, step), step)]
+    return (*sizes, *explain_rf(names, [layer.stages for layer in chain.layers]))
+
+
+def _within(layer: str, step: Step) -> str:
+    return layer if step.path in ("conv", *POOLS) else f"{layer}/{step.path}"
+
+
 def explain_rf(names: Sequence[str], layers: Sequence[Sequence[Stage]]) -> tuple[Explanation, ...]:
     """The working-out of the receptive field after each layer; a layer is one stage or several."""
     rows: list[Explanation] = []
@@ -104,45 +116,58 @@ def _row(
     return Explanation(where, quantity, formula.text, formula.with_numbers(**symbols), result, formula.source)
 
 
-def _shape(stage: StageReport) -> Iterator[Explanation]:
-    step = stage.step
+def _shape(where: str, step: Step) -> Iterator[Explanation]:
     match step.stage:
         case ShuffleChannels():
             size = show_size(step.input)
-            yield Explanation(stage.name, "output", "input", size, size, "only the order of channels changes")
+            yield Explanation(where, "output", "input", size, size, "only the order of channels changes")
             return
         case Correlate() | TransposedCorrelate():
-            yield _row(stage.name, "output channels", formulas.OUTPUT_CHANNELS, step.output[0], filters=step.output[0])
+            yield _output_channels(where, step.path, step.stage)
         case Pool():
             pass
-    yield from _named_axes([list(_output(stage, axis)) for axis in range(len(step.output) - 1)])
+    yield from _named_axes([list(_output(where, step, axis)) for axis in range(len(step.output) - 1)])
 
 
-def _output(stage: StageReport, axis: int) -> Iterator[Explanation]:
-    """One axis: the padding that a word stands for, and the output size."""
-    step = stage.step
+def _output_channels(where: str, path: str, layer: Correlate | TransposedCorrelate) -> Explanation:
+    channels, filters = layer.in_channels, layer.out_channels
+    if path == "depthwise":
+        formula = formulas.OUTPUT_CHANNELS_DEPTHWISE
+        return _row(where, "output channels", formula, filters, channels=channels, multiplier=filters // channels)
+    return _row(where, "output channels", formulas.OUTPUT_CHANNELS, filters, filters=filters)
+
+
+def _output(where: str, step: Step, axis: int) -> Iterator[Explanation]:
+    """One axis: the padding that a word stands for, the output padding if there is one, and the output size."""
     assert not isinstance(step.stage, ShuffleChannels)
-    window = windows(step.stage)[axis]
-    symbols = {**_window_symbols(window), "input": step.input[axis + 1]}
+    window, size = windows(step.stage)[axis], step.output[axis + 1]
+    symbols = {**_window_symbols(window), "input": step.input[axis + 1], "output": size}
     word, total = step.padding_word, window.before + window.after
+    transposed = isinstance(step.stage, TransposedCorrelate)
+    if word is not None:
+        formula = formulas.TOTAL_PADDING[word]
+        if transposed and word != "valid":
+            formula = formulas.SAME_TRANSPOSED
+        yield _row(where, f"padding '{word}', total", formula, total, **symbols)
+        if word.startswith("same"):
+            half = formulas.PADDING_BEGIN if word == "same" else formulas.PADDING_BEGIN_LOWER
+            yield _row(where, f"padding '{word}', begin", half, window.before, total=total)
     if isinstance(step.stage, TransposedCorrelate):
-        if word in ("same", "same-lower"):
-            yield _row(stage.name, f"padding '{word}', total", formulas.SAME_TRANSPOSED, total, **symbols)
-        symbols["output_padding"] = step.stage.output_padding[axis]
         formula = formulas.OUTPUT_TRANSPOSED
+        symbols["output_padding"] = step.stage.output_padding[axis]
+        if symbols["output_padding"]:
+            yield _row(where, "output padding", formulas.LENGTHENED, symbols["output_padding"], **symbols)
     else:
-        if word is not None:
-            yield _row(stage.name, f"padding '{word}', total", formulas.TOTAL_PADDING[word], total, **symbols)
         formula = formulas.OUTPUT if window.dilation == 1 else formulas.OUTPUT_DILATED
-    yield _row(stage.name, "output", formula, step.output[axis + 1], **symbols)
+    yield _row(where, "output", formula, size, **symbols)
 
 
 def _named_axes(axes: Sequence[Sequence[Explanation]]) -> Iterator[Explanation]:
     """The rows of every axis with the axis's name, one row for axes that work out alike."""
-    names = AXIS_NAMES[len(axes)]
-    for alike in zip(*axes, strict=True):
-        for row in dict.fromkeys(alike):
-            labels = [name for name, other in zip(names, alike, strict=True) if other == row]
+    named = [(name, row) for name, rows in zip(AXIS_NAMES[len(axes)], axes, strict=True) for row in rows]
+    for quantity in dict.fromkeys(row.quantity for rows in axes for row in rows):
+        for row in dict.fromkeys(row for _, row in named if row.quantity == quantity):
+            labels = [name for name, other in named if other == row]
             yield replace(row, quantity=f"{row.quantity} {' and '.join(labels)}")
 
 
@@ -196,7 +221,8 @@ def _cost(stage: StageReport, batch: int) -> Iterator[Explanation]:
     multiplications = formulas.MULTIPLICATIONS_TRANSPOSED if transposed else formulas.MULTIPLICATIONS
     yield _row(name, "multiplications", multiplications, stage.multiplications, **symbols)
     yield from _named_axes([[_taps(stage, axis, on_data[axis])] for axis in range(len(on_data))])
-    yield _row(name, "effective multiplications", formulas.EFFECTIVE, stage.multiplications_effective, **symbols)
+    effective = formulas.EFFECTIVE_TRANSPOSED if transposed else formulas.EFFECTIVE
+    yield _row(name, "effective multiplications", effective, stage.multiplications_effective, **symbols)
     if transposed:
         zero_inserted = stage.multiplications_zero_inserted
         yield _row(name, "zero-inserted multiplications", formulas.ZERO_INSERTED, zero_inserted, **symbols)

@@ -37,8 +37,11 @@ class Formula:
             assert isinstance(values, Sequence)
             return f"({'*'.join(map(str, values))})" if len(values) > 1 else str(values[0])
 
-        text = _PRODUCT.sub(written_out, self.text)
-        return _NAME.sub(lambda match: str(symbols.get(match[0], match[0])), text)
+        def put_in(match: re.Match[str]) -> str:
+            value = symbols.get(match[0], match[0])
+            return f"({value})" if isinstance(value, int) and value < 0 else str(value)
+
+        return _NAME.sub(put_in, _PRODUCT.sub(written_out, self.text))
 
 
 OUTPUT = Formula("floor((input + padding_begin + padding_end - kernel) / stride) + 1", f"{DUMOULIN}, relationship 6")
@@ -51,6 +54,13 @@ OUTPUT_TRANSPOSED = Formula(
     f"{DUMOULIN}, relationship 14",
 )
 OUTPUT_CHANNELS = Formula("filters", "one output channel per filter")
+OUTPUT_CHANNELS_DEPTHWISE = Formula("channels * multiplier", "multiplier filters for every channel alone")
+PADDING_BEGIN = Formula("floor(total / 2)", "the odd pixel goes to the end")
+PADDING_BEGIN_LOWER = Formula("ceil(total / 2)", "the odd pixel goes to the beginning")
+LENGTHENED = Formula(
+    "output - ((input - 1)*stride + dilation*(kernel - 1) + 1 - padding_begin - padding_end)",
+    "what the output wanted has beyond the full result",
+)
 SAME = Formula(
     "max(0, (ceil(input / stride) - 1)*stride + dilation*(kernel - 1) + 1 - input)",
     "output = ceil(input / stride), as ONNX's SAME_UPPER and SAME_LOWER",
@@ -87,6 +97,7 @@ TAPS_IN_OUTPUT = Formula(
     "taps that land inside the output, tap by tap",
 )
 EFFECTIVE = Formula("batch * filters * (in_channels / groups) * product(taps_on_data)", "padding zeros left out")
+EFFECTIVE_TRANSPOSED = Formula(EFFECTIVE.text, "products that land outside the output left out")
 ZERO_INSERTED = Formula(
     "batch * filters * product(output) * (in_channels / groups) * product(kernel)",
     f"{DUMOULIN}, figure 4.5: a convolution over the zero-inserted input",

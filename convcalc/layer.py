@@ -132,7 +132,7 @@ def _input(type: str, recipe: Recipe, options: LayerOptions) -> tuple[Axes, tupl
         input = parse_size(options.input, "input", options.layout)
         if stated not in (None, len(input) - 1):
             raise NotationError(
-                f"input: type {type} has {stated} spatial axes, got {options.input!r} with {len(input) - 1}; "
+                f"input: type {type} is for {stated}-D data, got {options.input!r}, which is {len(input) - 1}-D; "
                 f"write {show_size((3,) + (32,) * stated, options.layout)} or another type"
             )
     else:

@@ -85,7 +85,7 @@ def full_kernels(recipe: Recipe, kernels: Sequence[Named], channels: int, dims: 
     if len(kernels) != len(stages):
         raise DataError(
             f"{kernels[0].name}: {recipe.name} takes {len(stages)} kernel{'s' * (len(stages) > 1)} "
-            f"({', '.join(names)}), got {len(kernels)}"
+            f"({', '.join(names)}), got {len(kernels)}; give them in this order"
         )
     full = []
     for kernel, stage in zip(kernels, stages, strict=True):

@@ -20,7 +20,7 @@ from convcalc.checks import (
     check_values,
 )
 from convcalc.engine.counter import Counter
-from convcalc.engine.stage import ALGORITHM, run_stage
+from convcalc.engine.stage import ALGORITHM, check_arrays, run_stage
 from convcalc.errors import ConvcalcError, DataError, NotationError
 from convcalc.factor import factored
 from convcalc.layer import Layer, LayerOptions, layer
@@ -29,7 +29,7 @@ from convcalc.reading import Named, full_input, full_kernels, restored, spatial_
 from convcalc.recipes import named_dims, recipe_named
 from convcalc.recipes.recipe import Recipe
 from convcalc.report import SCHEMA, Report, report
-from convcalc.stages import Axes, Chain, Convolution, Stage, TransposedCorrelate
+from convcalc.stages import Axes, Chain, Convolution, Stage
 from convcalc.trace import Step, trace
 
 Arrays: TypeAlias = dict[str, tuple[np.ndarray, np.ndarray | None]]
@@ -73,7 +73,7 @@ class Run:
 
     @property
     def statistics(self) -> dict[str, float | int]:
-        """min, max and mean of the output; of complex values, their magnitudes."""
+        """min, max and mean of the output; of complex values, of their magnitudes."""
         with np.errstate(all="ignore"):
             values = np.abs(self.out) if self.out.dtype.kind == "c" else self.out
             mean = float(values.mean(dtype=np.float64))
@@ -139,6 +139,7 @@ def run(input: Named, kernels: Sequence[Named], biases: Sequence[Named], options
     executed = _execute([stage.step for stage in predicted.stages], x, arrays, options.padding_mode, counter)
     seconds = perf_counter() - began
     out, last_bias = executed[-1].out, executed[-1].bias
+    predicted = replace(predicted, dtype=str(out.dtype))
     checks: tuple[Check, ...] = ()
     error = None
     if options.check:
@@ -201,17 +202,9 @@ def _with_arrays(planned: Layer, kernels: Sequence[Named], biases: Sequence[Name
     every_bias = [None] * (len(weighted) - len(biases)) + list(biases)
     arrays: Arrays = {}
     for (name, stage), kernel, bias in zip(weighted, kernels, every_bias, strict=True):
-        if kernel.array.shape != stage.weight_shape:
-            form = "(C, N/groups, *k)" if isinstance(stage, TransposedCorrelate) else "(N, C/groups, *k)"
-            raise DataError(
-                f"{kernel.name}: the {name} stage takes a kernel {form} = {stage.weight_shape} on "
-                f"{stage.in_channels} channels in {stage.groups} groups, got {kernel.array.shape}"
-            )
-        if bias is not None and bias.array.shape != (stage.out_channels,):
-            raise DataError(
-                f"{bias.name}: the {name} stage takes a bias of shape ({stage.out_channels},), got {bias.array.shape}"
-            )
-        arrays[name] = (kernel.array, None if bias is None else bias.array)
+        biases_of = None if bias is None else bias.array
+        check_arrays(name, stage, kernel.array, biases_of, kernel.name, "" if bias is None else bias.name)
+        arrays[name] = (kernel.array, biases_of)
     parts: list[tuple[str, Stage]] = [
         (name, replace(stage, bias=arrays[name][1] is not None) if isinstance(stage, Convolution) else stage)
         for name, stage in planned.chain.stages()

@@ -381,7 +381,7 @@ def _read(master: int) -> Iterator[bytes]:
         (["--compare", "ds", "--compare", "flattened"], ["depthwise-separable", "flattened"]),
         (["--compare", "ds,flattened", "spatial"], ["depthwise-separable", "flattened", "spatially-separable"]),
         (["--compare=flattened"], ["flattened"]),
-        (["--compare", "all"], ["depthwise-separable", "spatially-separable", "flattened"]),
+        (["--compare", "all"], ["dilated", "depthwise-separable", "spatially-separable", "flattened"]),
         (["--compare", "depthwise", "--bias", "flattened"], ["depthwise-separable", "flattened"]),
         (["--compare", "separable", "ds", "dw"], ["depthwise-separable"]),
     ],

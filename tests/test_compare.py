@@ -10,7 +10,7 @@ import pytest
 
 from convcalc.compare import STAND_INS, Compared, Comparison, compare
 from convcalc.errors import ConvcalcError, NotationError, ShapeError
-from convcalc.layer import LayerOptions, layer
+from convcalc.layer import LayerOptions
 from convcalc.recipes import RECIPES, recipe_named
 from tests import formula
 from tests.cases import CASES, Case
@@ -20,7 +20,7 @@ from tests.reference import counts
 def compared(type: str, *types: str, **options: Any) -> Comparison:
     batch = options.pop("batch", 1)
     given = LayerOptions(**options)
-    return compare(layer(type, given), given, types, batch=batch, dtype="float32")
+    return compare(type, given, types, batch=batch, dtype="float32")
 
 
 def by_loops(report: Any, options: dict[str, Any]) -> tuple[int, int]:
@@ -109,9 +109,7 @@ def assert_closed_form(row: Compared, kernel: list[int], options: dict[str, Any]
     ],
 )  # fmt: skip
 def test_closed_forms(type: str, options: dict[str, Any], closed_form: str, ratio_formula: str) -> None:
-    base = {name: value for name, value in options.items() if name not in ("groups", "multiplier")}
-    given = LayerOptions(**options)
-    [row] = compare(layer("standard", LayerOptions(**base)), given, [type], batch=1, dtype="float32").compared
+    [row] = compare("standard", LayerOptions(**options), [type], batch=1, dtype="float32").compared
     assert (row.closed_form, row.ratio_formula) == (closed_form, ratio_formula)
 
 
@@ -183,11 +181,9 @@ def test_enormous_ratios() -> None:
 @pytest.mark.parametrize(
     ("type", "types", "options", "message"),
     [
-        ("standard", ["dilated"], {}, "compare: dilated: it gives 128x3x3, not 128x5x5"),
         ("standard", ["transposed"], {}, "compare: transposed: it gives 128x9x9, not 128x5x5"),
         ("standard", ["pointwise"], {}, "compare: pointwise: it gives 128x7x7, not 128x5x5"),
         ("standard", ["grouped"], {}, "compare: grouped: .*groups must divide in_channels, got groups=2"),
-        ("standard", ["spatial"], {"input": (3, 7)}, "compare: spatially-separable: .*needs 2 or 3 spatial axes"),
     ],
 )  # fmt: skip
 def test_a_type_without_such_a_map_is_refused(
@@ -198,8 +194,26 @@ def test_a_type_without_such_a_map_is_refused(
 
 
 def test_with_all_a_type_named_besides_is_left_out_with_a_note() -> None:
-    comparison = compared("standard", "all", "dilated", input=(3, 7, 7))
-    assert "dilated is left out: it gives 128x3x3, not 128x5x5" in comparison.notes
+    comparison = compared("standard", "all", "transposed", input=(3, 7, 7))
+    assert any(note.startswith("transposed is left out: it gives 128x9x9, not 128x5x5") for note in comparison.notes)
+
+
+def test_padding_follows_the_extent_so_that_the_map_stays() -> None:
+    """One padding pixel for 3 taps is none for one, and two for 3 taps two pixels apart."""
+    rows = compared("standard", "pointwise", "dilated", input=(3, 7, 11), padding=((1, 1), (1, 1))).compared
+    assert [row.report.output for row in rows] == [(128, 7, 11)] * 2
+    assert [row.report.to_dict()["stages"][0]["padding"] for row in rows] == [[[0, 0]] * 2, [[2, 2]] * 2]
+
+
+def test_groups_beside_a_grouped_type_are_its_own() -> None:
+    comparison = compared("standard", "grouped", input=(12, 9, 9), filters=8, groups=4)
+    assert comparison.base.weights == 8 * 12 * 9
+    assert comparison.compared[0].report.weights == 8 * 3 * 9
+
+
+def test_options_of_the_compared_type_alone() -> None:
+    [row] = compared("standard", "spatial", input=(5, 9, 9), filters=8, mid_channels=3).compared
+    assert row.report.weights == 3 * 5 * 3 + 8 * 3 * 3
 
 
 @pytest.mark.parametrize("name", ["", "depthwis", "All", "everything"])

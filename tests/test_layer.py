@@ -122,9 +122,9 @@ def test_names_say_the_dimension_where_the_input_does_not(type: str, input: Any)
 @pytest.mark.parametrize(
     ("type", "input", "message"),
     [
-        ("1d", "3x9x9", "input: type 1d has 1 spatial axes, got '3x9x9' with 2; write 3x32 or another type"),
-        ("2d", (3, 9), r"input: type 2d has 2 spatial axes, got \(3, 9\) with 1; write 3x32x32 or another type"),
-        ("3d", "3x9x9", "input: type 3d has 3 spatial axes, got '3x9x9' with 2; write 3x32x32x32 or another type"),
+        ("1d", "3x9x9", "input: type 1d is for 1-D data, got '3x9x9', which is 2-D; write 3x32 or another type"),
+        ("2d", (3, 9), r"input: type 2d is for 2-D data, got \(3, 9\), which is 1-D; write 3x32x32 or another type"),
+        ("3d", "3x9x9", "input: type 3d is for 3-D data, got '3x9x9', which is 2-D; write 3x32x32x32 or another type"),
     ],
 )
 def test_names_check_the_dimension(type: str, input: Any, message: str) -> None:
@@ -204,7 +204,6 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
      "filters: a depthwise convolution has channels[*]multiplier, got filters=8, channels=3, multiplier=1; use 3"),
     ("depthwise", {"input": (3, 7, 7), "filters": 6, "multiplier": 3},
      "filters: .*got filters=6, channels=3, multiplier=3; use 9 or leave --filters out"),
-    ("spatially-separable", {"input": (3, 7)}, "input: .*needs 2 or 3 spatial axes, got 1; use standard"),
     # values that cannot be read, by the name of their option
     ("standard", {"input": (3, 7, 7), "kernel": (3, 3, 3)}, "kernel: takes one value for all axes or 2"),
     ("standard", {"input": (3, 7, 7), "stride": 0}, "stride: must be at least 1, got 0"),

@@ -229,7 +229,6 @@ def test_unequal_axes_of_a_chain() -> None:
         (["k3x3x3x3"], None, "a layer has 1 to 3 spatial axes, got values for 4"),
         (["t:k3pfull"], None, "t:k3pfull: .*got 'full'; use numbers or valid, same, same-lower"),
         (["k0"], None, "k0: kernel: must be at least 1, got 0"),
-        (["spatial:k3"], "1x9", "spatial:k3: .*needs 2 or 3 spatial axes"),
     ],
 )  # fmt: skip
 def test_chains_that_are_refused(words: list[str], input: str | None, message: str) -> None:

@@ -60,14 +60,14 @@ def command(
       convcalc cost -i 256x14x14 -k 3 -p same -f 256 --compare all
       convcalc cost -t transposed -i 16x8x8 -k 4 -s 2 -p 1 -f 8 --explain
     """
-    layer, dtype = asked.layer(), "float32" if dtype is None else dtype
+    dtype = "float32" if dtype is None else dtype
     if not compare_with:
         if types:
             raise NotationError(f"cost: takes types only after --compare, got {types[0]!r}; use -t {types[0]}")
-        result = report(layer, batch=asked.batch, dtype=dtype)
+        result = report(asked.layer(), batch=asked.batch, dtype=dtype)
         return answer(asked, result.to_dict(), lambda: cost_view(result, asked.layout), lambda: explain_cost(result))
     names = [name for word in (*compare_with, *(types or ())) for name in word.split(",")]
-    comparison = compare(layer, asked.options, names, batch=asked.batch, dtype=dtype)
+    comparison = compare(asked.type or "standard", asked.options, names, batch=asked.batch, dtype=dtype)
     return answer(
         asked,
         comparison.to_dict(),

@@ -10,7 +10,7 @@ from convcalc.chain import POOLS, chain_fields
 from convcalc.cli.answer import answer
 from convcalc.cli.options import Asked, complete_type, layer_command
 from convcalc.errors import NotationError
-from convcalc.explain import explain_rf
+from convcalc.explain import explain_chain, explain_rf, explain_shape
 from convcalc.render.views import chain_view, layer_rf_view
 from convcalc.report import report
 
@@ -47,9 +47,12 @@ def command(
             asked,
             result.to_dict(),
             lambda: layer_rf_view(result, asked.layout),
-            lambda: explain_rf([s.name for s in result.stages], [(s.step.stage,) for s in result.stages]),
+            lambda: (
+                *explain_shape(result),
+                *explain_rf([s.name for s in result.stages], [(s.step.stage,) for s in result.stages]),
+            ),
         )
-    if asked.type or set(asked.options.given()) - {"input"}:
+    if asked.type or set(asked.options.given()) - {"input"} or asked.batch != 1:
         raise NotationError(
             "rf: takes layer words or the options of one layer, got both; write the options into the words, as k3s2p1"
         )
@@ -58,5 +61,5 @@ def command(
         asked,
         chain.to_dict(),
         lambda: chain_view(chain, asked.layout),
-        lambda: explain_rf([layer.layer for layer in chain.layers], [layer.stages for layer in chain.layers]),
+        lambda: explain_chain(chain),
     )

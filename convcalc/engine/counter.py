@@ -35,5 +35,9 @@ def multiply(left: np.ndarray, right: np.ndarray, out: np.ndarray, counter: Coun
         np.einsum("...mk,...kn->...mn", left, right, out=out)
     else:
         np.matmul(left, right, out=out)
+    if out.dtype.kind == "c" and not np.isfinite(out).all():
+        # BLAS multiplies by a complex 1 + 0i at the end, and Inf * 0i is NaN; real products have no such 0.
+        out.real[...] = left.real @ right.real - left.imag @ right.imag
+        out.imag[...] = left.real @ right.imag + left.imag @ right.real
     if counter is not None:
         counter.multiplications += out.size * left.shape[-1]

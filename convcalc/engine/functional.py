@@ -7,8 +7,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from convcalc.engine.stage import run_stage
-from convcalc.errors import DataError
+from convcalc.engine.stage import check_arrays, run_stage
+from convcalc.errors import ConvcalcError, DataError
 from convcalc.notation import PaddingValue, PerAxis, parse_axes, parse_padding, whole_number
 from convcalc.stages import Chain, Correlate, TransposedCorrelate
 from convcalc.trace import trace
@@ -41,10 +41,10 @@ def conv(
     >>> conv([[1, 2, 3, 4]], [[[1, 10]]], stride=2)
     array([[21, 43]])
     """
-    x, w = np.asarray(x), np.asarray(w)
+    x, w = _array("input", x), _array("kernel", w)
     dims, groups = _dims(x, w), whole_number(groups, "groups")
     stage = Correlate(
-        in_channels=w.shape[1] * groups,
+        in_channels=x.shape[-1 - dims],
         out_channels=w.shape[0],
         kernel=w.shape[2:],
         stride=parse_axes(stride, "stride", dims),
@@ -53,7 +53,7 @@ def conv(
         groups=groups,
         bias=bias is not None,
     )
-    return _apply(stage, x, w, bias, padding_mode)
+    return _apply("conv", stage, x, w, bias, padding_mode)
 
 
 def conv_transpose(
@@ -79,10 +79,10 @@ def conv_transpose(
     >>> conv_transpose([[1, 2]], [[[1, 10, 100]]], stride=2)
     array([[  1,  10, 102,  20, 200]])
     """
-    x, w = np.asarray(x), np.asarray(w)
+    x, w = _array("input", x), _array("kernel", w)
     dims, groups = _dims(x, w), whole_number(groups, "groups")
     stage = TransposedCorrelate(
-        in_channels=w.shape[0],
+        in_channels=x.shape[-1 - dims],
         out_channels=w.shape[1] * groups,
         kernel=w.shape[2:],
         stride=parse_axes(stride, "stride", dims),
@@ -92,7 +92,14 @@ def conv_transpose(
         output_padding=parse_axes(output_padding, "output-padding", dims, minimum=0),
         bias=bias is not None,
     )
-    return _apply(stage, x, w, bias, "zeros")
+    return _apply("transposed", stage, x, w, bias, "zeros")
+
+
+def _array(name: str, values: npt.ArrayLike) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # nested lists of unequal length
+        raise DataError(f"{name}: must be an array or nested lists of equal length, got lists that are not") from error
 
 
 def _dims(x: np.ndarray, w: np.ndarray) -> int:
@@ -110,9 +117,15 @@ def _dims(x: np.ndarray, w: np.ndarray) -> int:
     return dims
 
 
-def _apply(stage: Conv, x: np.ndarray, w: np.ndarray, bias: npt.ArrayLike | None, padding_mode: str) -> np.ndarray:
+def _apply(
+    name: str, stage: Conv, x: np.ndarray, w: np.ndarray, bias: npt.ArrayLike | None, padding_mode: str
+) -> np.ndarray:
     batched = x if x.ndim == w.ndim else x[np.newaxis]
-    [step] = trace(Chain((("conv", stage),)), batched.shape[1:])
-    biases = None if bias is None else np.asarray(bias)
-    out = run_stage(step.stage, batched, w, biases, padding_mode=padding_mode)
+    biases = None if bias is None else _array("bias", bias)
+    check_arrays(name, stage, w, biases, "kernel", "bias")
+    [step] = trace(Chain(((name, stage),)), batched.shape[1:])
+    try:
+        out = run_stage(step.stage, batched, w, biases, padding_mode=padding_mode)
+    except ConvcalcError as error:
+        raise type(error)(f"{name}: {error}") from None
     return out if x.ndim == w.ndim else out[0]

@@ -13,12 +13,13 @@ from convcalc.engine.correlate import correlate
 from convcalc.engine.counter import Counter
 from convcalc.engine.padded import MODES
 from convcalc.engine.transposed import by_output_channel, transposed_correlate
-from convcalc.errors import DataError, ShapeError
+from convcalc.errors import DataError
 from convcalc.memory import check_memory
 from convcalc.stages import Convolution, Correlate, Pool, ShuffleChannels, Stage, TransposedCorrelate, windows
 from convcalc.window import output_size, transposed_size
 
 ALGORITHM = "direct"
+RUNNABLE = 1 << 48
 
 
 def run_stage(
@@ -50,8 +51,7 @@ def run_stage(
         case _:
             assert_never(stage)
     assert weight is not None
-    if bias is not None and bias.shape != (stage.out_channels,):
-        raise ShapeError(f"bias: must have shape ({stage.out_channels},), one per filter, got {bias.shape}")
+    _check_runnable(stage)
     if isinstance(stage, TransposedCorrelate):
         if padding_mode != "zeros":
             raise DataError(f"padding-mode: a transposed convolution has zeros only, got {padding_mode}")
@@ -68,6 +68,38 @@ def run_stage(
         x, weight, bias, windows(stage), stage.groups,
         arithmetic=arithmetic, padding_mode=padding_mode, counter=counter,
     )  # fmt: skip
+
+
+def check_arrays(
+    path: str, stage: Convolution, kernel: np.ndarray, bias: np.ndarray | None, kernel_name: str, bias_name: str
+) -> None:
+    """Raises DataError, naming the array, unless kernel and bias have the shapes of the stage."""
+    divided = stage.in_channels % stage.groups == stage.out_channels % stage.groups == 0  # else the walk refuses
+    if divided and kernel.shape != stage.weight_shape:
+        form = "(C, N/groups, *k)" if isinstance(stage, TransposedCorrelate) else "(N, C/groups, *k)"
+        raise DataError(
+            f"{kernel_name}: the {path} stage takes a kernel {form}, got shape {kernel.shape} on {stage.in_channels} "
+            f"channels with groups={stage.groups}; {_what_fits(stage, kernel)}"
+        )
+    if bias is not None and bias.shape != (stage.out_channels,):
+        raise DataError(
+            f"{bias_name}: the {path} stage takes one bias per filter, got shape {bias.shape}; "
+            f"use shape ({stage.out_channels},)"
+        )
+
+
+def _what_fits(stage: Convolution, kernel: np.ndarray) -> str:
+    per_group = kernel.shape[1]
+    if isinstance(stage, Correlate) and stage.in_channels % per_group == 0:
+        return f"use --groups {stage.in_channels // per_group}, or a kernel of shape {stage.weight_shape}"
+    return f"use a kernel of shape {stage.weight_shape}"
+
+
+def _check_runnable(stage: Convolution) -> None:
+    """NumPy counts in 64 bits; numbers near that can be asked about but not run."""
+    most = max(max(w.kernel, w.stride, w.dilation, w.before, w.after) for w in windows(stage))
+    if most >= RUNNABLE:
+        raise DataError(f"stride, padding and dilation must be below 2^48 to be run, got {most}; use smaller ones")
 
 
 def _bytes(x: np.ndarray, stage: Convolution, sizes: Iterable[int], arithmetic: Arithmetic) -> int:

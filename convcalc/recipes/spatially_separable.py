@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 
-from convcalc.errors import ShapeError
 from convcalc.recipes.recipe import Recipe, Told
 from convcalc.request import Request
 from convcalc.stages import Axes, Chain
 
-STAGE_NAMES = {2: ("column", "row"), 3: ("depth", "column", "row")}
+STAGE_NAMES = {1: ("row",), 2: ("column", "row"), 3: ("depth", "column", "row")}
 
 
 def lower(request: Request) -> Chain:
-    if request.dims not in STAGE_NAMES:
-        raise ShapeError("input: a spatially separable convolution needs 2 or 3 spatial axes, got 1; use standard")
     mid = request.mid_channels or request.filters
     channels = (request.channels, *(mid,) * (request.dims - 1), request.filters)
     return Chain(

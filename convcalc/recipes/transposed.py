@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from convcalc.errors import ShapeError
+from convcalc.notation import show_axes
 from convcalc.recipes.recipe import Recipe, Told
 from convcalc.request import Request
 from convcalc.stages import Axes, Chain, TransposedCorrelate, windows
@@ -11,6 +12,11 @@ from convcalc.window import transposed_size
 
 
 def lower(request: Request) -> Chain:
+    if request.padding in ("same", "same-lower") and any(request.output_padding):
+        raise ShapeError(
+            f"output-padding: padding '{request.padding}' fixes the output to input*stride, "
+            f"got output padding {show_axes(request.output_padding)}; leave one of the two out"
+        )
     stage = _stage(request, request.output_padding)
     if request.output_size is not None:
         stage = _stage(request, _output_padding(request, stage))

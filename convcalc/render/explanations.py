@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import astuple, fields
 from itertools import groupby
+from textwrap import wrap
 
 from convcalc.explain import Explanation
 from convcalc.render.table import Table, show, terminal
@@ -26,8 +27,9 @@ def show_explanations(table: Table, rows: Sequence[Explanation]) -> None:
         console.print(where, style="bold cyan")
         for row in group:
             console.print(Text.assemble((f"  {row.quantity}", "bold"), (f"  {row.source}", "dim")))
-            console.print(f"    = {row.formula}", soft_wrap=True)
-            if row.numbers not in (row.formula, str(row.result)):
-                console.print(f"    = {row.numbers}", soft_wrap=True)
+            for text in dict.fromkeys((row.formula, row.numbers)):
+                if text != str(row.result):
+                    for i, line in enumerate(wrap(text, max(20, console.width - 6), break_on_hyphens=False)):
+                        console.print(f"    {' ' if i else '='} {line}", soft_wrap=True)
             result = f"{row.result:,}" if isinstance(row.result, int) else str(row.result)
             console.print(f"    = {result}", style="bold green")

@@ -87,7 +87,7 @@ def _show_on_terminal(table: Table, console: Console) -> None:
     """The widest form that fits: all columns, without the spare ones, turned on its side, or entry by entry."""
     console.print(table.title, style="bold")
     unbounded = console.options.update(max_width=10**6)  # measured against the terminal, a table claims to fit it
-    for shown in _forms(table):
+    for shown in _forms(table) if table.rows else ():
         if console.measure(shown, options=unbounded).maximum <= console.width:
             console.print(shown)
             break

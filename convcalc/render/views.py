@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 def shape_view(report: Report, layout: str) -> Table:
     """One row per stage with its geometry, input and output."""
     rows = []
+    lengthened = any(any(getattr(stage.step.stage, "output_padding", ())) for stage in report.stages)
     for stage in report.stages:
         layer = stage.step.stage
         geometry: tuple[Cell, ...]
@@ -30,13 +31,16 @@ def shape_view(report: Report, layout: str) -> Table:
             geometry = (None, None, None, None, layer.groups)
         else:
             assert not isinstance(layer.padding, str)
-            padding = show_padding(layer.padding)
-            if isinstance(layer, TransposedCorrelate) and any(layer.output_padding):
-                padding += f" +{show_axes(layer.output_padding)}"
             groups = getattr(layer, "groups", None)
+            padding = show_padding(layer.padding)
             geometry = (show_axes(layer.kernel), show_axes(layer.stride), padding, show_axes(layer.dilation), groups)
+        if lengthened:
+            geometry += (show_axes(layer.output_padding) if isinstance(layer, TransposedCorrelate) else None,)
         rows.append((stage.name, show_size(stage.input, layout), *geometry, show_size(stage.output, layout)))
-    columns = ("stage", "input", "kernel", "stride", "padding", "dilation", "groups", "output")
+    columns = (
+        "stage", "input", "kernel", "stride", "padding", "dilation", "groups",
+        *(("output padding",) if lengthened else ()), "output",
+    )  # fmt: skip
     return Table(_title(report, layout), columns, tuple(rows), aside=_notes(report))
 
 
@@ -136,7 +140,8 @@ def explain_view(title: str, rows: Sequence[Explanation], notes: Sequence[str]) 
 def run_view(run: Run, layout: str, path: str | None) -> Table:
     """The checks of a run, predicted beside measured; below them the output and the verdict."""
     rows = tuple((c.name, _flat(c.predicted), _flat(c.measured), c.ok, c.how) for c in run.checks)
-    found = ", ".join(f"{name} {value:.6g}" for name, value in run.statistics.items())
+    of = " |x|" if run.out.dtype.kind == "c" else ""
+    found = ", ".join(f"{name}{of} {value:.6g}" for name, value in run.statistics.items())
     written = "" if path is None else f"; written to {'stdout' if path == '-' else path}"
     wrong = ", ".join(check.name for check in run.checks if not check.ok)
     verdict = f"DISAGREES: {wrong}" if wrong else "every check agrees" if run.checks else "not checked"
@@ -182,7 +187,7 @@ def _has_total(report: Report) -> bool:
 def _compare_row(report: Report, compared: Compared | None) -> tuple[Cell, ...]:
     if compared is None:
         return (report.type, report.parameters, 1.0, report.multiplications, 1.0, None)
-    formula = " = ".join(part for part in (compared.closed_form, compared.ratio_formula) if part)
+    formula = " = ".join(dict.fromkeys(part for part in (compared.closed_form, compared.ratio_formula) if part))
     return (
         report.type, report.parameters, float(compared.ratio_parameters), report.multiplications,
         float(compared.ratio_multiplications), formula or None,
