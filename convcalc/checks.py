@@ -98,19 +98,20 @@ def check_values(executed: Sequence[Executed], whole: Executed | None = None) ->
     `whole` is the same result as one step, with a full kernel, where it was factored; it is checked too.
     An error is within bounds if rounding explains it: terms * eps * sum|products|, Higham 2002, section 3.1.
     """
-    worst, worst_share, bound_there, checked, of = 0.0, 0.0, 0.0, 0, 0
+    largest, checked, of = 0.0, 0, 0
+    worst = 0.0, 0.0, 0.0  # the error nearest its bound or furthest beyond: its share, itself, its bound
     for run in [*executed, *([whole] if whole else [])]:
         for error, bound, count in _errors(run, len(executed) if run is whole else 0):
             checked += count
             share = error / bound if bound else float("inf") if error else 0.0
-            if share > worst_share:
-                worst_share, bound_there = share, bound
-            worst = max(worst, error)
+            worst = max(worst, (share, error, bound))
+            largest = max(largest, error)
         of += run.out.size
     sampled = "" if checked == of else ", corners and edges among them"
     detail = f"{checked:,} of {of:,} outputs against the direct sum{sampled}"
-    predicted = f"error <= {bound_there:.3g}" if worst_share else "error 0"
-    return Check("values", predicted, f"error {worst:.3g}", worst_share <= 1, detail), worst
+    share, error, bound = worst
+    predicted = f"error <= {bound:.3g}" if share and bound else "error 0"
+    return Check("values", predicted, f"error {error:.3g}", share <= 1, detail), largest
 
 
 def _equal(name: str, predicted: Any, measured: Any, how: str) -> Check:

@@ -198,8 +198,8 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
      ".*padding of a transposed convolution crops its result, got 'full'; use numbers or valid, same, same-lower"),
     ("transposed", {"input": (3, 5, 5), "padding": "causal"}, ".*got 'causal'"),
     # values that a type fixes
-    ("pointwise", {"kernel": 3}, "kernel: is 1 on every axis for this type, got 3; leave --kernel out"),
-    ("pointwise-grouped", {"kernel": (1, 3)}, "kernel: is 1 on every axis for this type, got 1x3; leave --kernel out"),
+    ("pointwise", {"kernel": 3}, "kernel: is 1 on every axis for this type, got 3; give none, or one of 1"),
+    ("pointwise-grouped", {"kernel": (1, 3)}, "kernel: is 1 on every axis for this type, got 1x3; give none, or"),
     ("depthwise", {"input": (3, 7, 7), "filters": 8},
      "filters: a depthwise convolution has channels[*]multiplier, got filters=8, channels=3, multiplier=1; use 3"),
     ("depthwise", {"input": (3, 7, 7), "filters": 6, "multiplier": 3},

@@ -609,7 +609,7 @@ def test_file_name_cannot_break_the_line(invoked: Invoked) -> None:
         ),
         ((3, 9, 9), [(3, 1, 2, 2), (4, 2, 1, 1)], ["-t", "ds"], "the pointwise stage takes a kernel (N, C/groups, *k)"),
         ((3, 9, 9), [(4, 3, 3, 3), (5, 4, 3, 3)], ["-t", "spatial"], "the column stage takes a kernel"),
-        ((3, 9, 9), [(2, 2)], [], "use --groups 3, or a kernel of shape (1, 3, 2, 2)"),
+        ((3, 9, 9), [(2, 2)], [], "use groups=3, or a kernel of shape (1, 3, 2, 2)"),
         ((3, 9, 9), [(4, 3, 3, 3)], ["-g", "2"], "groups must divide in_channels, got groups=2 and in_channels=3"),
         ((9, 9), [(10, 2)], [], "height: the window must fit the padded input"),
         ((9, 9), [(3, 3)], ["-t", "1x1"], "kernel: is 1 on every axis for this type, got 3"),

@@ -91,7 +91,7 @@ def check_arrays(
 def _what_fits(stage: Convolution, kernel: np.ndarray) -> str:
     per_group = kernel.shape[1]
     if isinstance(stage, Correlate) and stage.in_channels % per_group == 0:
-        return f"use --groups {stage.in_channels // per_group}, or a kernel of shape {stage.weight_shape}"
+        return f"use groups={stage.in_channels // per_group}, or a kernel of shape {stage.weight_shape}"
     return f"use a kernel of shape {stage.weight_shape}"
 
 
