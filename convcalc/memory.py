@@ -7,9 +7,14 @@ from contextlib import suppress
 
 from convcalc.errors import DataError
 
+ALWAYS = 64 * 2**20
+"""Bytes that are taken without asking, since to ask takes as long as a small layer."""
+
 
 def check_memory(needed: int, what: str) -> None:
     """Raises DataError if an array of `needed` bytes is sure not to fit."""
+    if needed <= ALWAYS:
+        return
     available = available_memory()
     if available is not None and needed > available:
         raise DataError(f"memory: must hold {what}, got {needed} bytes with {available} available; use smaller sizes")

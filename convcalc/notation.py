@@ -24,6 +24,9 @@ LAYOUTS = ("channels-first", "channels-last")
 MOST_DIGITS = 100
 """Digits of one number at the most, so that every product stays printable."""
 
+RUNNING = 1 << 48
+"""Plain ints below this, which is what nearly every call passes, take no reading."""
+
 T = TypeVar("T")
 _SEPARATOR = re.compile("[xX×,]")
 _DIGITS = re.compile("[0-9]+")
@@ -45,7 +48,7 @@ def whole_number(value: object, name: str, minimum: int = 1) -> int:
         if len(text) > MOST_DIGITS:
             raise NotationError(f"{name}: a number may have {MOST_DIGITS} digits, got {len(text)}")
         number = int(text)
-    elif isinstance(value, SupportsIndex) and not isinstance(value, bool):
+    elif type(value) is int or (isinstance(value, SupportsIndex) and not isinstance(value, bool)):
         number = index(value)
         if abs(number) >= 10**MOST_DIGITS:
             raise NotationError(f"{name}: a number may have {MOST_DIGITS} digits, got more")
@@ -91,6 +94,8 @@ def parse_axes(value: PerAxis, name: str, dims: int, minimum: int = 1) -> Axes:
     >>> parse_axes("3", "kernel", dims=2)
     (3, 3)
     """
+    if type(value) is int and minimum <= value < RUNNING:
+        return (value,) * dims
     return _broadcast(_numbers(value, name, minimum), name, dims, value)
 
 
@@ -102,6 +107,8 @@ def parse_padding(value: PaddingValue, dims: int, name: str = "padding") -> Padd
     >>> parse_padding("0:1x2", dims=2)
     ((0, 1), (2, 2))
     """
+    if type(value) is int and 0 <= value < RUNNING:
+        return ((value, value),) * dims
     value = _plain(value)
     if isinstance(value, str):
         text = value.strip()

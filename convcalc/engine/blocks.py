@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from itertools import accumulate, product
+from itertools import product
 from math import prod
 from types import EllipsisType
 from typing import TypeAlias
@@ -15,6 +16,11 @@ Index: TypeAlias = tuple[EllipsisType | slice | int, ...]
 # Bytes of one workspace. It is written by a copy and at once read by a matrix product, which is fastest from
 # the L2 cache; 1 to 4 MiB measured alike. Every working array is a small multiple of it, whatever the layer.
 BUDGET = 2 * 2**20
+
+KEPT = 48 * 2**20
+"""Bytes of workspace that a thread keeps from call to call at the most."""
+LINE = 64
+"""Bytes of a cache line."""
 
 # Positions that a matrix product should have before its other sizes are cut: below it reads more than it computes.
 LANES = 64
@@ -31,10 +37,21 @@ def block_shape(sizes: tuple[int, ...], cost: float, share: int = 1) -> tuple[in
     room = max(1, int(share * BUDGET / cost))
     shape: tuple[int, ...] = ()
     for size in reversed(sizes):
-        parts = -(-size // min(size, room))
-        shape = (-(-size // parts), *shape)
+        shape = (even_parts(size, room), *shape)
         room = max(1, room // size)
     return shape
+
+
+def even_parts(size: int, most: int) -> int:
+    """The size of the fewest even parts of `size` that have at most `most` indices, or one where even that is less.
+
+    >>> even_parts(10, 4)
+    4
+    >>> even_parts(9, 4)
+    3
+    """
+    parts = -(-size // max(1, min(size, most)))
+    return -(-size // parts)
 
 
 def blocks(sizes: tuple[int, ...], shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
@@ -57,14 +74,40 @@ def length(part: slice) -> int:
 
 
 def workspaces(dtype: np.dtype, *sizes: int) -> Iterator[np.ndarray]:
-    """Flat working arrays of these sizes, uninitialised.
+    """Flat working arrays of these sizes, uninitialised; the thread's next call of this takes them back.
 
-    Cut from one allocation: several would be returned to the system after every call, and getting the pages
-    back took half as long again as a small layer.
+    They are cut from a block that each thread keeps: getting its pages anew from the system in every call took half
+    as long again as a small layer. More than KEPT bytes are not kept.
     """
-    whole = np.empty(sum(sizes), dtype)
-    for size, end in zip(sizes, accumulate(sizes), strict=True):
-        yield whole[end - size : end]
+    if dtype.hasobject:
+        yield from (np.empty(size, dtype) for size in sizes)
+        return
+    # Lines of the cache are shared by no two arrays, and no two begin the same distance from a page's start: a copy
+    # between such arrays waits for its own writes.
+    block, end = _block(sum(sizes) * dtype.itemsize + 6 * LINE * len(sizes)), 0
+    for size in sizes:
+        begin, end = end, end + size * dtype.itemsize
+        yield block[begin:end].view(dtype)
+        end += -end % LINE + 5 * LINE
+
+
+class _Kept(threading.local):
+    block = np.empty(0, np.uint8)
+
+
+_kept = _Kept()
+
+
+def _block(size: int) -> np.ndarray:
+    """At least `size` bytes from the start of a cache line, the thread's kept ones if they suffice."""
+    block = _kept.block
+    if block.size < size:
+        _kept.block = np.empty(0, np.uint8)  # freed before the larger one is taken
+        block = np.empty(size + LINE, np.uint8)
+        block = block[-block.ctypes.data % LINE :]
+        if size <= KEPT:
+            _kept.block = block
+    return block
 
 
 def shaped(workspace: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
