@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from convcalc.direct import WIDE, DirectSums, direct_sums
+from convcalc.engine.algorithms import ALGORITHMS
+from convcalc.engine.counter import Counter
 from convcalc.engine.stage import run_stage
 from convcalc.errors import ShapeError
 from convcalc.factor import eps_of, tolerance
@@ -63,6 +65,7 @@ class Executed:
     bias: np.ndarray | None
     out: np.ndarray
     padding_mode: str
+    counter: Counter
 
 
 def check_output_shape(report: Report, out: np.ndarray) -> Check:
@@ -76,9 +79,31 @@ def check_parameters(report: Report, executed: Sequence[Executed]) -> Check:
     return _equal("parameters", report.parameters, sum(a.size for a in arrays), "the sizes of the kernels and biases")
 
 
-def check_multiplications(report: Report, counted: int) -> Check:
-    """The predicted multiplications against those that the engine counted in its matrix products."""
-    return _equal("multiplications", report.multiplications, counted, "counted in the matrix products executed")
+def check_multiplications(report: Report, executed: Sequence[Executed]) -> Check:
+    """The predicted multiplications against those that the engine counted as it executed them.
+
+    Where an algorithm executed others than the definition has, the definition is executed along every axis on its own,
+    with one channel; positions and taps of the axes are independent, so their products are the whole layer's.
+    """
+    counted = [run for run in executed if run.counter.as_defined]
+    measured = sum(run.counter.multiplications if run in counted else _by_axes(run) for run in executed)
+    how = "counted as the engine executed them"
+    if len(counted) < len(executed):
+        how = "counted along every axis with one channel, times the channel pairs; the algorithm executes others"
+    return _equal("multiplications", report.multiplications, measured, how)
+
+
+def _by_axes(run: Executed) -> int:
+    """The multiplications of a step by its definition, executed axis by axis."""
+    assert run.weight is not None
+    dims = run.x.ndim - 2
+    total: int = len(run.x) * run.weight.shape[0] * run.weight.shape[1]
+    for axis in range(dims):
+        stage, counter = _along(run, axis), Counter()
+        signal = np.ones((1, 1, run.x.shape[2 + axis]), np.float32)
+        run_stage(stage, signal, np.ones((1, 1, *stage.kernel), np.float32), algorithm="direct", counter=counter)
+        total *= counter.multiplications
+    return total
 
 
 def check_receptive_field(report: Report, executed: Sequence[Executed]) -> Check:
@@ -170,7 +195,7 @@ def _probes(size: int, expected: Sequence[set[int]], kernel: int) -> np.ndarray:
     return np.array(sorted(i for i in chosen if 0 <= i < size))
 
 
-def _along(run: Executed, axis: int) -> Stage:
+def _along(run: Executed, axis: int) -> Correlate | TransposedCorrelate:
     """The step along one axis with one channel; its kernel is as long as the array's."""
     stage = run.step.stage
     assert isinstance(stage, Correlate | TransposedCorrelate)
@@ -206,7 +231,7 @@ def _dependencies(stages: Sequence[Stage], size: int, probes: np.ndarray, watche
         x[np.arange(len(some)), 0, probes[some]] = np.nan
         for step in steps:
             assert isinstance(step.stage, Correlate | TransposedCorrelate)
-            x = run_stage(step.stage, x, np.ones((1, 1, *step.stage.kernel), np.float32))
+            x = run_stage(step.stage, x, np.ones((1, 1, *step.stage.kernel), np.float32), algorithm="direct")
         found = np.isnan(x[:, 0, watched])
         depends[some, : found.shape[1]] = found  # an engine at fault may have fewer outputs than expected
     return depends
@@ -230,12 +255,15 @@ def _errors(run: Executed, factors: int) -> Iterator[tuple[float, float, int]]:
             yield float(np.abs(ours - direct.values).max()), 0.0, ours.size
             continue
         factored = _factoring(run, direct, positions, filters, factors) if factors else 0.0
-        yield *_float_error(ours, direct, factored), ours.size
+        yield *_float_error(ours, direct, factored, _algorithm_error(run, filters)), ours.size
 
 
-def _float_error(ours: np.ndarray, direct: DirectSums, factored: np.ndarray | float) -> tuple[float, float]:
+def _float_error(
+    ours: np.ndarray, direct: DirectSums, factored: np.ndarray | float, algorithm: np.ndarray | None
+) -> tuple[float, float]:
     """The largest error for its bound, and the bound; where direct arithmetic gives NaN or Inf, the same is wanted.
 
+    `algorithm` bounds the rounding, by filter, where products are not summed directly.
     Where a sum may pass the largest number on its way, the order of the terms decides and nothing is wanted.
     """
     compute, last = np.finfo(np.float32 if ours.dtype == np.float16 else ours.dtype), np.finfo(ours.dtype)
@@ -243,6 +271,8 @@ def _float_error(ours: np.ndarray, direct: DirectSums, factored: np.ndarray | fl
         overflowing = (direct.magnitudes >= float(compute.max)) & ~np.isnan(direct.values)
         excused = overflowing | (np.isnan(ours) & np.isnan(direct.values))
         rounding = (4 if ours.dtype.kind == "c" else 1) * direct.terms * float(compute.eps) * direct.magnitudes
+        if algorithm is not None:
+            rounding = np.broadcast_to(algorithm, direct.magnitudes.shape)
         small = direct.terms * float(last.smallest_subnormal)
         bounds = (rounding + factored + float(last.eps) * np.abs(direct.values) + small)[..., np.newaxis]
         measured, wanted = _parts(ours), _parts(direct.values)
@@ -277,6 +307,17 @@ def _factoring(
     off = np.full(weight.shape, tolerance(weight) * float(np.linalg.norm(weight.astype(WIDE[run.out.dtype]))))
     pixels = direct_sums(stage, run.x, off, None, positions, filters, WIDE[run.out.dtype], run.padding_mode)
     error: np.ndarray = 4 * factors * direct.terms * eps * direct.magnitudes + pixels.magnitudes
+    return error
+
+
+def _algorithm_error(run: Executed, filters: np.ndarray) -> np.ndarray | None:
+    """The algorithm's own bound for these filters, relative to max|x|; None if it is the direct sum's."""
+    problem, choice = run.counter.problem, run.counter.choice
+    scale = None if problem is None or choice is None else ALGORITHMS[choice.algorithm].error_scale
+    if scale is None or problem is None:
+        return None
+    some = replace(problem, weight=problem.weight[filters // problem.filters, filters % problem.filters][np.newaxis])
+    error: np.ndarray = scale(some)[0] * float(np.finfo(problem.compute).eps) * float(np.abs(run.x).max())
     return error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from math import isfinite
 from time import perf_counter
 from typing import Any, TypeAlias
@@ -20,7 +20,7 @@ from convcalc.checks import (
     check_values,
 )
 from convcalc.engine.counter import Counter
-from convcalc.engine.stage import ALGORITHM, check_arrays, run_stage
+from convcalc.engine.stage import check_arrays, run_stage
 from convcalc.errors import ConvcalcError, DataError, NotationError
 from convcalc.factor import factored
 from convcalc.layer import Layer, LayerOptions, layer
@@ -51,7 +51,18 @@ class RunOptions:
     padding_mode: str = "zeros"
     flip: bool = False
     rank: Number | None = None
+    algorithm: str = "auto"
     check: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What the engine did for one stage: the algorithm, why it was chosen, the multiplications it executed."""
+
+    stage: str
+    algorithm: str
+    reason: str
+    multiplications_executed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +75,21 @@ class Run:
     checks: tuple[Check, ...]
     seconds: float
     max_abs_error: float | None
-
-    algorithm: str = ALGORITHM
+    engine: tuple[Engine, ...]
 
     @property
     def ok(self) -> bool:
         return all(check.ok for check in self.checks)
+
+    @property
+    def algorithm(self) -> str:
+        """The algorithms of the stages, each once."""
+        return ", ".join(dict.fromkeys(stage.algorithm for stage in self.engine))
+
+    @property
+    def multiplications_executed(self) -> int:
+        """What the algorithms multiplied, transforms and all, whatever the definition's number is."""
+        return sum(stage.multiplications_executed for stage in self.engine)
 
     @property
     def statistics(self) -> dict[str, float | int]:
@@ -93,6 +113,8 @@ class Run:
                 **{name: _json_number(value) for name, value in self.statistics.items()},
             },
             "algorithm": self.algorithm,
+            "multiplications_executed": self.multiplications_executed,
+            "engine": [asdict(stage) for stage in self.engine],
             "seconds": self.seconds,
             "max_abs_error": None if self.max_abs_error is None else _json_number(self.max_abs_error),
         }
@@ -135,8 +157,8 @@ def run(input: Named, kernels: Sequence[Named], biases: Sequence[Named], options
     predicted = report(planned, batch=x.shape[0])
     predicted = replace(predicted, notes=(*notes, *predicted.notes))
 
-    began, counter = perf_counter(), Counter()
-    executed = _execute([stage.step for stage in predicted.stages], x, arrays, options.padding_mode, counter)
+    began = perf_counter()
+    executed = _execute([stage.step for stage in predicted.stages], x, arrays, options)
     seconds = perf_counter() - began
     out, last_bias = executed[-1].out, executed[-1].bias
     predicted = replace(predicted, dtype=str(out.dtype))
@@ -148,11 +170,16 @@ def run(input: Named, kernels: Sequence[Named], biases: Sequence[Named], options
         checks = (
             check_output_shape(predicted, out),
             check_parameters(predicted, executed),
-            check_multiplications(predicted, counter.multiplications),
+            check_multiplications(predicted, executed),
             check_receptive_field(predicted, executed),
             values,
         )
-    return Run(predicted, restored(out, input, dims, layout), dims, checks, seconds, error)
+    engine = tuple(
+        Engine(done.step.path, choice.algorithm, choice.reason, done.counter.multiplications)
+        for done in executed
+        if (choice := done.counter.choice) is not None
+    )
+    return Run(predicted, restored(out, input, dims, layout), dims, checks, seconds, error, engine)
 
 
 def _json_number(value: float | int | None) -> float | int | None:
@@ -212,17 +239,16 @@ def _with_arrays(planned: Layer, kernels: Sequence[Named], biases: Sequence[Name
     return Chain(tuple(parts)), arrays
 
 
-def _execute(
-    steps: Sequence[Step], x: np.ndarray, arrays: Arrays, padding_mode: str, counter: Counter
-) -> tuple[Executed, ...]:
+def _execute(steps: Sequence[Step], x: np.ndarray, arrays: Arrays, options: RunOptions) -> tuple[Executed, ...]:
     executed = []
     for step in steps:
-        weight, bias = arrays.get(step.path, (None, None))
+        (weight, bias), counter = arrays.get(step.path, (None, None)), Counter()
+        mode, algorithm = options.padding_mode, options.algorithm
         try:
-            out = run_stage(step.stage, x, weight, bias, padding_mode=padding_mode, counter=counter)
+            out = run_stage(step.stage, x, weight, bias, padding_mode=mode, algorithm=algorithm, counter=counter)
         except ConvcalcError as error:
             raise type(error)(f"{step.path}: {error}") from None
-        executed.append(Executed(step, x, weight, bias, out, padding_mode))
+        executed.append(Executed(step, x, weight, bias, out, mode, counter))
         x = out
     return tuple(executed)
 
@@ -236,4 +262,4 @@ def _as_one(options: RunOptions, kernel: Named, x: np.ndarray, bias: np.ndarray 
     """A factored kernel's run as the one step it stands for, with the full kernel."""
     planned = _planned(options, recipe_named("standard"), x.shape[1], [kernel], x.shape[1:])
     [step] = trace(planned.chain, x.shape[1:])
-    return Executed(step, x, kernel.array, bias, out, options.padding_mode)
+    return Executed(step, x, kernel.array, bias, out, options.padding_mode, Counter())

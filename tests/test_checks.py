@@ -27,6 +27,7 @@ from convcalc.cli import exit_code
 from convcalc.direct import WIDE, direct_sums
 from convcalc.engine import correlate as engine
 from convcalc.engine import transposed
+from convcalc.engine.counter import Counter
 from convcalc.engine.stage import run_stage
 from convcalc.reading import Named
 from convcalc.run import Run, RunOptions, run
@@ -72,8 +73,9 @@ def executed(report: Report, dtype: str = "float32", mode: str = "zeros", seed: 
         if isinstance(stage.step.stage, Correlate | TransposedCorrelate):
             weight = filled(rng, stage.step.stage.weight_shape, dtype)
             bias = filled(rng, (stage.step.stage.out_channels,), dtype) if stage.step.stage.bias else None
-        out = run_stage(stage.step.stage, x, weight, bias, padding_mode=mode)
-        steps.append(Executed(stage.step, x, weight, bias, out, mode))
+        counter = Counter()
+        out = run_stage(stage.step.stage, x, weight, bias, padding_mode=mode, counter=counter)
+        steps.append(Executed(stage.step, x, weight, bias, out, mode, counter))
         x = out
     return steps
 
@@ -136,9 +138,24 @@ def test_parameters_notices_weights_and_biases(report: Report) -> None:
 
 
 def test_multiplications_notices_one_more_or_less(report: Report) -> None:
-    counted = report.multiplications
+    steps, counted = executed(report), report.multiplications
     wrong = [replace(report, cost=replace(report.cost, multiplications=counted + d)) for d in (-1, 1)]
-    assert_notices(lambda told: check_multiplications(told, counted), report, *wrong)
+    assert_notices(lambda told: check_multiplications(told, steps), report, *wrong)
+
+
+@pytest.mark.parametrize("algorithm", ["winograd", "fft"])
+def test_multiplications_of_an_algorithm_that_executes_others(algorithm: str) -> None:
+    """They are measured by the definition, axis by axis, and not by what the algorithm happened to multiply."""
+    told = analyze("standard", input=(2, 9, 11), kernel=3, filters=5, padding=((1, 0), (2, 1)), batch=3)
+    x, weight = np.ones((3, 2, 9, 11), np.float32), np.ones((5, 2, 3, 3), np.float32)
+    [stage], counter = told.stages, Counter()
+    out = run_stage(stage.step.stage, x, weight, algorithm=algorithm, counter=counter)
+    assert counter.choice is not None
+    assert counter.choice.algorithm == algorithm
+    assert counter.multiplications != told.multiplications
+    steps = [Executed(stage.step, x, weight, None, out, "zeros", counter)]
+    wrong = replace(told, cost=replace(told.cost, multiplications=counter.multiplications))
+    assert_notices(lambda told: check_multiplications(told, steps), told, wrong)
 
 
 @pytest.mark.parametrize("part", ["size", "jump", "start", "coverage"])

@@ -21,7 +21,10 @@ from tests.cases import CASES, Case
 EXAMPLES = Path(__file__).parent.parent / "examples"
 CHECKS = ["output_shape", "parameters", "multiplications", "receptive_field", "values"]
 NUMPY_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-RUN_KEYS = {"schema", "report", "checks", "ok", "output", "algorithm", "seconds", "max_abs_error"}
+RUN_KEYS = {
+    "schema", "report", "checks", "ok", "output", "algorithm", "multiplications_executed", "engine", "seconds",
+    "max_abs_error",
+}  # fmt: skip
 NAN, INF = float("nan"), float("inf")
 
 
@@ -198,7 +201,11 @@ def test_json_schema(answered: Any) -> None:
     assert found["schema"] == 1
     assert found["ok"] is True
     assert isinstance(found["seconds"], float)
-    assert found["algorithm"] == "direct"
+    assert found["algorithm"] == "rows"
+    [stage] = found["engine"]
+    assert set(stage) == {"stage", "algorithm", "reason", "multiplications_executed"}
+    assert (stage["stage"], stage["algorithm"]) == ("conv", "rows")
+    assert stage["multiplications_executed"] == found["multiplications_executed"] == 2 * 9 * 9
     assert set(found["output"]) == {"shape", "dtype", "path", "min", "max", "mean"}
     assert found["output"]["path"].endswith("out.npy")
     for check in found["checks"]:

@@ -29,6 +29,13 @@ from convcalc.errors import NotationError
 MODES = ("zeros", "reflect", "replicate", "circular")
 
 
+ALGORITHMS = ("auto", "direct", "rows", "planes", "winograd", "fft")
+
+
+def _complete_algorithm(incomplete: str) -> list[str]:
+    return [name for name in ALGORITHMS if name.startswith(incomplete)]
+
+
 def _complete_mode(incomplete: str) -> list[str]:
     return [mode for mode in MODES if mode.startswith(incomplete)]
 
@@ -50,6 +57,10 @@ MODE = option("--padding-mode", metavar="MODE", help=f"{', '.join(MODES)} [zeros
 OUTPUT_SIZE = option("--output-size", metavar="N[xN]", help="Transposed: the size wanted.")
 FLIP = flag("--flip", help="True convolution: the kernel is flipped.", panel="Layer")
 RANK = option("--rank", metavar="R", help="Run the rank-R approximation of one full separable kernel.")
+ALGORITHM = option(
+    "--algorithm", metavar="NAME", complete=_complete_algorithm,
+    help=f"{', '.join(ALGORITHMS)}; direct where it does not fit [auto].",
+)  # fmt: skip
 DIMS = option("--dims", metavar="D", help="Spatial axes: 1, 2 or 3.", panel=READING)
 OUTPUT_FILE = option("-o", "--output", metavar="OUT.npy", help="Write the result; - is stdout.", panel=READING)
 PREVIEW = flag("--preview", help="Show the result as a picture.", panel=READING)
@@ -70,6 +81,7 @@ def command(
     bias: BIAS_FILES = None,
     flip: FLIP = False,
     rank: RANK = None,
+    algorithm: ALGORITHM = None,
     dims: DIMS = None,
     layout: LAYOUT = None,
     output: OUTPUT_FILE = None,
@@ -106,7 +118,7 @@ def command(
         "type": type, "stride": stride, "padding": padding, "dilation": dilation, "groups": groups,
         "output_padding": output_padding, "output_size": output_size, "dims": dims, "rank": rank,
         "layout": order, "padding_mode": "zeros" if padding_mode is None else padding_mode, "flip": flip,
-        "check": not no_check,
+        "algorithm": "auto" if algorithm is None else algorithm, "check": not no_check,
     }  # fmt: skip
     data, *arrays = [Named(name, read_npy(name)) for name in names]
     result = run(data, arrays[: len(kernels)], arrays[len(kernels) :], RunOptions(**given))

@@ -67,6 +67,18 @@ def check_dtype(name: str, dtype: np.dtype) -> None:
         raise DataError(f"{name}: dtype must be one of {ACCEPTED}, got {dtype}; convert the array first")
 
 
+def all_finite(array: np.ndarray) -> bool:
+    """Whether there is no NaN or Inf; a sum tells, unless it overflows."""
+    if array.dtype.kind not in "fc":
+        return True
+    with np.errstate(all="ignore"):
+        if np.isfinite(array.sum()):
+            return True
+    return all(
+        np.isfinite(array[block]).all() for block in blocks(array.shape, block_shape(array.shape, array.itemsize))
+    )
+
+
 def _largest(array: np.ndarray) -> int:
     """max|array| of integers, as a Python integer: the absolute value of the lowest int64 does not fit int64."""
     return max(int(array.max()), -int(array.min()))

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from convcalc.engine.blocks import LANES
+from convcalc.engine.problem import Problem
+
+SHARED = 9216
+"""Values of a matrix from which OpenBLAS shares its product with a vector among threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The name of an algorithm, and why it was taken."""
+
+    algorithm: str
+    reason: str
 
 
 @dataclass(slots=True)
 class Counter:
-    """Scalar multiplications executed so far."""
+    """Scalar multiplications executed so far, whether they are the definition's, by which algorithm, and on what."""
 
     multiplications: int = 0
+    as_defined: bool = True
+    choice: Choice | None = None
+    problem: Problem | None = field(default=None, compare=False)
 
 
 def multiply(left: np.ndarray, right: np.ndarray, out: np.ndarray, counter: Counter | None) -> None:
@@ -29,7 +44,7 @@ def multiply(left: np.ndarray, right: np.ndarray, out: np.ndarray, counter: Coun
     rows, depth = left.shape[-2:]
     if depth == 1:  # an outer product, which matmul does not hand to BLAS: 14 times slower
         np.multiply(left, right, out=out)
-    elif rows == 1 and right.shape[-1] >= LANES:
+    elif rows == 1 and right.shape[-1] >= LANES and (depth * right.shape[-1] >= SHARED or out.dtype.kind not in "fc"):
         # BLAS would share this little work among its threads, which on a busy machine wait for each other
         # a time slice a call: 20 times slower there, and at best a sixth faster elsewhere, copies included.
         np.einsum("...mk,...kn->...mn", left, right, out=out)

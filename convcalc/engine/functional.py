@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from convcalc.engine.algorithms import AUTO
 from convcalc.engine.stage import check_arrays, run_stage
 from convcalc.errors import ConvcalcError, DataError
 from convcalc.notation import PaddingValue, PerAxis, parse_axes, parse_padding, whole_number
@@ -26,6 +27,7 @@ def conv(
     dilation: PerAxis = 1,
     groups: int = 1,
     padding_mode: str = "zeros",
+    algorithm: str = AUTO,
 ) -> np.ndarray:
     """Convolution as networks mean it (cross-correlation), 1-D to 3-D.
 
@@ -53,7 +55,7 @@ def conv(
         groups=groups,
         bias=bias is not None,
     )
-    return _apply("conv", stage, x, w, bias, padding_mode)
+    return _apply("conv", stage, x, w, bias, padding_mode, algorithm)
 
 
 def conv_transpose(
@@ -66,6 +68,7 @@ def conv_transpose(
     output_padding: PerAxis = 0,
     dilation: PerAxis = 1,
     groups: int = 1,
+    algorithm: str = AUTO,
 ) -> np.ndarray:
     """Transposed convolution, the adjoint of `conv` with the same options, 1-D to 3-D.
 
@@ -92,7 +95,7 @@ def conv_transpose(
         output_padding=parse_axes(output_padding, "output-padding", dims, minimum=0),
         bias=bias is not None,
     )
-    return _apply("transposed", stage, x, w, bias, "zeros")
+    return _apply("transposed", stage, x, w, bias, "zeros", algorithm)
 
 
 def _array(name: str, values: npt.ArrayLike) -> np.ndarray:
@@ -118,14 +121,20 @@ def _dims(x: np.ndarray, w: np.ndarray) -> int:
 
 
 def _apply(
-    name: str, stage: Conv, x: np.ndarray, w: np.ndarray, bias: npt.ArrayLike | None, padding_mode: str
+    name: str,
+    stage: Conv,
+    x: np.ndarray,
+    w: np.ndarray,
+    bias: npt.ArrayLike | None,
+    padding_mode: str,
+    algorithm: str,
 ) -> np.ndarray:
     batched = x if x.ndim == w.ndim else x[np.newaxis]
     biases = None if bias is None else _array("bias", bias)
     check_arrays(name, stage, w, biases, "kernel", "bias")
     [step] = trace(Chain(((name, stage),)), batched.shape[1:])
     try:
-        out = run_stage(step.stage, batched, w, biases, padding_mode=padding_mode)
+        out = run_stage(step.stage, batched, w, biases, padding_mode=padding_mode, algorithm=algorithm)
     except ConvcalcError as error:
         raise type(error)(f"{name}: {error}") from None
     return out if x.ndim == w.ndim else out[0]

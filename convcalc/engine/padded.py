@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from math import prod
+from typing import TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -13,6 +14,11 @@ from numpy.lib.stride_tricks import as_strided
 from convcalc.engine.blocks import Index, length, shaped
 from convcalc.errors import ShapeError
 from convcalc.window import Window
+
+Pieces: TypeAlias = Sequence[tuple[slice, slice]]
+
+NARROW, LONG = 8, 16
+"""Values in a run that are too few to be copied or cleared as one, and enough."""
 
 MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -40,10 +46,6 @@ class Reads:
     tap_step: int
     pieces: tuple[tuple[slice, slice], ...]
 
-    @property
-    def complete(self) -> bool:
-        return sum(length(to) for to, _ in self.pieces) == self.length
-
 
 @dataclass(frozen=True, slots=True)
 class PaddedAxis:
@@ -63,18 +65,21 @@ class PaddedAxis:
         count, kernel = length(positions), length(taps)
         span = (count - 1) * stride + (kernel - 1) * dilation + 1
         if span <= count * kernel:
-            return Reads(span, stride, dilation, tuple(self._pieces(0, first, 1, span)))
+            return Reads(span, stride, dilation, tuple(self.pieces(first, span)))
         pieces: list[tuple[slice, slice]] = []
         if kernel <= count:
             for tap in range(kernel):
-                pieces += self._pieces(tap * count, first + tap * dilation, stride, count)
+                pieces += self.pieces(first + tap * dilation, count, step=stride, at=tap * count)
             return Reads(count * kernel, 1, count, tuple(pieces))
         for position in range(count):
-            pieces += self._pieces(position * kernel, first + position * stride, dilation, kernel)
+            pieces += self.pieces(first + position * stride, kernel, step=dilation, at=position * kernel)
         return Reads(count * kernel, kernel, 1, tuple(pieces))
 
-    def _pieces(self, at: int, first: int, step: int, count: int) -> Iterator[tuple[slice, slice]]:
-        """Slices for the padded positions first + step*i, i < count, which go to slab index at + i."""
+    def pieces(self, first: int, count: int, *, step: int = 1, at: int = 0) -> Iterator[tuple[slice, slice]]:
+        """(slab slice, input slice) pairs for the padded positions first + step*i, i < count, put at index at + i.
+
+        Position 0 is the input's first; indices in no pair are padding zeros.
+        """
         for zone in self.zones:
             begin = max(0, -((first - zone.begin) // step))
             end = min(count, -((first - zone.end) // step))
@@ -95,8 +100,10 @@ def padded_axis(size: int, window: Window, mode: str) -> PaddedAxis:
     ((slice(0, 2, None), slice(2, 0, -1)), (slice(2, 6, None), slice(0, 4, 1)))
     """
     inside = Zone(0, size, 0, 1)
+    if mode == "zeros":
+        return PaddedAxis(window, (inside,))
     begin, end = -window.before, size + window.after
-    most = {"zeros": None, "replicate": None, "reflect": size - 1, "circular": size}[mode]
+    most = {"replicate": None, "reflect": size - 1, "circular": size}[mode]
     if most is not None and max(window.before, window.after) > most:
         rule = "smaller than" if mode == "reflect" else "at most as large as"
         raise ShapeError(
@@ -108,9 +115,54 @@ def padded_axis(size: int, window: Window, mode: str) -> PaddedAxis:
             return PaddedAxis(window, (Zone(begin, 0, 0, -1), inside, Zone(size, end, 2 * (size - 1), -1)))
         case "replicate":
             return PaddedAxis(window, (Zone(begin, 0, 0, 0), inside, Zone(size, end, size - 1, 0)))
-        case "circular":
+        case _:
             return PaddedAxis(window, (Zone(begin, 0, size, 1), inside, Zone(size, end, -size, 1)))
-    return PaddedAxis(window, (inside,))
+
+
+def copy_padded(x: np.ndarray, axes: Sequence[Pieces], slab: np.ndarray) -> None:
+    """Writes the padded input into `slab`, both (..., *spatial), piece by piece; what no piece fills becomes 0."""
+    clear_gaps(axes, slab)
+    copy_pieces(x, axes, slab)
+
+
+def copy_pieces(x: np.ndarray, axes: Sequence[Pieces], slab: np.ndarray) -> None:
+    """Writes what the pieces show of the input into `slab`, both (..., *spatial)."""
+    for parts in product(*axes):
+        into: Index = (..., *(to for to, _ in parts))
+        source: Index = (..., *(read for _, read in parts))
+        slab[into] = x[source]
+
+
+def clear_gaps(axes: Sequence[Pieces], slab: np.ndarray) -> None:
+    """Writes zeros where no piece shows an input value in `slab`, (..., *spatial)."""
+    for gap in _gaps(axes, slab):
+        slab[gap] = 0
+
+
+def _gaps(axes: Sequence[Pieces], slab: np.ndarray) -> Iterator[tuple[slice | int, ...]]:
+    """Where no piece shows an input value; narrow ends of rows one index at a time, which NumPy clears in long runs."""
+    for axis, pieces in enumerate(axes, slab.ndim - len(axes)):
+        size, before = slab.shape[axis], (slice(None),) * axis
+        if len(pieces) == 1 and length(pieces[0][0]) == size:
+            continue
+        filled = sorted((to.start, to.stop) for to, _ in pieces)
+        for (_, begin), (end, _) in pairwise([(0, 0), *filled, (size, size)]):
+            if end - begin <= NARROW and axis == slab.ndim - 1:
+                for index in range(begin, end):
+                    yield (*before, index)
+            else:
+                yield (*before, slice(begin, end))
+
+
+def padded_view(x: np.ndarray, axes: Sequence[Pieces], slab: np.ndarray) -> np.ndarray:
+    """The padded input, in `slab` or, where nothing is padded or converted, as it lies."""
+    if x.dtype == slab.dtype and all(len(pieces) == 1 for pieces in axes):
+        index: Index = (..., *(read for ((_, read),) in axes))
+        view = x[index]
+        if view.shape == slab.shape:
+            return view
+    copy_padded(x, axes, slab)
+    return slab
 
 
 def columns(
@@ -129,29 +181,23 @@ def columns(
     reads = [axis.reads(*block) for axis, *block in zip(axes, positions, taps, strict=True)]
     leading = x.shape[:3]
     padded = shaped(slab, (*leading, *(read.length for read in reads)))
-    if not all(read.complete for read in reads):
-        padded[...] = 0
-    for pieces in product(*(read.pieces for read in reads)):
-        into: Index = (..., *(to for to, _ in pieces))
-        source: Index = (..., *(read for _, read in pieces))
-        padded[into] = x[source]
+    pieces = tuple(read.pieces for read in reads)
     groups, channels, batch = leading
     kernel, counts = tuple(map(length, taps)), tuple(map(length, positions))
     rows = channels * prod(kernel)
     if rows == channels:  # the slab has their order already
+        copy_padded(x, pieces, padded)
         return padded.reshape(groups, rows, -1)
+    padded = padded_view(x, pieces, padded)
     steps = padded.strides[3:]
-    windows = as_strided(
-        padded,
-        (groups, channels, *kernel, batch, *counts),
-        (
-            *padded.strides[:2],
-            *(read.tap_step * step for read, step in zip(reads, steps, strict=True)),
-            padded.strides[2],
-            *(read.position_step * step for read, step in zip(reads, steps, strict=True)),
-        ),
-        writeable=False,
-    )
-    matrix = shaped(out, windows.shape)
-    matrix[...] = windows
+    by_tap = (*padded.strides[:2], *(read.tap_step * step for read, step in zip(reads, steps, strict=True)))
+    by_position = (padded.strides[2], *(read.position_step * step for read, step in zip(reads, steps, strict=True)))
+    if reads[-1].tap_step == 1 < reads[-1].position_step and kernel[-1] >= LONG:
+        # Position by position, because the taps are what lies side by side.
+        shape, strides = (groups, batch, *counts, channels, *kernel), (by_tap[0], *by_position, *by_tap[1:])
+        matrix = shaped(out, shape)
+        matrix[...] = as_strided(padded, shape, strides, writeable=False)
+        return matrix.reshape(groups, -1, rows).swapaxes(1, 2)
+    matrix = shaped(out, (groups, channels, *kernel, batch, *counts))
+    matrix[...] = as_strided(padded, matrix.shape, (*by_tap, *by_position), writeable=False)
     return matrix.reshape(groups, rows, -1)

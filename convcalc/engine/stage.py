@@ -8,6 +8,7 @@ from typing import assert_never
 
 import numpy as np
 
+from convcalc.engine.algorithms import AUTO, NAMES
 from convcalc.engine.arithmetic import Arithmetic, choose_arithmetic
 from convcalc.engine.correlate import correlate
 from convcalc.engine.counter import Counter
@@ -16,9 +17,8 @@ from convcalc.engine.transposed import by_output_channel, transposed_correlate
 from convcalc.errors import DataError
 from convcalc.memory import check_memory
 from convcalc.stages import Convolution, Correlate, Pool, ShuffleChannels, Stage, TransposedCorrelate, windows
-from convcalc.window import output_size, transposed_size
+from convcalc.window import Window, output_size, transposed_size
 
-ALGORITHM = "direct"
 RUNNABLE = 1 << 48
 
 
@@ -29,6 +29,7 @@ def run_stage(
     bias: np.ndarray | None = None,
     *,
     padding_mode: str = "zeros",
+    algorithm: str = AUTO,
     counter: Counter | None = None,
     arithmetic: Arithmetic | None = None,
 ) -> np.ndarray:
@@ -39,6 +40,8 @@ def run_stage(
     """
     if padding_mode not in MODES:
         raise DataError(f"padding-mode: must be one of {', '.join(MODES)}, got {padding_mode!r}")
+    if algorithm not in NAMES:
+        raise DataError(f"algorithm: must be one of {', '.join(NAMES)}, got {algorithm!r}")
     match stage:
         case ShuffleChannels():
             batch, channels, *spatial = x.shape
@@ -51,22 +54,24 @@ def run_stage(
         case _:
             assert_never(stage)
     assert weight is not None
-    _check_runnable(stage)
+    along = windows(stage)
+    _check_runnable(along)
     if isinstance(stage, TransposedCorrelate):
         if padding_mode != "zeros":
             raise DataError(f"padding-mode: a transposed convolution has zeros only, got {padding_mode}")
         by_filter = by_output_channel(weight, stage.groups)
         arithmetic = arithmetic or choose_arithmetic(x, by_filter, bias, filter_axes=2)
-        sizes = map(transposed_size, x.shape[2:], windows(stage), stage.output_padding)
+        sizes = map(transposed_size, x.shape[2:], along, stage.output_padding)
         check_memory(_bytes(x, stage, sizes, arithmetic), "the output")
         return transposed_correlate(
-            x, weight, bias, windows(stage), stage.output_padding, stage.groups, arithmetic=arithmetic, counter=counter
-        )
+            x, weight, bias, along, stage.output_padding, stage.groups,
+            arithmetic=arithmetic, algorithm=algorithm, counter=counter,
+        )  # fmt: skip
     arithmetic = arithmetic or choose_arithmetic(x, weight, bias)
-    check_memory(_bytes(x, stage, map(output_size, x.shape[2:], windows(stage)), arithmetic), "the output")
+    check_memory(_bytes(x, stage, map(output_size, x.shape[2:], along), arithmetic), "the output")
     return correlate(
-        x, weight, bias, windows(stage), stage.groups,
-        arithmetic=arithmetic, padding_mode=padding_mode, counter=counter,
+        x, weight, bias, along, stage.groups,
+        arithmetic=arithmetic, padding_mode=padding_mode, algorithm=algorithm, counter=counter,
     )  # fmt: skip
 
 
@@ -95,9 +100,9 @@ def _what_fits(stage: Convolution, kernel: np.ndarray) -> str:
     return f"use a kernel of shape {stage.weight_shape}"
 
 
-def _check_runnable(stage: Convolution) -> None:
+def _check_runnable(along: tuple[Window, ...]) -> None:
     """NumPy counts in 64 bits; numbers near that can be asked about but not run."""
-    most = max(max(w.kernel, w.stride, w.dilation, w.before, w.after) for w in windows(stage))
+    most = max(max(w.kernel, w.stride, w.dilation, w.before, w.after) for w in along)
     if most >= RUNNABLE:
         raise DataError(f"stride, padding and dilation must be below 2^48 to be run, got {most}; use smaller ones")
 

@@ -10,9 +10,10 @@ from math import prod
 import numpy as np
 
 from convcalc.engine import blocks as cut
+from convcalc.engine.algorithms import AUTO
 from convcalc.engine.arithmetic import Arithmetic
 from convcalc.engine.blocks import LANES, Index, block_shape, blocks, length, shaped, workspaces
-from convcalc.engine.counter import Counter, multiply
+from convcalc.engine.counter import Choice, Counter, multiply
 from convcalc.window import Window, transposed_size
 
 
@@ -25,6 +26,7 @@ def transposed_correlate(
     groups: int,
     *,
     arithmetic: Arithmetic,
+    algorithm: str = AUTO,
     counter: Counter | None = None,
 ) -> np.ndarray:
     """Outputs (batch, out_channels, *sizes) in `arithmetic.result`, C-contiguous.
@@ -33,6 +35,7 @@ def transposed_correlate(
     (out_channels,). A window's before and after crop the full result, output_padding lengthens it at the end.
     Each input value meets each of its weights once, also where the product is cropped away, and no inserted
     zeros; an output that nothing reaches is 0 plus bias. Takes less than 64 MiB beside input, weights and output.
+    This is the direct algorithm, the only one here; `counter` notes another one that was asked for.
 
     Raises ShapeError if the crop leaves nothing.
 
@@ -56,6 +59,11 @@ def transposed_correlate(
     if weight.size * compute.itemsize <= 8 * cut.BUDGET:  # else converted block by block
         weight = np.ascontiguousarray(weight, compute)
     start = np.broadcast_to(0 if bias is None else bias, groups * filters).reshape(groups, filters, *(1 for _ in sizes))
+
+    if counter is not None:
+        spread = "every input value is spread over the outputs its window covers"
+        asked = "" if algorithm in (AUTO, "direct") else f"{algorithm} was asked for and does not fit: "
+        counter.choice = Choice("direct", asked + spread)
 
     # Products are added in the compute dtype: in the output itself, or where it differs (float16, integers) in a
     # tile of it, since rounding to float16 after every tap would lose what computing in float32 gained.

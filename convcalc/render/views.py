@@ -17,7 +17,7 @@ from convcalc.report import Report, field_dict, memory
 from convcalc.stages import ShuffleChannels, TransposedCorrelate
 
 if TYPE_CHECKING:
-    from convcalc.run import Run
+    from convcalc.run import Engine, Run
 
 
 def shape_view(report: Report, layout: str) -> Table:
@@ -151,6 +151,7 @@ def run_view(run: Run, layout: str, path: str | None) -> Table:
         rows,
         aside=(
             *_notes(run.report),
+            *(_engine_line(run, stage) for stage in run.engine),
             *(f"{check.name}: {check.how}" for check in run.checks if check.name == "values"),
             f"output {show_size(run.out.shape)} {run.out.dtype}: {found}{written}",
         ),
@@ -158,6 +159,15 @@ def run_view(run: Run, layout: str, path: str | None) -> Table:
         verdict=verdict,
         good=run.ok,
     )
+
+
+def _engine_line(run: Run, stage: Engine) -> str:
+    """The algorithm of a stage, why, and what it multiplied where that is not the definition's number."""
+    where = f"{stage.stage}: " if len(run.engine) > 1 else ""
+    defined = next(each.multiplications for each in run.report.stages if each.name == stage.stage)
+    executed = stage.multiplications_executed
+    count = "" if executed == defined else f"; it executes {executed:,} multiplications"
+    return f"{where}{stage.algorithm}: {stage.reason}{count}"
 
 
 def types_view() -> Table:

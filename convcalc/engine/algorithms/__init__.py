@@ -1,0 +1,148 @@
+"""The algorithms, and which one a convolution is given: a type says what is computed, an algorithm how.
+
+Every module has `fits(problem)`, whether it can, and `run(problem, out, counter)`. Winograd and Fourier, which do not
+sum the products themselves, have `error_scale(problem)` too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from convcalc.engine.algorithms import direct, fourier, planes, rows, winograd
+from convcalc.engine.counter import Choice, Counter
+from convcalc.engine.problem import Problem
+from convcalc.engine.threads import run_all, thread_count
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """One way to compute a convolution.
+
+    `mixes` says whether outputs are made from values outside their windows too, which NaN and Inf would spoil.
+    `error_scale` gives, times eps * max|x|, what the error may be more than the direct sum's. `threaded` names what of
+    batch, groups and rows may be cut into a part for every thread, where no product is so large that BLAS shares it.
+    """
+
+    name: str
+    fits: Callable[[Problem], bool]
+    run: Callable[[Problem, np.ndarray, Counter | None], None]
+    mixes: Callable[[Problem], bool] = lambda _: False
+    error_scale: Callable[[Problem], np.ndarray] | None = None
+    threaded: tuple[str, ...] = ()
+
+
+ALGORITHMS = {
+    algorithm.name: algorithm
+    for algorithm in (
+        Algorithm("direct", direct.fits, direct.run),
+        Algorithm("rows", rows.fits, rows.run, rows.is_banded, threaded=("groups", "batch", "rows")),
+        Algorithm("planes", planes.fits, planes.run, threaded=("groups", "batch")),
+        Algorithm("winograd", winograd.fits, winograd.run, lambda _: True, winograd.error_scale),
+        Algorithm(
+            "fft", fourier.fits, fourier.run, lambda _: True, fourier.error_scale, threaded=("groups", "batch", "rows")
+        ),
+    )
+}
+WORTH_A_THREAD = 1 << 18
+"""Multiplications from which handing some to another thread takes less time than doing them."""
+AUTO = "auto"
+NAMES = (AUTO, *ALGORITHMS)
+
+
+# What was measured to be fastest, on x86 with OpenBLAS: docs/BENCHMARKS.md.
+RULES: tuple[tuple[str, Callable[[Problem], bool], str], ...] = (
+    ("direct", direct.is_pointwise, "a pointwise kernel is one matrix product with the data as it lies"),
+    ("winograd", lambda p: _tiles_pay(p), "3x3 over enough tiles and channels: a quarter of the multiplications"),
+    ("fft", lambda p: _spectra_pay(p), "many taps a filter: transforms cost the same for any kernel"),
+    ("planes", lambda p: _has_short_rows(p), "short rows: their copying is saved, whole planes are copied"),
+    ("rows", lambda p: _is_narrow(p), "few channels or filters: copied once per kernel column, not per tap"),
+    ("direct", lambda _: True, "one matrix product over the values under the windows"),
+)
+
+
+def choose(problem: Problem, asked: str = AUTO) -> Choice:
+    """The algorithm for a problem: the one asked for where it fits, else the first rule that holds.
+
+    The rules are tried in order; they compare what the algorithms were measured to take.
+    """
+    if asked != AUTO:
+        if ALGORITHMS[asked].fits(problem):
+            return Choice(asked, "asked for")
+        return Choice("direct", f"{asked} was asked for and does not fit")
+    return next(
+        Choice(name, reason) for name, applies, reason in RULES if applies(problem) and ALGORITHMS[name].fits(problem)
+    )
+
+
+def execute(algorithm: Algorithm, problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
+    """Runs the algorithm on the problem, or on parts of it in as many threads as may work."""
+    parts = _parts(algorithm, problem, out)
+    if len(parts) == 1:
+        with np.errstate(all="ignore"):  # overflow and NaN are results here, not accidents
+            algorithm.run(problem, out, counter)
+        return
+    counters = [Counter() for _ in parts]
+
+    def task(number: int) -> Callable[[], None]:
+        def run() -> None:
+            with np.errstate(all="ignore"):  # it holds for one thread
+                algorithm.run(*parts[number], counters[number])
+
+        return run
+
+    run_all([task(number) for number in range(len(parts))])
+    if counter is not None:
+        counter.multiplications += sum(part.multiplications for part in counters)
+
+
+def _parts(algorithm: Algorithm, problem: Problem, out: np.ndarray) -> list[tuple[Problem, np.ndarray]]:
+    """The problem as parts of about the same size, one a thread, with their outputs."""
+    if not algorithm.threaded or out.size * problem.terms < WORTH_A_THREAD or (count := thread_count()) == 1:
+        return [(problem, out)]
+    if problem.filters * problem.channels > 1 and algorithm.name != "fft":  # BLAS shares these itself
+        return [(problem, out)]
+    whole = {"batch": problem.batch, "groups": problem.groups, "rows": problem.positions[0]}
+    axis = max(algorithm.threaded, key=lambda name: min(whole[name], count))
+    step = -(-whole[axis] // count)
+    parts = []
+    for start in range(0, whole[axis], step):
+        cut = {name: slice(0, size) for name, size in whole.items()}
+        cut[axis] = slice(start, min(start + step, whole[axis]))
+        batch, groups, rows = cut["batch"], cut["groups"], cut["rows"]
+        parts.append((problem.part(batch, groups, rows), out[batch, groups, :, rows]))
+    return parts
+
+
+def _tiles_pay(problem: Problem) -> bool:
+    """Whether the products that Winograd saves are worth its transforms, of input, output and weights.
+
+    In units of the direct products' time; the weights' share is per tile.
+    """
+    share = 22 / problem.filters + 12 / problem.channels
+    if share > 0.8 or problem.kernel[-2:] != (winograd.KERNEL, winograd.KERNEL):
+        return False
+    tiles = winograd.tile_count(problem)
+    return tiles >= 32 and share + 8 / tiles < 0.8
+
+
+def _spectra_pay(problem: Problem) -> bool:
+    """Whether all transforms take less time than multiplying every tap, at about 25 values or 8 outputs a tap."""
+    if prod(problem.kernel) < 100:
+        return False
+    transforms = fourier.transformed_values(problem) * (problem.channels + problem.filters)
+    taps = problem.batch * prod(problem.positions) * problem.terms * problem.filters
+    return 64 * transforms < taps
+
+
+def _has_short_rows(problem: Problem) -> bool:
+    """Whether rows are short, and either alone or not worth joining with those of other images."""
+    return problem.positions[-1] < 32 and (problem.batch == 1 or problem.filters <= 16)
+
+
+def _is_narrow(problem: Problem) -> bool:
+    """Whether copying the values under the windows takes long beside multiplying them."""
+    return problem.filters <= 16 or problem.terms < 256

@@ -1,0 +1,124 @@
+"""Direct: the values under a block of windows become the columns of a matrix, and a matrix product sums them.
+
+The definition, block by block: any axes, strides, dilations, groups and dtypes, and exactly its multiplications.
+
+Memory: columns and sums of a block. Error: at most terms * eps * sum|products| (Higham 2002, section 3.1).
+Source: Chellapilla, Puri & Simard 2006, High Performance Convolutional Neural Networks for Document Processing.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from convcalc.engine import blocks as cut
+from convcalc.engine.blocks import LANES, block_shape, blocks, even_parts, length, shaped, workspaces
+from convcalc.engine.counter import Counter, multiply
+from convcalc.engine.padded import columns
+from convcalc.engine.problem import Problem
+from convcalc.window import Window
+
+
+def fits(problem: Problem) -> bool:
+    """Always."""
+    return problem.x.size > 0
+
+
+def is_pointwise(problem: Problem) -> bool:
+    """Whether kernel and stride are 1, and the data can be multiplied as it lies."""
+    if any(size != 1 for size in problem.kernel) or any(axis.window != Window(kernel=1) for axis in problem.axes):
+        return False
+    in_place = problem.x.dtype == problem.weight.dtype == problem.compute
+    as_it_lies = problem.x.flags.c_contiguous and problem.weight.flags.c_contiguous
+    return in_place and as_it_lies and (problem.batch == 1 or prod(problem.positions) >= LANES)
+
+
+def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
+    """Fills `out`, (batch, groups, filters, *positions)."""
+    weight = problem.weight
+    if weight.size * problem.compute.itemsize <= 8 * cut.BUDGET:  # else converted block by block
+        weight = np.ascontiguousarray(weight, problem.compute)
+    bias = None if problem.bias is None else problem.bias[..., np.newaxis]
+    if is_pointwise(problem) and out.dtype == problem.compute:
+        _pointwise(problem.x, weight, bias, out, counter)
+    else:  # the batch joins the positions, behind groups and channels
+        _blocks(problem, _batch_third(problem.x), weight, bias, _batch_third(out), counter)
+
+
+def _batch_third(array: np.ndarray) -> np.ndarray:
+    """(batch, groups, channels, *spatial) seen as (groups, channels, batch, *spatial)."""
+    return array.transpose(1, 2, 0, *range(3, array.ndim))
+
+
+def _pointwise(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, out: np.ndarray, counter: Counter | None
+) -> None:
+    """Kernel 1, stride 1: one product with the data as it lies."""
+    batch, groups, channels = x.shape[:3]
+    source, target = x.reshape(batch, groups, channels, -1), out.reshape(*out.shape[:3], -1)
+    positions = source.shape[-1]
+    # So many positions that they stay in the cache while all filters use them.
+    step = even_parts(positions, max(LANES, cut.BUDGET // 2 // (channels * x.itemsize)))
+    for start in range(0, positions, step):
+        some = slice(start, start + step)
+        multiply(weight.reshape(groups, -1, channels), source[..., some], target[..., some], counter)
+    if bias is not None:
+        target += bias.astype(out.dtype)
+
+
+def _blocks(
+    problem: Problem,
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None,
+    out: np.ndarray,
+    counter: Counter | None,
+) -> None:
+    """Any convolution of x (groups, channels, batch, *spatial) into out (groups, filters, batch, *positions).
+
+    The windows of a block of positions become the columns of a matrix. Blocks are cut in three spaces: filters,
+    positions, and the taps they sum over, the last only where a window is too large for LANES positions to fit.
+    """
+    (groups, filters, *_), positions, taps = out.shape, out.shape[2:], weight.shape[2:]
+    compute, item = problem.compute, problem.compute.itemsize
+    lanes = min(prod(positions), LANES)
+    depth = min(prod(taps), block_shape((prod(taps),), lanes * item)[0])
+    filter_block = block_shape((groups, filters), lanes * item * max(1.0, depth / filters))
+    # A block of weights may need a copy in another dtype, hence filters/8: it takes 8 budgets at most.
+    tap_block = block_shape(taps, filter_block[0] * item * max(lanes, filter_block[1] / 8))
+    position_block = block_shape(positions, filter_block[0] * item * max(filter_block[1], prod(tap_block)))
+
+    column_count = filter_block[0] * prod(position_block) * prod(tap_block)
+    sum_count = prod(filter_block) * prod(position_block)
+    partial_count = 0 if tap_block == taps else sum_count
+    slab, matrix, sums, partial = workspaces(compute, column_count, column_count, sum_count, partial_count)
+    for in_groups, in_filters in blocks((groups, filters), filter_block):
+        stack = length(in_groups), length(in_filters)
+        for in_batch, *at in blocks(positions, position_block):
+            target = out[in_groups, in_filters, in_batch, *at]
+            in_place = out.dtype == compute and tap_block == taps and _is_matrix(target)
+            total = (target if in_place else sums[: target.size]).reshape(*stack, -1)
+            for number, (in_channels, *tap) in enumerate(blocks(taps, tap_block)):
+                right = columns(x[in_groups, in_channels, in_batch], problem.axes, tuple(at), tuple(tap), slab, matrix)
+                left = weight[in_groups, in_filters, in_channels, *tap].reshape(*stack, -1).astype(compute, copy=False)
+                if number == 0:
+                    multiply(left, right, total, counter)
+                else:
+                    term = shaped(partial, total.shape)
+                    multiply(left, right, term, counter)
+                    total += term
+            if bias is not None:
+                total += bias[in_groups, in_filters].astype(compute)
+            if not in_place:
+                target[...] = total.reshape(target.shape)
+
+
+def _is_matrix(block: np.ndarray) -> bool:
+    """Whether all axes of (groups, filters, batch, *positions) but the first two are one run of values."""
+    run = block.itemsize
+    for size, stride in zip(reversed(block.shape[2:]), reversed(block.strides[2:]), strict=True):
+        if size > 1 and stride != run:
+            return False
+        run *= size
+    return True
