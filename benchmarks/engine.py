@@ -37,6 +37,9 @@ import numpy as np
 
 import convcalc
 from convcalc.direct import WIDE, direct_sums
+from convcalc.engine.algorithms import ALGORITHMS
+from convcalc.engine.counter import Counter
+from convcalc.engine.stage import run_stage
 from convcalc.stages import Correlate, TransposedCorrelate
 
 OURS = "convcalc"
@@ -293,11 +296,13 @@ class Timed:
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """Bytes beside input, weights and output at the peak; the largest error as a share of its bound and of the scale.
+    """The algorithm; bytes beside input, weights and output at the peak; the largest error by its bound and the scale.
 
-    The bound is terms * eps * sum|products| (Higham 2002, section 3.1), the scale the largest |output|.
+    The bound is the one stated for the algorithm, for sums terms * eps * sum|products| (Higham 2002, section 3.1); the
+    scale is the largest |output|.
     """
 
+    algorithm: str
     extra_bytes: int
     of_bound: float
     of_scale: float
@@ -339,22 +344,27 @@ def timed(call: Call, count: int) -> Timed:
 
 def inspected(work: Work) -> Inspected:
     """To be asked once in a process, so that a workspace kept between calls counts."""
-    call = our_call(work, 1)
+    (x, weight), counter = work.arrays(), Counter()
     tracemalloc.start()
-    out = call()
+    out = run_stage(work.stage, x, weight, counter=counter)
     extra = tracemalloc.get_traced_memory()[1] - out.nbytes
     tracemalloc.stop()
-    (x, weight), of_bound, error, scale = work.arrays(), 0.0, 0.0, 0.0
+    assert counter.choice is not None
+    of_bound, error, scale = 0.0, 0.0, 0.0
+    own = ALGORITHMS[counter.choice.algorithm].error_scale
+    largest = float(np.abs(x).max())
     wide, eps = WIDE[out.dtype], 0.0 if out.dtype.kind == "i" else float(np.finfo(out.dtype).eps)
     for positions, filters in sampled(work, out.shape):
         sums = direct_sums(work.stage, x, weight, None, positions, filters, wide)
         at = tuple(positions[:, axis, np.newaxis] for axis in range(positions.shape[1]))
         errors = np.abs(out[(at[0], filters, *at[1:])] - sums.values).astype(np.float64)
         bounds = (sums.terms * eps * sums.magnitudes).astype(np.float64)
+        if own is not None and counter.problem is not None:
+            bounds = np.broadcast_to(own(counter.problem).reshape(-1)[filters] * eps * largest, bounds.shape)
         shares = np.where(errors == 0, 0.0, errors / np.maximum(bounds, np.finfo(np.float64).tiny))
         of_bound, error = max(of_bound, float(shares.max())), max(error, float(errors.max()))
         scale = max(scale, float(np.abs(sums.values).max()))
-    return Inspected(max(0, extra), of_bound, error / scale)
+    return Inspected(counter.choice.algorithm, max(0, extra), of_bound, error / scale)
 
 
 def sampled(work: Work, shape: tuple[int, ...]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -617,9 +627,10 @@ EXPLANATION = """
 Median of {rounds} rounds; in each every library works in turn, in a process of its own. Ratios are our time over
 theirs, so below 1 convcalc is faster. Our whole call counts, the others' weights are prepared. `MiB` is extra memory
 beside input, weights and output. `error` is the largest error against a direct sum in a wider type, at sampled
-positions, as a share of the largest output; `of bound` the same as a share of terms · eps · Σ|products|. `of matmul`
-is the rate of direct multiplications as a fraction of a large matrix product's, float64's for integers (above 1 where
-an algorithm saves multiplications), `of copy` the rate of input, weights and output as a fraction of a large copy's.
+positions, as a share of the largest output; `of bound` the same as a share of the bound stated for the algorithm.
+`of matmul` is the rate of direct multiplications as a fraction of a large matrix product's, float64's for integers
+(above 1 where an algorithm saves multiplications), `of copy` the rate of input, weights and output as a fraction of a
+large copy's.
 """.strip()
 
 
@@ -670,6 +681,7 @@ def page(sessions: list[Session], rounds: int) -> str:
             table(
                 [
                     "work",
+                    "algorithm",
                     "ms",
                     "/ torch",
                     "/ fastest",
@@ -718,9 +730,9 @@ def figure_row(figure: Figures) -> list[str]:
     peer, ratio = figure.fastest
     measured = figure.inspected
     return [
-        str(figure.work), f"{figure.seconds * 1e3:.2f}", number(figure.ratios.get("torch", nan)), number(ratio), peer,
-        f"{measured.extra_bytes / MIB:.1f}", f"{measured.of_scale:.1e}", f"{measured.of_bound:.1e}",
-        f"{figure.of_products:.2f}", f"{figure.of_copy:.2f}",
+        str(figure.work), measured.algorithm, f"{figure.seconds * 1e3:.2f}",
+        number(figure.ratios.get("torch", nan)), number(ratio), peer, f"{measured.extra_bytes / MIB:.1f}",
+        f"{measured.of_scale:.1e}", f"{measured.of_bound:.1e}", f"{figure.of_products:.2f}", f"{figure.of_copy:.2f}",
     ]  # fmt: skip
 
 
