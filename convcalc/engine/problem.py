@@ -12,6 +12,14 @@ from convcalc.window import Window
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """What to cut into a part for every thread: `batch`, `groups` or `rows`, and into multiples of what."""
+
+    axis: str
+    grain: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """x: (batch, groups, channels, *spatial); weight: (groups, filters, channels, *kernel); bias: (groups, filters).
 
@@ -84,3 +92,7 @@ class Problem:
             axes=(replace(first, window=window), *self.axes[1:]),
             positions=(rows.stop - rows.start, *self.positions[1:]),
         )
+
+    def independent(self, grain: int = 1) -> Cut:
+        """The cut along groups or images, which share nothing, or if there is one of each along rows."""
+        return Cut("groups") if self.groups > 1 else Cut("batch") if self.batch > 1 else Cut("rows", grain)

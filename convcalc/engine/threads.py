@@ -1,20 +1,32 @@
-"""Work shared among Python threads, where NumPy lets go of the interpreter and BLAS would use one processor.
+"""Work shared among Python threads, each with a BLAS of its own.
 
-As many threads as BLAS is told to use: OPENBLAS_NUM_THREADS or OMP_NUM_THREADS, else a thread for every processor that
-the process may run on.
+As many threads as BLAS is told to use: OPENBLAS_NUM_THREADS or OMP_NUM_THREADS, else one for every processor that the
+process may run on. While they work, NumPy's OpenBLAS is held to one thread, since its own threads would be asked for by
+all of them at once, and wait for each other.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+SPELLINGS = ("scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}64_", "openblas_{}")
+"""How builds of OpenBLAS spell the names of its functions."""
 
 
 def thread_count() -> int:
-    """How many threads may work at once."""
+    """How many threads may work at once: 1 where OpenBLAS could not be held to one thread beside them."""
+    if _blas() is None:
+        return 1
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         with suppress(KeyError, ValueError):
             return max(1, int(os.environ[name]))
@@ -24,13 +36,13 @@ def thread_count() -> int:
 
 
 def run_all(tasks: Sequence[Callable[[], None]]) -> None:
-    """Runs all tasks, the first in this thread. The first exception is raised after all have ended."""
-    others = [_pool().submit(task) for task in tasks[1:]]
-    try:
-        tasks[0]()
-    finally:
-        for other in others:
-            other.exception()  # waits
+    """Runs the tasks, the first in this thread. The first exception is raised after all have ended."""
+    with _one_blas_thread():
+        others = [_pool().submit(task) for task in tasks[1:]]
+        try:
+            tasks[0]()
+        finally:
+            wait(others)
     for other in others:
         other.result()
 
@@ -38,3 +50,46 @@ def run_all(tasks: Sequence[Callable[[], None]]) -> None:
 @cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(thread_count(), "convcalc")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked process has none of the threads
+
+
+@cache
+def _blas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
+    """OpenBLAS's functions to ask for its number of threads and to set it, if NumPy brought one along."""
+    package = Path(np.__file__).parent
+    for folder in (package.parent / "numpy.libs", package / ".dylibs"):
+        for path in sorted(folder.glob("*openblas*")):
+            with suppress(OSError):
+                library: Any = ctypes.CDLL(str(path))  # loaded already: this finds it again
+                for spelling in SPELLINGS:
+                    with suppress(AttributeError):
+                        get = getattr(library, spelling.format("get_num_threads"))
+                        return get, getattr(library, spelling.format("set_num_threads"))
+    return None
+
+
+_lock, _holding, _before = Lock(), 0, 1
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Holds OpenBLAS to one thread until the last of all callers has left."""
+    global _holding, _before
+    blas = _blas()
+    assert blas is not None
+    get, put = blas
+    with _lock:
+        if _holding == 0:
+            _before = get()
+            put(1)
+        _holding += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _holding -= 1
+            if _holding == 0:
+                put(_before)

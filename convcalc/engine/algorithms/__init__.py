@@ -1,7 +1,7 @@
 """The algorithms, and which one a convolution is given: a type says what is computed, an algorithm how.
 
-Every module has `fits(problem)`, whether it can, and `run(problem, out, counter)`. Winograd and Fourier, which do not
-sum the products themselves, have `error_scale(problem)` too.
+Every module has `fits(problem)`, whether it can, `run(problem, out, counter)`, and `shared(problem)`, how it is cut for
+several threads. Winograd and Fourier, which do not sum the products themselves, have `error_scale(problem)` too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from convcalc.engine.algorithms import direct, fourier, planes, rows, winograd
 from convcalc.engine.counter import Choice, Counter
-from convcalc.engine.problem import Problem
+from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.threads import run_all, thread_count
 
 
@@ -23,31 +23,29 @@ class Algorithm:
     """One way to compute a convolution.
 
     `mixes` says whether outputs are made from values outside their windows too, which NaN and Inf would spoil.
-    `error_scale` gives, times eps * max|x|, what the error may be more than the direct sum's. `threaded` names what of
-    batch, groups and rows may be cut into a part for every thread, where no product is so large that BLAS shares it.
+    `shared` says what of a problem is cut into a part for every thread, or None where BLAS's own threads do better.
+    `error_scale` gives, times eps * max|x|, what the error may be where products are not summed directly.
     """
 
     name: str
     fits: Callable[[Problem], bool]
     run: Callable[[Problem, np.ndarray, Counter | None], None]
+    shared: Callable[[Problem], Cut | None]
     mixes: Callable[[Problem], bool] = lambda _: False
     error_scale: Callable[[Problem], np.ndarray] | None = None
-    threaded: tuple[str, ...] = ()
 
 
 ALGORITHMS = {
     algorithm.name: algorithm
     for algorithm in (
-        Algorithm("direct", direct.fits, direct.run),
-        Algorithm("rows", rows.fits, rows.run, rows.is_banded, threaded=("groups", "batch", "rows")),
-        Algorithm("planes", planes.fits, planes.run, threaded=("groups", "batch")),
-        Algorithm("winograd", winograd.fits, winograd.run, lambda _: True, winograd.error_scale),
-        Algorithm(
-            "fft", fourier.fits, fourier.run, lambda _: True, fourier.error_scale, threaded=("groups", "batch", "rows")
-        ),
+        Algorithm("direct", direct.fits, direct.run, direct.shared),
+        Algorithm("rows", rows.fits, rows.run, rows.shared, rows.is_banded),
+        Algorithm("planes", planes.fits, planes.run, planes.shared),
+        Algorithm("winograd", winograd.fits, winograd.run, winograd.shared, lambda _: True, winograd.error_scale),
+        Algorithm("fft", fourier.fits, fourier.run, fourier.shared, lambda _: True, fourier.error_scale),
     )
 }
-WORTH_A_THREAD = 1 << 18
+WORTH_A_THREAD = 1 << 23
 """Multiplications from which handing some to another thread takes less time than doing them."""
 AUTO = "auto"
 NAMES = (AUTO, *ALGORITHMS)
@@ -101,19 +99,18 @@ def execute(algorithm: Algorithm, problem: Problem, out: np.ndarray, counter: Co
 
 def _parts(algorithm: Algorithm, problem: Problem, out: np.ndarray) -> list[tuple[Problem, np.ndarray]]:
     """The problem as parts of about the same size, one a thread, with their outputs."""
-    if not algorithm.threaded or out.size * problem.terms < WORTH_A_THREAD or (count := thread_count()) == 1:
+    if out.size * problem.terms < WORTH_A_THREAD or (count := thread_count()) == 1:
         return [(problem, out)]
-    if problem.filters * problem.channels > 1 and algorithm.name != "fft":  # BLAS shares these itself
+    if (cut := algorithm.shared(problem)) is None:
         return [(problem, out)]
     whole = {"batch": problem.batch, "groups": problem.groups, "rows": problem.positions[0]}
-    axis = max(algorithm.threaded, key=lambda name: min(whole[name], count))
-    step = -(-whole[axis] // count)
+    step = -(-whole[cut.axis] // (count * cut.grain)) * cut.grain
     parts = []
-    for start in range(0, whole[axis], step):
-        cut = {name: slice(0, size) for name, size in whole.items()}
-        cut[axis] = slice(start, min(start + step, whole[axis]))
-        batch, groups, rows = cut["batch"], cut["groups"], cut["rows"]
-        parts.append((problem.part(batch, groups, rows), out[batch, groups, :, rows]))
+    for start in range(0, whole[cut.axis], step):
+        some = {axis: slice(0, size) for axis, size in whole.items()}
+        some[cut.axis] = slice(start, min(start + step, whole[cut.axis]))
+        batch, groups, lines = some["batch"], some["groups"], some["rows"]
+        parts.append((problem.part(batch, groups, lines), out[batch, groups, :, lines]))
     return parts
 
 

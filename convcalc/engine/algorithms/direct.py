@@ -16,13 +16,20 @@ from convcalc.engine import blocks as cut
 from convcalc.engine.blocks import LANES, block_shape, blocks, even_parts, length, shaped, workspaces
 from convcalc.engine.counter import Counter, multiply
 from convcalc.engine.padded import columns
-from convcalc.engine.problem import Problem
+from convcalc.engine.problem import Cut, Problem
 from convcalc.window import Window
 
 
 def fits(problem: Problem) -> bool:
     """Always."""
     return problem.x.size > 0
+
+
+def shared(problem: Problem) -> Cut | None:
+    """Images, or rows if there are many. BLAS shares the one product of a pointwise kernel, and few large ones."""
+    if is_pointwise(problem) or (problem.batch == 1 and problem.positions[0] < LANES):
+        return None
+    return Cut("batch") if problem.batch > 1 else Cut("rows")
 
 
 def is_pointwise(problem: Problem) -> bool:

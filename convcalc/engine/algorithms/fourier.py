@@ -19,7 +19,7 @@ import numpy as np
 from convcalc.engine.blocks import BUDGET, even_parts, shaped, workspaces
 from convcalc.engine.counter import Counter
 from convcalc.engine.padded import copy_padded
-from convcalc.engine.problem import Problem
+from convcalc.engine.problem import Cut, Problem
 from convcalc.window import Window
 
 LONGEST = {1: 1 << 16, 2: 320, 3: 64}
@@ -54,6 +54,11 @@ def tilings(problem: Problem) -> tuple[Tiling, ...]:
         _tiling(axis.window, positions, longest)
         for axis, positions in zip(problem.axes, problem.positions, strict=True)
     )
+
+
+def shared(problem: Problem) -> Cut:
+    """Groups, images or rows."""
+    return problem.independent()
 
 
 def transformed_values(problem: Problem) -> int:

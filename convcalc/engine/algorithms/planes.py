@@ -17,7 +17,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from convcalc.engine.blocks import BUDGET, even_parts, shaped, workspaces
 from convcalc.engine.counter import Counter, multiply
-from convcalc.engine.problem import Problem
+from convcalc.engine.problem import Cut, Problem
 
 
 def fits(problem: Problem) -> bool:
@@ -29,6 +29,11 @@ def fits(problem: Problem) -> bool:
         and all(len(axis.zones) == 1 for axis in problem.axes)
         and _values(problem) * problem.compute.itemsize <= 8 * BUDGET
     )
+
+
+def shared(problem: Problem) -> Cut | None:
+    """Groups or images; BLAS shares the products of one."""
+    return problem.independent() if problem.groups * problem.batch > 1 else None
 
 
 def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:

@@ -21,7 +21,7 @@ from numpy.lib.stride_tricks import as_strided
 from convcalc.engine.blocks import BUDGET, LINE, even_parts, shaped, workspaces
 from convcalc.engine.counter import Counter, multiply
 from convcalc.engine.padded import PaddedAxis, Pieces, clear_gaps, copy_pieces, padded_view
-from convcalc.engine.problem import Problem
+from convcalc.engine.problem import Cut, Problem
 
 BAND = 8
 """Output rows that a banded matrix makes."""
@@ -39,6 +39,11 @@ def fits(problem: Problem) -> bool:
     band, reach = _band(problem)
     weights = problem.weight.size * (band * reach if band > 1 else 1)
     return max(_row_values(problem) * reach, weights) * problem.compute.itemsize <= 8 * BUDGET
+
+
+def shared(problem: Problem) -> Cut:
+    """Groups, images, or whole bands of rows."""
+    return problem.independent(_band(problem)[0])
 
 
 def is_banded(problem: Problem) -> bool:

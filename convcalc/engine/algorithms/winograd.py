@@ -24,7 +24,7 @@ from numpy.lib.stride_tricks import as_strided
 from convcalc.engine.blocks import BUDGET, LANES, block_shape, blocks, even_parts, length, shaped, workspaces
 from convcalc.engine.channels_last import copy_channels_last, spare_values
 from convcalc.engine.counter import Counter, multiply
-from convcalc.engine.problem import Problem
+from convcalc.engine.problem import Cut, Problem
 
 KERNEL = 3
 TILE = 4
@@ -46,6 +46,14 @@ def fits(problem: Problem) -> bool:
         and all(axis.window.dilation == 1 for axis in depth)
         and SPAN**2 * prod(problem.dilation[-2:]) * _wide(problem) * problem.compute.itemsize <= 5 * BUDGET
     )
+
+
+def shared(problem: Problem) -> Cut | None:
+    """Images, or whole tiles of rows; BLAS shares the products of few tiles."""
+    if tile_count(problem) < 2 * LANES:
+        return None
+    plane = len(problem.axes) == 2
+    return Cut("batch") if problem.batch > 1 else Cut("rows", TILE * problem.dilation[0] if plane else 1)
 
 
 def _wide(problem: Problem) -> int:

@@ -1,0 +1,482 @@
+"""Every algorithm of the engine on one table of layers, against the definition; what it counts, when it is taken."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+import convcalc
+from convcalc.cli.run import ALGORITHMS as listed  # noqa: N811
+from convcalc.engine import algorithms
+from convcalc.engine import blocks as cut
+from convcalc.engine.algorithms import ALGORITHMS, RULES, choose, fourier, planes, rows, winograd
+from convcalc.engine.arithmetic import Arithmetic, choose_arithmetic
+from convcalc.engine.correlate import correlate
+from convcalc.engine.counter import Counter
+from convcalc.engine.padded import padded_axis
+from convcalc.engine.problem import Problem
+from convcalc.errors import ConvcalcError
+from convcalc.window import Window, output_size
+
+ROUNDING = {"winograd", "fft"}
+"""Algorithms whose results differ from the direct sum's by more than the order of the terms."""
+PAD = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+class Layer(NamedTuple):
+    """Channels and filters are those of one group."""
+
+    batch: int
+    groups: int
+    channels: int
+    filters: int
+    spatial: tuple[int, ...]
+    windows: tuple[Window, ...]
+    fitting: str
+    """The algorithms that can compute it, beside direct."""
+    mode: str = "zeros"
+
+
+# Window(kernel, stride, dilation, before, after)
+SAME, VALID = Window(3, 1, 1, 1, 1), Window(3)
+LAYERS = {
+    "1-D": Layer(2, 1, 3, 5, (23,), (Window(5, 2, 3, 1, 4),), "fft"),
+    "1-D, long kernel": Layer(1, 2, 1, 2, (1009,), (Window(211, 1, 1, 7, 0),), "fft"),
+    "1-D, taps side by side": Layer(2, 1, 2, 3, (331,), (Window(23, 7, 1, 0, 3),), "fft"),
+    "3x3, odd tiles": Layer(
+        2, 1, 3, 5, (13, 7), (Window(3, 1, 1, 1, 0), Window(3, 1, 1, 0, 2)), "rows planes winograd fft",
+    ),
+    "3x3, less than a tile": Layer(1, 1, 2, 3, (2, 3), (SAME,) * 2, "rows planes winograd fft"),
+    "3x3, one output": Layer(1, 1, 2, 3, (3, 3), (VALID, VALID), "rows winograd fft"),
+    "3x3 in groups": Layer(2, 3, 2, 5, (11, 17), (Window(3, 1, 1, 2, 1), SAME), "rows planes winograd fft"),
+    "3x3, dilations": Layer(
+        2, 1, 3, 2, (19, 23), (Window(3, 1, 2, 3, 0), Window(3, 1, 3, 1, 5)),
+        "planes winograd fft",
+    ),
+    "3x3, mirrored": Layer(
+        1, 1, 3, 2, (9, 11), (Window(3, 1, 1, 2, 3), Window(3, 1, 1, 0, 4)),
+        "rows winograd fft", "reflect",
+    ),
+    "3x3, wrapped": Layer(
+        1, 2, 1, 2, (6, 8), (Window(3, 1, 1, 3, 1), Window(3, 1, 2, 5, 0)),
+        "rows winograd fft", "circular",
+    ),
+    "3x3x3": Layer(2, 1, 2, 3, (4, 9, 7), (Window(3, 1, 1, 2, 0), SAME, Window(3)), "winograd fft"),
+    "2x3x3 in groups": Layer(
+        1, 2, 3, 2, (5, 6, 10), (Window(2), Window(3, 1, 2, 2, 1), Window(3, 1, 1, 0, 1)),
+        "winograd fft",
+    ),
+    "3x3 with strides": Layer(2, 1, 3, 2, (11, 14), (Window(3, 2, 1, 1, 0), Window(3, 3, 1, 2, 1)), "rows fft"),
+    "depthwise": Layer(2, 5, 1, 1, (13, 11), (SAME, Window(5, 1, 1, 2, 2)), "rows planes fft"),
+    "depthwise, many": Layer(1, 700, 1, 1, (9, 7), (SAME,) * 2, "rows planes winograd fft"),
+    "depthwise with multiplier": Layer(
+        1, 3, 1, 4, (12, 10), (Window(5, 1, 2, 4, 4), Window(2, 1, 3, 1, 2)),
+        "planes fft",
+    ),
+    "depthwise with strides": Layer(2, 7, 1, 1, (15, 18), (Window(3, 2, 1, 1, 1), Window(3, 2, 1, 1, 1)), "rows fft"),
+    "many taps": Layer(2, 3, 1, 1, (31, 37), (Window(11, 1, 1, 5, 2), Window(9, 1, 1, 0, 8)), "rows planes fft"),
+    "many taps with strides": Layer(1, 1, 1, 1, (41, 67), (Window(13, 3, 1, 2, 0), Window(8, 2, 3, 0, 1)), "rows fft"),
+    "wide": Layer(1, 1, 1, 1, (5, 1201), (SAME, Window(4, 1, 1, 0, 2)), "rows fft"),
+    "large kernel": Layer(1, 1, 2, 2, (89, 131), (Window(23, 1, 1, 3, 0), Window(19, 1, 2, 0, 7)), "rows fft"),
+    "kernel beyond the input": Layer(
+        1, 1, 1, 2, (3, 5), (Window(7, 1, 1, 5, 4), Window(6, 1, 1, 2, 3)),
+        "rows planes fft",
+    ),
+    "dilated rows": Layer(1, 1, 3, 2, (17, 9), (Window(2, 1, 5, 0, 1), Window(3, 2, 1, 1, 1)), "fft"),
+    "3-D with strides": Layer(2, 2, 2, 1, (5, 7, 6), (Window(2, 2), Window(3, 1, 2, 1, 3), Window(1, 3)), "fft"),
+    "pointwise": Layer(3, 2, 4, 3, (5, 7), (Window(1), Window(1)), "rows planes fft"),
+}  # fmt: skip
+EVERY = [
+    (algorithm, name)
+    for algorithm in ALGORITHMS
+    for name, layer in LAYERS.items()
+    if algorithm in ("direct", *layer.fitting.split())
+]
+
+
+def arrays(layer: Layer, dtype: str = "f8", seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Input, weights and bias: whole numbers, or bools, for which sums in any order are exact."""
+    random = np.random.default_rng(seed)
+    shapes = (
+        (layer.batch, layer.groups * layer.channels, *layer.spatial),
+        (layer.groups * layer.filters, layer.channels, *(window.kernel for window in layer.windows)),
+        (layer.groups * layer.filters,),
+    )
+    low, high = (0, 2) if dtype in ("?", "u1", "u8") else (-3, 4)
+    x, weight, bias = (random.integers(low, high, shape).astype(dtype) for shape in shapes)
+    if dtype[0] == "c":
+        x, weight = x + (1j * x[..., ::-1]).astype(dtype), (weight * np.array(2 - 1j, dtype)).astype(dtype)
+    return x, weight, bias
+
+
+def computed(layer: Layer, algorithm: str, *given: np.ndarray, counter: Counter | None = None) -> np.ndarray:
+    x, weight, bias = given
+    return correlate(
+        x, weight, bias, layer.windows, layer.groups,
+        arithmetic=choose_arithmetic(x, weight, bias), padding_mode=layer.mode, algorithm=algorithm, counter=counter,
+    )  # fmt: skip
+
+
+def defined(layer: Layer, x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """The convolution by NumPy's own padding, windows and sums, in the type of x."""
+    sides = [(0, 0), (0, 0), *((window.before, window.after) for window in layer.windows)]
+    padded = np.pad(x, sides, mode=PAD[layer.mode])  # type: ignore[call-overload]
+    axes = tuple(range(2, x.ndim))
+    seen = np.lib.stride_tricks.sliding_window_view(padded, [window.extent for window in layer.windows], axes)
+    positions = tuple(slice(None, None, window.stride) for window in layer.windows)
+    taps = tuple(slice(None, None, window.dilation) for window in layer.windows)
+    seen = seen[(slice(None), slice(None), *positions, *taps)]
+    dims = len(axes)
+    out = []
+    for group in range(layer.groups):
+        own = weight[group * layer.filters : (group + 1) * layer.filters]
+        some = seen[:, group * layer.channels : (group + 1) * layer.channels]
+        summed = [1, *range(2 + dims, 2 + 2 * dims)]
+        out.append(np.moveaxis(np.tensordot(some, own, (summed, range(1, 2 + dims))), -1, 1))
+    return np.concatenate(out, axis=1) + bias.reshape(-1, *(1 for _ in axes))
+
+
+def problem(layer: Layer, dtype: str = "f4") -> Problem:
+    x, weight, _ = arrays(layer, dtype)
+    return Problem(
+        x.reshape(layer.batch, layer.groups, layer.channels, *layer.spatial),
+        weight.reshape(layer.groups, layer.filters, *weight.shape[1:]),
+        None,
+        tuple(padded_axis(*axis, layer.mode) for axis in zip(layer.spatial, layer.windows, strict=True)),
+        tuple(output_size(*axis) for axis in zip(layer.spatial, layer.windows, strict=True)),
+        np.dtype(dtype),
+    )
+
+
+def assert_within(layer: Layer, algorithm: str, out: np.ndarray, want: np.ndarray, x: np.ndarray) -> None:
+    """Equal, or for algorithms that round in their own way within the bound they state (and the result's rounding)."""
+    if algorithm not in ROUNDING or out.dtype.kind == "i":
+        assert_array_equal(out, want)
+        return
+    given = problem(layer, "f8" if out.dtype == np.float64 else "f4")
+    scale = ALGORITHMS[algorithm].error_scale
+    assert scale is not None
+    bound = scale(given).reshape(1, -1, *(1 for _ in layer.spatial)) * np.finfo(given.compute).eps * np.abs(x).max()
+    assert (np.abs(out - want) <= bound + np.finfo(out.dtype).eps * np.abs(want)).all()
+
+
+# Values
+
+
+@pytest.mark.parametrize(("algorithm", "name"), EVERY)
+def test_equals_the_definition(algorithm: str, name: str) -> None:
+    layer = LAYERS[name]
+    given, counter = arrays(layer), Counter()
+    out = computed(layer, algorithm, *given, counter=counter)
+    assert counter.choice is not None
+    assert (counter.choice.algorithm, counter.choice.reason) == (algorithm, "asked for")
+    assert out.flags.c_contiguous
+    assert_within(layer, algorithm, out, defined(layer, *given), given[0])
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_fits_what_the_table_says(name: str) -> None:
+    fitting = {other for other, algorithm in ALGORITHMS.items() if algorithm.fits(problem(LAYERS[name]))}
+    assert fitting == {"direct", *LAYERS[name].fitting.split()}
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "c8", "c16", "?", "u1", "i2", "i4", "i8", "u8"])
+@pytest.mark.parametrize("name", ["3x3 in groups", "depthwise", "many taps"])
+def test_every_dtype(name: str, dtype: str, algorithm: str) -> None:
+    layer, counter = LAYERS[name], Counter()
+    given = arrays(layer, dtype)
+    out = computed(layer, algorithm, *given, counter=counter)
+    assert out.dtype == np.dtype(dtype if dtype[0] in "fc" else "i8")
+    wide = "c16" if dtype[0] == "c" else "f8" if dtype[0] == "f" else "i8"
+    assert counter.choice is not None
+    rounds = algorithm in ROUNDING and dtype[0] != "f"
+    assert counter.choice.algorithm == (
+        algorithm if algorithm in (*layer.fitting.split(),) and not rounds else "direct"
+    )
+    want = defined(layer, *(array.astype(wide) for array in given))
+    assert_within(layer, counter.choice.algorithm, out, want, given[0])
+
+
+@pytest.mark.parametrize(("algorithm", "name"), EVERY)
+def test_in_many_blocks(algorithm: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With hardly any workspace, in however many parts that takes."""
+    layer, given = LAYERS[name], arrays(LAYERS[name])
+    for module in (cut, rows, planes, winograd, fourier):
+        monkeypatch.setattr(module, "BUDGET", 3000)
+    monkeypatch.setattr(rows, "WIDTH", 5)
+    fitting = problem(layer, "f8")
+    out = np.full((layer.batch, layer.groups, layer.filters, *fitting.positions), np.nan)
+    bias = given[2].reshape(layer.groups, layer.filters)
+    ALGORITHMS[algorithm].run(replace(fitting, bias=bias), out, None)
+    want = defined(layer, *given)
+    assert_within(layer, algorithm, out.reshape(want.shape), want, given[0])
+
+
+@pytest.mark.parametrize(
+    "kind", ["normal", "positive", "constant", "ramp", "alternating", "one spike", "far from zero"]
+)
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize(("algorithm", "kernel"), [("winograd", 3), ("fft", 5), ("fft", 13)])
+def test_stated_error_bound_holds(algorithm: str, kernel: int, dtype: str, kind: str) -> None:
+    """On data for which roundings agree with each other, and the bound is within a factor of 10,000 of what happens."""
+    random, channels, size = np.random.default_rng(1), 17, 37
+    row, column = np.indices((size, size))
+    shape = (1, channels, size, size)
+    x = {
+        "normal": random.standard_normal(shape),
+        "positive": random.random(shape),
+        "constant": np.full(shape, 1 / 3),
+        "ramp": np.broadcast_to((row + column) / size, shape),
+        "alternating": np.broadcast_to(np.where((row + column) % 2, 1, -1) / 3, shape),
+        "one spike": np.where((row == 18) & (column == 17), 1e3 / 3, np.full(shape, 1e-3 / 3)),
+        "far from zero": 1000 + random.random(shape),
+    }[kind].astype(dtype)
+    layer = Layer(1, 1, channels, 2, (size, size), (Window(kernel), Window(kernel)), "")
+    for weight in (random.standard_normal((2, channels, kernel, kernel)), np.full((2, channels, kernel, kernel), 0.7)):
+        own = weight.astype(dtype)
+        wide = np.longdouble if dtype == "f8" else np.float64
+        want = defined(layer, x.astype(wide), own.astype(wide), np.zeros(2, wide))
+        out = computed(layer, algorithm, x, own, np.zeros(2, dtype))
+        scale = ALGORITHMS[algorithm].error_scale
+        assert scale is not None
+        some = replace(problem(layer, dtype), weight=own[np.newaxis])
+        bound = scale(some)[0] * np.finfo(dtype).eps * float(np.abs(x).max())
+        error = np.abs(out - want).max(axis=(0, 2, 3))
+        assert (error <= bound).all()
+        if kind == "normal":
+            assert (error > bound / 10_000).all()
+
+
+# What is not finite
+
+
+@pytest.mark.parametrize(("algorithm", "name"), EVERY)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_nan_and_inf_stay_in_their_windows(bad: float, algorithm: str, name: str) -> None:
+    layer = LAYERS[name]
+    x, weight, bias = arrays(layer, "f4")
+    weight[weight == 0] = 1
+    x[(0, -1, *(size // 2 for size in layer.spatial))] = bad
+    x[(-1, 0, *(0 for _ in layer.spatial))] = bad
+    with np.errstate(all="ignore"):
+        want = defined(layer, x, weight, bias)
+    assert_array_equal(computed(layer, algorithm, x, weight, bias), want)
+
+
+def test_not_finite_is_computed_directly_and_said() -> None:
+    layer, counter = LAYERS["3x3, odd tiles"], Counter()
+    x, weight, bias = arrays(layer, "f4")
+    x[0, 1, 4, 5] = np.inf
+    computed(layer, "winograd", x, weight, bias, counter=counter)
+    assert counter.choice is not None
+    assert counter.choice.algorithm == "direct"
+    assert "winograd met values that are not finite" in counter.choice.reason
+    assert not counter.as_defined  # both algorithms' multiplications were counted
+
+
+def test_overflow_within_the_transforms_is_none_of_the_result() -> None:
+    layer = Layer(1, 1, 1, 1, (8, 8), (VALID, VALID), "")
+    x, weight = np.full((1, 1, 8, 8), 3e38, "f4"), np.zeros((1, 1, 3, 3), "f4")
+    weight[0, 0, 1, 1] = 1
+    assert_array_equal(computed(layer, "winograd", x, weight, np.zeros(1, "f4")), np.full((1, 1, 6, 6), 3e38, "f4"))
+
+
+# Which one is taken
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "name", "dtype"),
+    [
+        ("winograd", "3x3 with strides", "f4"),
+        ("winograd", "depthwise", "f4"),
+        ("winograd", "3x3, odd tiles", "i4"),
+        ("winograd", "3x3, odd tiles", "c8"),
+        ("fft", "large kernel", "i8"),
+        ("planes", "3x3, one output", "f4"),
+        ("rows", "3x3x3", "f8"),
+    ],
+)
+def test_what_does_not_fit_is_computed_directly(algorithm: str, name: str, dtype: str) -> None:
+    layer, counter = LAYERS[name], Counter()
+    given = arrays(layer, dtype)
+    out = computed(layer, algorithm, *given, counter=counter)
+    assert counter.choice is not None
+    assert (counter.choice.algorithm, counter.choice.reason) == (
+        "direct",
+        f"{algorithm} was asked for and does not fit",
+    )
+    wide = "c16" if dtype[0] == "c" else "f8" if dtype[0] == "f" else "i8"
+    assert_array_equal(out, defined(layer, *(array.astype(wide) for array in given)))
+
+
+def test_unknown_algorithm_is_refused() -> None:
+    names = ", ".join(["auto", *ALGORITHMS])
+    with pytest.raises(ConvcalcError, match=f"algorithm: must be one of {names}, got 'gemm'"):
+        convcalc.conv(np.ones((1, 1, 4, 4)), np.ones((1, 1, 3, 3)), algorithm="gemm")
+    with pytest.raises(ConvcalcError, match=f"algorithm: must be one of {names}, got 'gemm'"):
+        convcalc.conv_transpose(np.ones((1, 1, 4, 4)), np.ones((1, 1, 3, 3)), algorithm="gemm")
+
+
+def test_command_line_lists_every_algorithm() -> None:
+    assert listed == algorithms.NAMES
+
+
+def test_transposed_has_one_algorithm() -> None:
+    x, weight = np.arange(16.0).reshape(1, 1, 4, 4), np.ones((1, 2, 3, 3))
+    want = convcalc.conv_transpose(x, weight, stride=2)
+    assert_array_equal(convcalc.conv_transpose(x, weight, stride=2, algorithm="winograd"), want)
+
+
+def square(channels: int, filters: int, size: int, kernel: int, **options: Any) -> Layer:
+    """A layer as networks have it; padding keeps the size, before a stride."""
+    stride, dilation, groups = (options.get(name, 1) for name in ("stride", "dilation", "groups"))
+    pad = dilation * (kernel - 1) // 2
+    window = Window(kernel, stride, dilation, pad, pad)
+    return Layer(
+        options.get("batch", 1), groups, channels // groups, filters // groups, (size, size), (window,) * 2, ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("layer", "dtype", "algorithm"),
+    [
+        (square(64, 64, 56, 3), "f4", "winograd"),
+        (square(64, 64, 56, 3), "f8", "winograd"),
+        (square(64, 64, 56, 3), "i8", "direct"),
+        (square(64, 64, 56, 3), "c8", "direct"),
+        (square(96, 96, 28, 3, dilation=2), "f4", "winograd"),
+        (square(64, 64, 14, 3, batch=8), "f4", "winograd"),
+        (square(64, 64, 14, 3), "f4", "planes"),
+        (square(64, 64, 33, 3, stride=2), "f4", "direct"),
+        (square(96, 32, 56, 1), "f4", "direct"),
+        (square(3, 64, 64, 7, stride=2), "f4", "rows"),
+        (square(32, 32, 112, 3, groups=32), "f4", "rows"),
+        (square(144, 144, 56, 3, groups=144, stride=2), "f4", "rows"),
+        (square(128, 128, 14, 3, groups=128), "f4", "planes"),
+        (square(64, 64, 14, 3, groups=8), "f4", "planes"),
+        (square(1, 1, 300, 3), "f4", "rows"),
+        (square(1, 1, 512, 11), "f4", "rows"),
+        (square(1, 1, 512, 31), "f4", "fft"),
+        (square(1, 1, 512, 31), "i4", "rows"),
+    ],
+)
+def test_choice(layer: Layer, dtype: str, algorithm: str) -> None:
+    given = replace(problem(layer, "f4" if dtype[0] == "i" else dtype), exact=dtype[0] == "i")
+    choice = choose(given)
+    assert choice.algorithm == algorithm
+    first = next(rule for rule in RULES if rule[1](given) and ALGORITHMS[rule[0]].fits(given))
+    assert (choice.algorithm, choice.reason) == (first[0], first[2])
+
+
+# What is counted
+
+
+class Number:
+    """A number that counts how often it is multiplied."""
+
+    multiplications = 0
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def __mul__(self, other: Any) -> Number:
+        Number.multiplications += 1
+        return Number(self.value * getattr(other, "value", other))
+
+    def __add__(self, other: Any) -> Number:
+        return Number(self.value + getattr(other, "value", other))
+
+    __rmul__, __radd__ = __mul__, __add__
+
+
+# Where every value that is multiplied is a number of the input or of the weights: padding is neither.
+COUNTED = {
+    "direct": square(2, 3, 5, 3),
+    "rows": Layer(2, 2, 1, 3, (7, 9), (Window(3, 2), Window(2, 1, 3)), ""),
+    "rows, banded": Layer(1, 2, 1, 1, (26, 24), (Window(11), Window(9)), ""),
+    "planes": Layer(1, 2, 3, 2, (6, 5), (SAME, SAME), ""),
+    "winograd": Layer(1, 1, 2, 3, (10, 14), (VALID, VALID), ""),
+    "winograd in groups and depth": Layer(1, 2, 2, 1, (4, 6, 10), (Window(2), Window(3), Window(3)), ""),
+}
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_counts_what_is_executed(name: str) -> None:
+    layer, counter, Number.multiplications = COUNTED[name], Counter(), 0
+    x, weight, bias = (np.frompyfunc(Number, 1, 1)(array) for array in arrays(layer))
+    objects, algorithm = np.dtype(object), name.split()[0].strip(",")
+    out = correlate(
+        x, weight, bias, layer.windows, layer.groups,
+        arithmetic=Arithmetic(objects, objects), algorithm=algorithm, counter=counter,
+    )  # fmt: skip
+    assert counter.choice is not None
+    assert counter.choice.reason == "asked for"
+    assert counter.multiplications == Number.multiplications
+    values = np.frompyfunc(lambda number: number.value, 1, 1)(out).astype(float)
+    np.testing.assert_allclose(values, defined(layer, *arrays(layer)), atol=1e-9)
+    taps = np.prod([window.kernel for window in layer.windows])
+    definition = out.size * layer.channels * taps
+    assert counter.as_defined == (name in ("direct", "rows", "planes"))
+    assert (counter.multiplications == definition) == counter.as_defined
+
+
+def test_winograd_multiplications_by_hand() -> None:
+    """36 points, transforms of 6 rows at every column and of 6 columns in every tile, kernels' and the output's."""
+    layer, counter = Layer(1, 1, 2, 3, (10, 14), (VALID, VALID), ""), Counter()
+    computed(layer, "winograd", *arrays(layer), counter=counter)
+    tiles, width = 2 * 3, 14
+    products = 36 * tiles * 2 * 3
+    kernels = 36 * 9 * 2 * 3
+    rows_of_tiles, columns_of_tiles = 2 * 6 * 6 * width * 2, 6 * 6 * 6 * tiles * 2
+    outputs = 16 * 36 * tiles * 3
+    assert counter.multiplications == products + kernels + rows_of_tiles + columns_of_tiles + outputs
+
+
+# Workspaces and threads
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_result_is_no_part_of_the_workspace(algorithm: str) -> None:
+    layer = LAYERS["3x3 in groups"]
+    first = computed(layer, algorithm, *arrays(layer, seed=1))
+    kept = first.copy()
+    for name in ("3x3 in groups", "many taps"):
+        computed(LAYERS[name], algorithm, *arrays(LAYERS[name], seed=2))
+    assert_array_equal(first, kept)
+
+
+@pytest.mark.parametrize(("algorithm", "name"), EVERY)
+def test_shared_among_threads(algorithm: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, given, alone, shared = LAYERS[name], arrays(LAYERS[name]), Counter(), Counter()
+    want = computed(layer, algorithm, *given, counter=alone)
+    monkeypatch.setattr(algorithms, "thread_count", lambda: 3)
+    monkeypatch.setattr(algorithms, "WORTH_A_THREAD", 0)
+    out = computed(layer, algorithm, *given, counter=shared)
+    assert_within(layer, algorithm, out, defined(layer, *given), given[0])
+    if algorithm not in ROUNDING and not rows.is_banded(problem(layer)):
+        assert_array_equal(out, want)
+        assert shared.multiplications == alone.multiplications
+
+
+def test_callers_in_several_threads_do_not_meet() -> None:
+    names = ["3x3 in groups", "many taps", "3x3, odd tiles", "depthwise, many"]
+    given = {name: arrays(LAYERS[name]) for name in names}
+    want = {name: computed(LAYERS[name], "auto", *given[name]) for name in names}
+    wrong: list[str] = []
+
+    def work(name: str) -> None:
+        outs = [computed(LAYERS[name], "auto", *given[name]) for _ in range(30)]
+        wrong.extend(name for out in outs if not np.array_equal(out, want[name]))
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
