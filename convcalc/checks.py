@@ -317,7 +317,10 @@ def _algorithm_error(run: Executed, filters: np.ndarray) -> np.ndarray | None:
     if scale is None or problem is None:
         return None
     some = replace(problem, weight=problem.weight[filters // problem.filters, filters % problem.filters][np.newaxis])
-    error: np.ndarray = scale(some)[0] * float(np.finfo(problem.compute).eps) * float(np.abs(run.x).max())
+    numbers = np.finfo(problem.compute)
+    # Below the smallest normal number rounding is absolute, and eps times that number is its step.
+    largest = max(float(np.abs(run.x).max()), float(numbers.smallest_normal))
+    error: np.ndarray = scale(some)[0] * float(numbers.eps) * largest
     return error
 
 

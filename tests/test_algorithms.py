@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,8 +16,10 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import convcalc
+from convcalc import analyze
+from convcalc.checks import Executed, check_values
 from convcalc.cli.run import ALGORITHMS as listed  # noqa: N811
-from convcalc.engine import algorithms
+from convcalc.engine import algorithms, threads
 from convcalc.engine import blocks as cut
 from convcalc.engine.algorithms import ALGORITHMS, RULES, choose, fourier, planes, rows, winograd
 from convcalc.engine.arithmetic import Arithmetic, choose_arithmetic
@@ -20,6 +27,7 @@ from convcalc.engine.correlate import correlate
 from convcalc.engine.counter import Counter
 from convcalc.engine.padded import padded_axis
 from convcalc.engine.problem import Problem
+from convcalc.engine.stage import run_stage
 from convcalc.errors import ConvcalcError
 from convcalc.window import Window, output_size
 
@@ -114,6 +122,18 @@ def arrays(layer: Layer, dtype: str = "f8", seed: int = 0) -> tuple[np.ndarray, 
     return x, weight, bias
 
 
+def randoms(layer: Layer, dtype: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Input, weights and bias with normally distributed numbers."""
+    random = np.random.default_rng(3)
+
+    def filled(shape: tuple[int, ...]) -> np.ndarray:
+        values = random.standard_normal(shape)
+        return (values + 1j * random.standard_normal(shape) if dtype[0] == "c" else values).astype(dtype)
+
+    x, weight, bias = arrays(layer)
+    return filled(x.shape), filled(weight.shape), filled(bias.shape)
+
+
 def computed(layer: Layer, algorithm: str, *given: np.ndarray, counter: Counter | None = None) -> np.ndarray:
     x, weight, bias = given
     return correlate(
@@ -183,6 +203,93 @@ def test_equals_the_definition(algorithm: str, name: str) -> None:
 def test_fits_what_the_table_says(name: str) -> None:
     fitting = {other for other, algorithm in ALGORITHMS.items() if algorithm.fits(problem(LAYERS[name]))}
     assert fitting == {"direct", *LAYERS[name].fitting.split()}
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_table_has_layers_for_every_algorithm(algorithm: str) -> None:
+    own = [LAYERS[name] for other, name in EVERY if other == algorithm]
+    assert len(own) >= 8
+    assert any(layer.groups > 1 and layer.channels > 1 and layer.filters > 1 for layer in own)
+    assert any(layer.batch > 1 for layer in own)
+    assert any(window.before != window.after for layer in own for window in layer.windows)
+    assert any(window.dilation > 1 for layer in own for window in layer.windows)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "algorithm", "name"),
+    [
+        (dtype, *own)
+        for dtype, own in product(["f2", "f4", "f8", "c8", "c16"], EVERY)
+        if dtype[0] == "f" or own[0] not in ROUNDING
+    ],
+)
+def test_random_numbers(dtype: str, algorithm: str, name: str) -> None:
+    """Within the algorithm's bound, or terms * eps * sum|products| (Higham 2002, section 3.1), of the definition."""
+    layer, counter = LAYERS[name], Counter()
+    x, weight, bias = randoms(layer, dtype)
+    out = computed(layer, algorithm, x, weight, bias, counter=counter)
+    assert out.dtype == np.dtype(dtype)
+    assert counter.choice is not None
+    assert counter.choice.algorithm == algorithm
+    wide = {"f2": np.float64, "f4": np.float64, "f8": np.longdouble, "c8": np.complex128, "c16": np.clongdouble}[dtype]
+    want = defined(layer, *(array.astype(wide) for array in (x, weight, bias)))
+    compute = np.float32 if dtype == "f2" else out.dtype
+    eps = float(np.finfo(compute).eps)
+    if algorithm in ROUNDING:
+        scale = ALGORITHMS[algorithm].error_scale
+        assert scale is not None
+        posed = problem(layer, "f8" if dtype == "f8" else "f4")
+        largest = float(np.abs(x).max())
+        own = weight.reshape(posed.weight.shape)
+        bound = largest * eps * scale(replace(posed, weight=own)).reshape(1, -1, *(1 for _ in layer.spatial))
+    else:
+        magnitudes = defined(layer, *(np.abs(array).astype(np.float64) for array in (x, weight, bias)))
+        bound = (4 if dtype[0] == "c" else 1) * weight[0].size * eps * magnitudes
+    assert (np.abs(out - want) <= bound + np.finfo(dtype).eps * np.abs(want)).all()
+
+
+BEYOND = {
+    "tiles": (Layer(1, 1, 16, 3, (211, 197), (SAME, Window(3, 1, 1, 0, 2)), ""), ["rows", "winograd"]),
+    "planes": (Layer(1, 96, 2, 1, (61, 59), (SAME, Window(5, 1, 1, 2, 2)), ""), ["rows", "planes"]),
+    "spectra": (Layer(1, 1, 2, 1, (353, 397), (Window(23, 1, 1, 9, 2), Window(19, 1, 1, 0, 7)), ""), ["fft"]),
+    "signal": (Layer(1, 1, 1, 2, (70_001,), (Window(13, 1, 1, 3, 0),), ""), ["fft"]),
+}
+
+
+@pytest.mark.parametrize(("name", "algorithm"), [(name, own) for name, (_, fit) in BEYOND.items() for own in fit])
+def test_in_blocks_of_the_usual_size(name: str, algorithm: str) -> None:
+    layer, counter = BEYOND[name][0], Counter()
+    given = arrays(layer)
+    out = computed(layer, algorithm, *given, counter=counter)
+    assert counter.choice is not None
+    assert counter.choice.algorithm == algorithm
+    assert_within(layer, algorithm, out, defined(layer, *given), given[0])
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_bias_is_added_before_rounding(algorithm: str) -> None:
+    """1000.25 is 1000 or 1000.5 in float16, but 1000.25 - 1000 is 0.25."""
+    layer, counter = Layer(1, 1, 1, 1, (6, 6), (SAME,) * 2, ""), Counter()
+    x, weight = np.ones((1, 1, 6, 6), "f2"), np.zeros((1, 1, 3, 3), "f2")
+    weight[0, 0, 1] = 0, 0.25, 1000
+    out = computed(layer, algorithm, x, weight, np.array([-1000], "f2"), counter=counter)
+    assert counter.choice is not None
+    assert counter.choice.algorithm == algorithm
+    np.testing.assert_allclose(out[..., :-1], 0.25, atol=0.01)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_subnormal_numbers_pass_the_check(algorithm: str) -> None:
+    random, layer = np.random.default_rng(0), analyze(input=(1, 12, 12), kernel=3, filters=4, padding=1)
+    [stage] = layer.stages
+    for _ in range(20):
+        x = (random.standard_normal((1, 1, 12, 12)) * 4e-44).astype("f4")
+        weight, counter = random.standard_normal((4, 1, 3, 3)).astype("f4"), Counter()
+        out = run_stage(stage.step.stage, x, weight, algorithm=algorithm, counter=counter)
+        assert counter.choice is not None
+        assert counter.choice.algorithm == algorithm
+        check, _ = check_values([Executed(stage.step, x, weight, None, out, "zeros", counter)])
+        assert check.ok, (check.predicted, check.measured)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -267,6 +374,47 @@ def test_nan_and_inf_stay_in_their_windows(bad: float, algorithm: str, name: str
     with np.errstate(all="ignore"):
         want = defined(layer, x, weight, bias)
     assert_array_equal(computed(layer, algorithm, x, weight, bias), want)
+
+
+@pytest.mark.parametrize(("algorithm", "name"), EVERY)
+@pytest.mark.parametrize("dtype", ["f4", "c8"])
+def test_nan_and_inf_together_are_as_computed_directly(dtype: str, algorithm: str, name: str) -> None:
+    """Also at the borders, where padding is near, and in a weight, which meets the zeros of the padding."""
+    layer = LAYERS[name]
+    x, weight, bias = randoms(layer, dtype)
+    first, last = tuple(0 for _ in layer.spatial), tuple(size - 1 for size in layer.spatial)
+    x[(0, 0, *first)], x[(-1, -1, *last)] = np.inf, -np.inf
+    x[(0, layer.channels - 1, *(size // 2 for size in layer.spatial))] = np.nan
+    infinite = weight.copy()
+    infinite[(-1, 0, *first)] = np.inf
+    for taps in (weight, infinite):
+        out, want = (computed(layer, own, x, taps, bias) for own in (algorithm, "direct"))
+        assert_array_equal(kinds(out), kinds(want))
+
+
+def kinds(values: np.ndarray) -> np.ndarray:
+    """0 for a finite number, itself for NaN and Inf; real and imaginary parts apart."""
+    parts = np.stack([values.real, values.imag])
+    return np.where(np.isfinite(parts), 0, parts)
+
+
+@pytest.mark.parametrize(("algorithm", "name"), EVERY)
+def test_numbers_near_the_largest(algorithm: str, name: str) -> None:
+    """One tap a filter: no sum overflows by the definition, many do within the transforms."""
+    layer = LAYERS[name]
+    x, weight, bias = arrays(layer, "f4")
+    x[:] = np.where(x < 0, -3.3e38, 3.3e38)
+    weight[:], bias[:] = 0, 0
+    weight[(slice(None), -1, *(window.kernel // 2 for window in layer.windows))] = 1
+    want = defined(layer, *(array.astype(float) for array in (x, weight, bias)))
+    assert np.abs(want).max() > 3e38
+    out = computed(layer, algorithm, x, weight, bias)
+    assert np.isfinite(out).all()
+    posed = replace(problem(layer), weight=weight.reshape(problem(layer).weight.shape))
+    bound = np.zeros(1)
+    if (scale := ALGORITHMS[algorithm].error_scale) is not None:
+        bound = scale(posed).reshape(1, -1, *(1 for _ in layer.spatial)) * np.finfo("f4").eps * float(np.abs(x).max())
+    assert (np.abs(out - want) <= bound).all()
 
 
 def test_not_finite_is_computed_directly_and_said() -> None:
@@ -364,6 +512,10 @@ def square(channels: int, filters: int, size: int, kernel: int, **options: Any) 
         (square(1, 1, 512, 11), "f4", "rows"),
         (square(1, 1, 512, 31), "f4", "fft"),
         (square(1, 1, 512, 31), "i4", "rows"),
+        (square(256, 256, 14, 3), "f4", "planes"),
+        (square(3, 64, 224, 7, stride=2), "f4", "rows"),
+        (square(32, 32, 112, 3, groups=32), "f8", "rows"),
+        (square(1, 1, 2048, 101), "f4", "fft"),
     ],
 )
 def test_choice(layer: Layer, dtype: str, algorithm: str) -> None:
@@ -372,6 +524,17 @@ def test_choice(layer: Layer, dtype: str, algorithm: str) -> None:
     assert choice.algorithm == algorithm
     first = next(rule for rule in RULES if rule[1](given) and ALGORITHMS[rule[0]].fits(given))
     assert (choice.algorithm, choice.reason) == (first[0], first[2])
+
+
+@pytest.mark.parametrize("dtype", ["i8", "c8", "c16"])
+@pytest.mark.parametrize("layer", [*LAYERS.values(), square(64, 64, 56, 3), square(1, 1, 256, 101)])
+def test_exact_and_complex_numbers_are_not_rounded_in_transforms(layer: Layer, dtype: str) -> None:
+    given = problem(layer, dtype)
+    assert choose(given).algorithm not in ROUNDING
+    for algorithm in ROUNDING:
+        assert choose(given, algorithm).algorithm == "direct"
+    for compute in ("f4", "f8"):  # in which integers are computed where they are small enough
+        assert choose(replace(problem(layer, compute), exact=True)).algorithm not in ROUNDING
 
 
 # What is counted
@@ -438,6 +601,17 @@ def test_winograd_multiplications_by_hand() -> None:
     assert counter.multiplications == products + kernels + rows_of_tiles + columns_of_tiles + outputs
 
 
+def test_fft_multiplications_by_hand() -> None:
+    """One tile of 16 x 12: three inputs, six kernels and two results transformed, four real products a complex one."""
+    layer, counter = Layer(1, 1, 3, 2, (16, 12), (Window(5), Window(4)), ""), Counter()
+    computed(layer, "fft", *arrays(layer), counter=counter)
+    assert [(cut.size, cut.count) for cut in fourier.tilings(problem(layer, "f8"))] == [(16, 1), (12, 1)]
+    n, half = 16 * 12, 16 * (12 // 2 + 1)
+    inputs, *others = (np.ceil(count * n * np.log2(n)) for count in (3, 1))
+    kernels, results = (count * others[0] for count in (6, 2))
+    assert counter.multiplications == inputs + kernels + results + 4 * half * 3 * 2
+
+
 # Workspaces and threads
 
 
@@ -480,3 +654,111 @@ def test_callers_in_several_threads_do_not_meet() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_callers_in_several_threads_whose_work_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(algorithms, "thread_count", lambda: 3)
+    monkeypatch.setattr(algorithms, "WORTH_A_THREAD", 0)
+    test_callers_in_several_threads_do_not_meet()
+
+
+@pytest.fixture
+def blas_threads() -> Iterator[Callable[[], int]]:
+    """OpenBLAS told to use two threads; asks it how many it does."""
+    if (blas := threads._blas()) is None:
+        pytest.skip("work is shared only where OpenBLAS can be held to one thread")
+    count, tell = blas
+    before = count()
+    tell(2)
+    yield count
+    tell(before)
+
+
+@pytest.mark.parametrize("failing", [0, 1, 2])
+def test_failure_in_a_thread_is_raised_when_all_have_ended(failing: int, blas_threads: Callable[[], int]) -> None:
+    """BLAS has one thread until then, and afterwards those that it had."""
+    ended = []
+
+    def work(number: int) -> None:
+        if number == failing:
+            raise MemoryError("no room")
+        time.sleep(0.05)
+        ended.append(blas_threads())
+
+    with pytest.raises(MemoryError, match="no room"):
+        threads.run_all([partial(work, number) for number in range(3)])
+    assert ended == [1, 1]
+    assert blas_threads() == 2
+
+
+def test_blas_keeps_one_thread_until_the_last_caller_leaves(blas_threads: Callable[[], int]) -> None:
+    first_left, seen = threading.Event(), []
+
+    def stay() -> None:
+        first_left.wait(5)
+        seen.append(blas_threads())
+
+    caller = threading.Thread(target=threads.run_all, args=([stay],))
+
+    def start_other() -> None:
+        caller.start()
+        while threads._holding < 2:
+            time.sleep(0.001)
+
+    threads.run_all([start_other])
+    first_left.set()
+    caller.join()
+    assert seen == [1]
+    assert blas_threads() == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, None),
+        ({"OMP_NUM_THREADS": "3"}, 3),
+        ({"OMP_NUM_THREADS": "x"}, None),
+        ({"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "3"}, 2),
+        ({"OPENBLAS_NUM_THREADS": "0"}, 1),
+    ],
+)
+def test_threads_are_as_many_as_blas_is_told(
+    values: dict[str, str], expected: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if threads._blas() is None:
+        assert threads.thread_count() == 1
+        return
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    unset = threads.thread_count()
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    assert threads.thread_count() == (expected or unset)
+
+
+# (input, filters, windows)
+LARGE: dict[str, tuple[tuple[int, ...], int, tuple[Window, ...]]] = {
+    "many channels": ((1, 512, 14, 14), 512, (SAME, SAME)),
+    "depth": ((1, 16, 9, 40, 40), 24, (SAME, SAME, SAME)),
+    "large kernel": ((1, 16, 64, 67), 16, (Window(15, 1, 1, 7, 7),) * 2),
+    "columns far apart": ((1, 64, 3, 100_003), 1, (VALID, Window(2, 1, 100_000))),
+    "tall tiles of many filters": ((1, 1, 1742, 181), 3059, (Window(1478, 1, 1, 738, 739), Window(1))),
+    "positions far apart": ((1, 64, 5, 60_100), 4, (Window(5), Window(5, 1200))),
+}
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("name", LARGE)
+def test_extra_memory_of_every_algorithm(name: str, algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(algorithms, "thread_count", lambda: 1)
+    shape, filters, windows = LARGE[name]
+    x, weight = np.ones(shape, "f4"), np.ones((filters, shape[1], *(window.kernel for window in windows)), "f4")
+    monkeypatch.setattr(cut._kept, "block", np.empty(0, np.uint8))  # what a thread keeps from call to call counts
+    arithmetic = choose_arithmetic(x, weight)
+    tracemalloc.start()
+    try:
+        out = correlate(x, weight, None, windows, 1, arithmetic=arithmetic, algorithm=algorithm)
+        peak = tracemalloc.get_traced_memory()[1] - out.nbytes
+    finally:
+        tracemalloc.stop()
+    assert peak < 64 * 2**20

@@ -28,7 +28,8 @@ def correlate(
 
     x: (batch, in_channels, *spatial); weight: (out_channels, in_channels / groups, *kernel); bias:
     (out_channels,); one window per spatial axis. Channels and groups must already fit together.
-    `algorithm` is used where it fits, else the direct one. Takes less than 64 MiB beside input, weights and output.
+    `algorithm` is used where it fits, else the direct one. Takes less than 64 MiB a thread beside input,
+    weights and output.
 
     Raises ShapeError if a window does not fit or the padding mode cannot fill the padding.
 

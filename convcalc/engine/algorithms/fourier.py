@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from math import ceil, isqrt, log2, prod
+from math import ceil, log2, prod
 
 import numpy as np
 
@@ -41,10 +41,12 @@ class Tiling:
 
 def fits(problem: Problem) -> bool:
     """Whether numbers are real floats, and the spectra of one group's kernels and of a tile fit the workspace."""
-    values = prod(tiling.size for tiling in tilings(problem))
-    arrays = problem.channels * (problem.filters + 2) + 2
-    floats = problem.compute.kind == "f" and not problem.exact
-    return floats and arrays * _spectrum_values(values) * problem.compute.itemsize <= MOST
+    if problem.compute.kind != "f" or problem.exact:
+        return False
+    sizes = tuple(tiling.size for tiling in tilings(problem))
+    tiles = problem.channels * prod(sizes)
+    spectra = (problem.channels * (problem.filters + 1) + 2) * 2 * prod(_half(sizes))
+    return (tiles + spectra) * problem.compute.itemsize <= MOST
 
 
 def tilings(problem: Problem) -> tuple[Tiling, ...]:
@@ -70,7 +72,7 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     """Fills `out`, (batch, groups, filters, *positions)."""
     cut, compute = tilings(problem), problem.compute
     sizes = tuple(tiling.size for tiling in cut)
-    half, pair = (*sizes[:-1], sizes[-1] // 2 + 1), np.result_type(compute, np.complex64)
+    half, pair = _half(sizes), np.result_type(compute, np.complex64)
     values, waves = prod(sizes), 2 * prod(half)
     side_by_side = even_parts(cut[-1].count, BUDGET // (problem.channels * values * compute.itemsize))
     tiles, spectra, kernels, sums, terms = workspaces(
@@ -147,9 +149,9 @@ def _smooth_numbers(most: int) -> list[int]:
     return sorted(factor * power for factor in (1, 3, 5, 9) for power in powers if factor * power <= most)
 
 
-def _spectrum_values(values: int) -> int:
-    """Real numbers that the spectrum of so many values holds, about."""
-    return values + 2 * isqrt(values) + 2
+def _half(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Complex numbers that the spectrum of a real tile has, per axis."""
+    return (*sizes[:-1], sizes[-1] // 2 + 1)
 
 
 def _kernel_spectra(

@@ -22,6 +22,7 @@ from convcalc.engine.blocks import BUDGET, LINE, even_parts, shaped, workspaces
 from convcalc.engine.counter import Counter, multiply
 from convcalc.engine.padded import PaddedAxis, Pieces, clear_gaps, copy_pieces, padded_view
 from convcalc.engine.problem import Cut, Problem
+from convcalc.window import Window
 
 BAND = 8
 """Output rows that a banded matrix makes."""
@@ -64,10 +65,11 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     group_step = even_parts(problem.groups, room // every)
     band_step = bands if every <= room else even_parts(bands, (room - reach) // (band * stride) + 1)
     rows = (band_step - 1) * band * stride + reach
-    span = (columns - 1) * across.window.stride + across.window.extent
     lines = group_step * problem.channels * rows
     outputs = group_step * problem.filters * band * band_step * columns
-    first, second, third = workspaces(problem.compute, lines * span, lines * broad * _in_lines(columns, item), outputs)
+    first, second, third = workspaces(
+        problem.compute, lines * _span(problem), lines * broad * _in_lines(columns, item), outputs
+    )
 
     for batch, group, left, top in product(
         range(problem.batch),
@@ -114,10 +116,22 @@ def _band(problem: Problem) -> tuple[int, int]:
     return band, (band - 1) * problem.stride[0] + problem.kernel[0]
 
 
+def _span(problem: Problem) -> int:
+    """Values of a padded row under one row of the buffer; none where the taps are copied from the input itself."""
+    window, columns = problem.axes[1].window, min(problem.positions[1], WIDTH)
+    return 0 if _is_tap_by_tap(window) else (columns - 1) * window.stride + window.extent
+
+
+def _is_tap_by_tap(window: Window) -> bool:
+    """Whether a few taps with a stride are copied one by one: value by value, from the input itself."""
+    return window.stride > 1 and window.kernel <= FEW_TAPS
+
+
 def _row_values(problem: Problem) -> int:
-    """What one row of the buffer holds, or the outputs of one where those are more."""
+    """What one row of the buffer holds, or its padded rows or its outputs where those are more."""
     columns = _in_lines(min(problem.positions[1], WIDTH), problem.compute.itemsize)
-    return columns * max(problem.channels * problem.kernel[1], problem.filters)
+    copied = max(columns * problem.kernel[1], _span(problem))
+    return max(problem.channels * copied, columns * problem.filters)
 
 
 def _fill(
@@ -130,7 +144,7 @@ def _fill(
     groups, rows, channels, broad, width = buffer.shape
     step, spread = across.window.stride, across.window.dilation
     first = left * step - across.window.before
-    if step > 1 and broad <= FEW_TAPS:
+    if _is_tap_by_tap(across.window):
         clear_gaps((vertical,), buffer.transpose(0, 2, 3, 4, 1))
         for tap in range(broad):
             horizontal = tuple(across.pieces(first + tap * spread, width, step=step))

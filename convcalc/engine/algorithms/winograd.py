@@ -255,10 +255,10 @@ def _place(
     )
     for column in range(TILE):  # one by one, or NumPy would run along the 4 columns of every tile
         tiles[:, column] = results[:, column]
+    if problem.bias is not None:
+        whole += problem.bias.astype(whole.dtype)[:, :, np.newaxis, np.newaxis, np.newaxis]
     if whole is not target:
         target[...] = whole[..., : counts[0], : counts[1]]
-    if problem.bias is not None:
-        target += problem.bias.astype(target.dtype)[:, :, np.newaxis, np.newaxis, np.newaxis]
 
 
 def error_scale(problem: Problem) -> np.ndarray:
