@@ -7,19 +7,17 @@ from dataclasses import dataclass
 from math import lcm
 from typing import Any
 
-from convcalc.errors import ConvcalcError, NotationError, ShapeError
+from convcalc.errors import ConvcalcError, NotationError
 from convcalc.layer import LayerOptions, request_for
 from convcalc.notation import (
     LayerWord,
     PerAxis,
     axis_count,
-    parse_axes,
     parse_layer,
-    parse_padding,
     parse_size,
     whole_number,
 )
-from convcalc.padding import MODEST_WORDS
+from convcalc.pool import pool_stage
 from convcalc.receptive import AxisField, receptive_field
 from convcalc.recipes import BY_NAME, named_dims, recipe_named
 from convcalc.report import SCHEMA, field_dict
@@ -115,26 +113,13 @@ def _lower(layer: LayerWord, channels: int, dims: int, shape: Axes | None) -> Ch
 
 
 def _pool(layer: LayerWord, dims: int) -> Pool:
-    """A pool; like the frameworks', its stride is its kernel unless given, and half a window is padding enough."""
     for name in ("groups", "filters", "output_padding"):
         if name in layer.values:
             raise NotationError(f"a pool has no {name.replace('_', ' ')}, got {layer.values[name]}; leave it out")
     if "kernel" not in layer.values:
         raise NotationError("a pool needs its kernel, got none; write for example max:k2")
-    kernel = parse_axes(layer.values["kernel"], "kernel", dims)
-    padding = parse_padding(layer.values.get("padding", 0), dims)
-    dilation = parse_axes(layer.values.get("dilation", 1), "dilation", dims)
-    if isinstance(padding, str):
-        if padding not in MODEST_WORDS:
-            raise ShapeError(f"padding of a pool is at most half its window, got '{padding}'; use same or valid")
-    else:
-        for taps, spacing, pair in zip(kernel, dilation, padding, strict=True):
-            half = (spacing * (taps - 1) + 1) // 2
-            if max(pair) > half:
-                raise ShapeError(f"padding of a pool is at most half its window, got {max(pair)}; use up to {half}")
-    stride = parse_axes(layer.values.get("stride", layer.values["kernel"]), "stride", dims)
     assert layer.type is not None
-    return Pool(layer.type, kernel, stride, padding, dilation)
+    return pool_stage(layer.type, layer.values, dims)
 
 
 def _named_axes(layers: Sequence[LayerWord]) -> int:

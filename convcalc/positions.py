@@ -29,6 +29,10 @@ class Positions:
     def single(position: int) -> Positions:
         return Positions(position, 1, ((0, 0),))
 
+    @staticmethod
+    def none() -> Positions:
+        return _NONE
+
     def __iter__(self) -> Iterator[int]:
         return (self.offset + self.step * i for first, last in self.runs for i in range(first, last + 1))
 
@@ -50,6 +54,19 @@ class Positions:
         """Pixels from the first position to the last, both included; 0 for the empty set."""
         return self.last - self.first + 1 if self.runs else 0
 
+    def moved(self, distance: int) -> Positions:
+        """The positions, each so far on."""
+        return Positions(self.offset + distance, self.step, self.runs) if distance else self
+
+    def within(self, low: int, high: int) -> Positions:
+        """Those at least low and below high."""
+        first, last = -((self.offset - low) // self.step), (high - 1 - self.offset) // self.step
+        kept = ((max(a, first), min(b, last)) for a, b in self.runs)
+        return Positions(self.offset, self.step, tuple((a, b) for a, b in kept if a <= b))
+
+
+_NONE = Positions(0, 1, ())
+
 
 def read_by(outputs: Positions, window: Window) -> Positions:
     """Input positions that the outputs of a convolution read: p*stride - before + t*dilation.
@@ -58,7 +75,7 @@ def read_by(outputs: Positions, window: Window) -> Positions:
     [-1, 1, 3]
     """
     scaled = Positions(outputs.offset * window.stride - window.before, outputs.step * window.stride, outputs.runs)
-    return _spread(scaled, window.kernel, window.dilation)
+    return spread(scaled, window.kernel, window.dilation)
 
 
 def spread_from(outputs: Positions, window: Window) -> Positions:
@@ -71,13 +88,44 @@ def spread_from(outputs: Positions, window: Window) -> Positions:
     """
     reach = (window.kernel - 1) * window.dilation
     moved = Positions(outputs.offset + window.before - reach, outputs.step, outputs.runs)
-    return _divided(_spread(moved, window.kernel, window.dilation), window.stride)
+    return _divided(spread(moved, window.kernel, window.dilation), window.stride)
 
 
-def _spread(positions: Positions, kernel: int, dilation: int) -> Positions:
+def union(left: Positions, right: Positions) -> Positions:
+    """The positions of both.
+
+    >>> list(union(Positions(0, 2, ((0, 2),)), Positions(1, 4, ((0, 1),))))
+    [0, 1, 2, 4, 5]
+    """
+    if left == right or not right.runs:
+        return left
+    if not left.runs:
+        return right
+    left, right = _plainly(left), _plainly(right)
+    step = gcd(left.step, right.step, left.offset - right.offset) or 1
+    runs = _merged([*_on(left, left.offset, step), *_on(right, left.offset, step)])
+    _check_runs(len(runs))
+    return Positions(left.offset, step, runs)
+
+
+def _plainly(positions: Positions) -> Positions:
+    """A single position with step 0, for its step means nothing."""
+    return positions if positions.count > 1 else Positions(positions.first, 0, ((0, 0),))
+
+
+def _on(positions: Positions, offset: int, step: int) -> Iterator[tuple[int, int]]:
+    """The runs as indices of offset + step*i, of which the positions are some."""
+    shift = (positions.offset - offset) // step
+    for first, last in _refined(positions.runs, positions.step // step or 1, 1, 1):
+        yield first + shift, last + shift
+
+
+def spread(positions: Positions, kernel: int, dilation: int) -> Positions:
     """Every position plus t*dilation, for 0 <= t < kernel, on the finest spacing that both need."""
-    if kernel == 1 or not positions.runs:
+    if kernel == 1 or dilation == 0 or not positions.runs:
         return positions
+    if dilation < 0:
+        positions, dilation = positions.moved((kernel - 1) * dilation), -dilation
     if positions.count == 1:
         return Positions(positions.first, dilation, ((0, kernel - 1),))
     step = gcd(positions.step, dilation)

@@ -88,8 +88,8 @@ class StageReport(Counted):
     def to_dict(self, dtype: str) -> dict[str, Any]:
         return {
             "name": self.name,
-            **_geometry(self.step),
-            **_counts(self.cost, dtype),
+            **geometry_dict(self.step),
+            **counts_dict(self.cost, dtype),
             "receptive_field": field_dict(self.receptive_field),
         }
 
@@ -123,7 +123,7 @@ class Report(Counted):
             "dtype": self.dtype,
             "input": list(self.input),
             "output": list(self.output),
-            **_counts(self.cost, self.dtype),
+            **counts_dict(self.cost, self.dtype),
             "receptive_field": field_dict(self.receptive_field),
             "stages": [stage.to_dict(self.dtype) for stage in self.stages],
             "notes": list(self.notes),
@@ -169,8 +169,7 @@ def analyze(
 
 def report(layer: Layer, *, batch: int = 1, dtype: str = "float32") -> Report:
     """The report of a lowered layer. Raises ShapeError where its stages do not fit its input."""
-    if not isinstance(dtype, str) or dtype not in BYTES:
-        raise NotationError(f"dtype: unknown element type {dtype!r}; use one of {', '.join(BYTES)}")
+    check_dtype(dtype)
     steps = trace(layer.chain, layer.input)
     dims = len(layer.input) - 1
     walked = [step.stage for step in steps]
@@ -180,6 +179,12 @@ def report(layer: Layer, *, batch: int = 1, dtype: str = "float32") -> Report:
     )
     whole = total(stage.cost for stage in stages)
     return Report(layer.recipe.name, batch, dtype, layer.input, whole, stages, (*layer.notes, *RULES))
+
+
+def check_dtype(dtype: str) -> None:
+    """Raises NotationError unless it is the name of an element type whose size is known."""
+    if not isinstance(dtype, str) or dtype not in BYTES:
+        raise NotationError(f"dtype: unknown element type {dtype!r}; use one of {', '.join(BYTES)}")
 
 
 def field_dict(fields: Sequence[AxisField]) -> dict[str, list[Any]]:
@@ -205,7 +210,8 @@ def memory(cost: Cost, dtype: str) -> dict[str, int]:
     return {"parameter_bytes": parameters, "activation_bytes": activations, "bytes": parameters + activations}
 
 
-def _counts(cost: Cost, dtype: str) -> dict[str, int]:
+def counts_dict(cost: Cost, dtype: str) -> dict[str, int]:
+    """Every count of a cost as JSON values, and the bytes at `dtype`'s size."""
     zero_inserted = cost.multiplications_zero_inserted
     return {
         "parameters": cost.parameters,
@@ -230,7 +236,7 @@ OPS: dict[type[Stage], str] = {
 }
 
 
-def _geometry(step: Step) -> dict[str, Any]:
+def geometry_dict(step: Step) -> dict[str, Any]:
     """Every stage has every key; what moves no pixel has the neutral window."""
     stage, neutral = step.stage, [1] * (len(step.input) - 1)
     windowed: dict[str, Any] = {

@@ -74,13 +74,19 @@ class ShuffleChannels:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A maximum or average over a window, channel by channel; no weights and no multiplications."""
+    """A maximum or average over a window, channel by channel; no weights and no multiplications.
+
+    `ceil_mode` keeps a last window that runs past the padded end; `count_include_pad` says whether an average
+    divides by the padding too.
+    """
 
     kind: str
     kernel: Axes
     stride: Axes
     padding: Padding
     dilation: Axes
+    ceil_mode: bool = False
+    count_include_pad: bool = True
 
 
 Stage: TypeAlias = Correlate | TransposedCorrelate | ShuffleChannels | Pool

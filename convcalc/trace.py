@@ -20,7 +20,7 @@ from convcalc.stages import (
     Windowed,
     windows,
 )
-from convcalc.window import Window, output_size, transposed_size
+from convcalc.window import Window, ceiled_size, output_size, transposed_size
 
 W = TypeVar("W", bound=Windowed)
 MOST_DIVISOR = 1 << 16
@@ -99,6 +99,8 @@ def _along_axes(stage: Windowed, spatial: list[int]) -> Axes:
             if isinstance(stage, TransposedCorrelate):
                 _check_output_padding(stage.output_padding[axis], window)
                 sizes.append(transposed_size(size, window, stage.output_padding[axis]))
+            elif isinstance(stage, Pool) and stage.ceil_mode:
+                sizes.append(ceiled_size(size, window))
             else:
                 sizes.append(output_size(size, window))
         except ShapeError as error:

@@ -51,6 +51,23 @@ def output_size(size: int, window: Window) -> int:
     return room // window.stride + 1
 
 
+def ceiled_size(size: int, window: Window) -> int:
+    """Window positions where a last one may run past the padded end, as pools with ceil_mode have it.
+
+    A window that would begin in the padding after the input, or beyond it, is left out.
+    Raises ShapeError if not even one position fits.
+    Source: PyTorch, torch.nn.MaxPool2d, note on ceil_mode.
+
+    >>> ceiled_size(6, Window(kernel=3, stride=2)), ceiled_size(3, Window(kernel=1, stride=3, after=1))
+    (3, 1)
+    """
+    room = size + window.before + window.after - window.extent
+    if room <= -window.stride:
+        return output_size(size, window)  # which says why
+    positions = -(-room // window.stride) + 1
+    return positions - ((positions - 1) * window.stride >= size + window.before)
+
+
 def smallest_input(window: Window) -> int:
     """The fewest input pixels on which the window has one position.
 

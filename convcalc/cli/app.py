@@ -22,6 +22,9 @@ class Convcalc(Group):
             "cost": "multiplications, additions, memory; --compare with other types",
             "rf": "receptive field of a layer or along a chain of layers",
         },
+        "Ask about a network": {
+            "net": "every layer of a whole network, from the zoo, TOML or ONNX",
+        },
         "Prove it": {
             "run": "convolve .npy arrays and check every number by execution",
         },

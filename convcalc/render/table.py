@@ -16,6 +16,20 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
 Cell: TypeAlias = int | float | str | None
+BAR_WIDTH = 10
+
+
+class Bar(float):
+    """A share of a whole, from 0 to 1: a bar on a terminal, a number elsewhere."""
+
+    def __str__(self) -> str:
+        return f"{float(self):.6g}"
+
+    def drawn(self) -> str:
+        """The bar in eighths of a cell, and the share in per cent."""
+        whole, eighths = divmod(round(self * BAR_WIDTH * 8), 8)
+        bar = "█" * whole + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths]
+        return f"{bar:<{BAR_WIDTH}} {self:6.2%}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +91,8 @@ def _pretty(cell: Cell) -> str:
             return "yes" if cell else "NO"
         case int():
             return f"{cell:,}"
+        case Bar():
+            return cell.drawn()
         case float():
             return f"{cell:.5g}"
         case _:

@@ -1,0 +1,54 @@
+"""Whole networks, from the zoo, a TOML file or an ONNX file."""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+from functools import partial
+
+from convcalc.errors import DataError, NotationError, one_line
+from convcalc.network.graph import Network
+from convcalc.notation import PerAxis
+
+ZOO = os.path.join(os.path.dirname(os.path.dirname(__file__)), "zoo")
+MOST_TOML = 1 << 24
+"""Bytes of a TOML file at the most."""
+
+
+def zoo_names() -> tuple[str, ...]:
+    """The networks that come along, by name."""
+    return tuple(sorted(name.removesuffix(".toml") for name in os.listdir(ZOO) if name.endswith(".toml")))
+
+
+def load_network(model: str, *, input: PerAxis | None = None, batch: int = 1, width: float = 1.0) -> Network:
+    """The network of that name in the zoo, or in that .toml or .onnx file, on its own input or another.
+
+    Raises ConvcalcError, naming the file and the layer, for what cannot be read or does not fit together.
+    """
+    from convcalc.network.toml_file import network_from_toml
+
+    names = zoo_names()
+    if model in names:
+        path, shown = os.path.join(ZOO, f"{model}.toml"), model
+    elif model.endswith(".toml"):
+        path = shown = model
+    else:
+        near = get_close_matches(model, names, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise NotationError(
+            f"{one_line(model)}: must be a .toml or .onnx file or a network of the zoo; "
+            f"{hint}the zoo: {', '.join(names)}"
+        )
+    return network_from_toml(_read(path), shown, input=input, batch=batch, width=width)
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            data = b"".join(iter(partial(file.read, 1 << 20), b"")) if os.path.getsize(path) <= MOST_TOML else b""
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise DataError(f"{path}: must be a file that can be read, got {reason.lower()}; check the name") from None
+    if not data:
+        raise DataError(f"{path}: must have from 1 to {MOST_TOML} bytes, got {os.path.getsize(path)}")
+    return data

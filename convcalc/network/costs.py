@@ -1,0 +1,41 @@
+"""What the layers of a network cost: convolutions as everywhere, linear layers and matrix products beside them.
+
+Multiplications and additions are those of convolutions, linear layers and matrix products. Normalization folds into
+the layer before, and pooling, activations and merges are not counted, as the tables of the papers have it.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from convcalc.cost import Cost, cost, total
+from convcalc.network.graph import Node
+from convcalc.network.operators import Convolve, Linear, MatMul, parameter_shapes
+
+RULE = (
+    "multiplications and additions are those of convolutions, linear layers and matrix products; "
+    "normalization, pooling, activations and merges count none"
+)
+
+
+def layer_cost(node: Node) -> Cost:
+    """The counts of a layer for the whole batch; of an unknown one, what is known of it, which may be nothing."""
+    match node.operator:
+        case Convolve():
+            batch = node.input_shapes[0][0] if node.input_shapes[0] else 1
+            return total(cost(step, batch) for step in node.steps)
+        case Linear():
+            rows, outputs = node.elements // node.operator.out_features, node.elements
+            products = rows * node.operator.in_features * node.operator.out_features
+            additions = products - outputs + (outputs if node.operator.bias else 0)
+        case MatMul():
+            left = node.input_shapes[0]
+            assert left is not None
+            outputs = node.elements
+            products, additions = outputs * left[-1], outputs * (left[-1] - 1)
+        case _:
+            products = additions = 0
+    arrays = parameter_shapes(node.operator)
+    weights = sum(prod(shape) for role, shape in arrays if role == "weight")
+    biases = sum(prod(shape) for role, shape in arrays if role == "bias")
+    return Cost(weights, biases, products, products, None, additions, node.elements)

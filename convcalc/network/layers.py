@@ -1,0 +1,321 @@
+"""The ops of a network file: which keys each takes, and the operators it becomes on the inputs at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, TypeAlias
+
+from convcalc.errors import NotationError, ShapeError
+from convcalc.layer import LayerOptions, request_for
+from convcalc.network.graph import shown
+from convcalc.network.operators import (
+    AdaptivePool,
+    Concat,
+    Convolve,
+    Elementwise,
+    Linear,
+    Merge,
+    Normalize,
+    Operator,
+    Pad,
+    Reduce,
+    Reshape,
+    Resize,
+    Slice,
+    Softmax,
+    WithConstant,
+)
+from convcalc.notation import parse_axes, parse_padding, parse_size, whole_number
+from convcalc.pool import pool_stage
+from convcalc.recipes import BY_NAME, named_dims, recipe_named
+from convcalc.stages import Axes, ShuffleChannels
+
+Keys: TypeAlias = Mapping[str, Any]
+Steps: TypeAlias = list[tuple[str, Operator]]
+"""What a layer becomes, one operator after the other, each with what it adds to the layer's name."""
+
+ACTIVATIONS = (
+    "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "swish", "mish", "sigmoid", "tanh",
+    "softplus", "softsign", "hard_sigmoid", "hard_swish", "hard_tanh", "log_sigmoid", "exp", "sqrt", "abs", "square",
+    "dropout", "identity",
+)  # fmt: skip
+FILTERS = ("filters", "out_channels", "out_features")
+CONVOLUTION_KEYS = frozenset(field.name for field in fields(LayerOptions)) - {"input", "layout"} | {"out_channels"}
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """The keys an op takes beside the common ones, how many inputs, and what it becomes on their shapes."""
+
+    keys: frozenset[str]
+    lower: Callable[[str, Keys, Sequence[Axes]], Steps]
+    inputs: tuple[int, int | None] = (1, 1)
+
+
+def filters_of(keys: Keys) -> Any:
+    """The filters under whichever name. Raises NotationError where they are missing or given twice."""
+    given = [name for name in FILTERS if name in keys]
+    if len(given) > 1:
+        raise NotationError(f"{given[1]}: is another name for {given[0]}, got both; give one")
+    return keys[given[0]] if given else None
+
+
+def _spatial(shape: Axes) -> Axes:
+    if not 3 <= len(shape) <= 5:
+        raise ShapeError(f"takes channels and 1 to 3 spatial axes, got {shown(shape)}")
+    return shape[2:]
+
+
+def _convolution(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
+    recipe, spatial = recipe_named(op), _spatial(shapes[0])
+    if named_dims(op) not in (None, len(spatial)):
+        raise ShapeError(f"op: {op} is for {op[0]} spatial axes, got {shown(shapes[0])}")
+    if "kernel" not in keys and recipe.default_kernel != 1:
+        raise NotationError("kernel: must be given, as one number or one per axis")
+    filters = filters_of(keys)
+    if filters is None and recipe.name != "depthwise":
+        raise NotationError("filters: must be given, the number of output channels")
+    bias = _truth(keys, "bias", False)
+    described = {name: value for name, value in keys.items() if name in CONVOLUTION_KEYS - {"out_channels"}}
+    options = LayerOptions(**{**described, "filters": filters, "bias": bias})
+    request = request_for(recipe, options, channels=shapes[0][1], dims=len(spatial), spatial=spatial)
+    return [("", Convolve(recipe.name, request, recipe.lower(request)))]
+
+
+def _pool(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
+    told = {**keys, "ceil_mode": _truth(keys, "ceil_mode", False)}
+    if op == "avg_pool":
+        told["count_include_pad"] = _truth(keys, "count_include_pad", True)
+    return [("", pool_stage(op.removesuffix("_pool"), told, len(_spatial(shapes[0]))))]
+
+
+def _global_pool(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
+    del keys
+    spatial = _spatial(shapes[0])
+    kind = "mean" if op == "global_avg_pool" else "max"
+    return [("", Reduce(kind, tuple(range(2, 2 + len(spatial)))))]
+
+
+def _adaptive_pool(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
+    sizes = parse_axes(_needed(keys, "output_size"), "output_size", len(_spatial(shapes[0])))
+    return [("", AdaptivePool("avg" if op == "adaptive_avg_pool" else "max", sizes))]
+
+
+def _linear(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
+    del op
+    [shape], filters = shapes, filters_of(keys)
+    if filters is None:
+        raise NotationError("filters: must be given, the number of output features")
+    outputs, bias = whole_number(filters, "filters"), _truth(keys, "bias", False)
+    if len(shape) == 2:
+        return [("", Linear(shape[1], outputs, bias))]
+    flat = _flattened(shape)
+    return [("/flatten", Reshape(flat)), ("", Linear(flat[1], outputs, bias))]
+
+
+def _flatten(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
+    del op, keys
+    return [("", Reshape(_flattened(shapes[0])))]
+
+
+def _flattened(shape: Axes) -> Axes:
+    features = 1
+    for size in shape[1:]:
+        features *= size
+    return shape[0], features
+
+
+def _reshape(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
+    del op
+    return [("", Reshape((shapes[0][0], *parse_size(_needed(keys, "size"), "size"))))]
+
+
+def _normalize(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
+    shape, affine = shapes[0], _truth(keys, "affine", op != "instance_norm")
+    channels = (shape[1],) if affine else ()
+    spatial = tuple(range(2, len(shape)))
+    if op == "layer_norm":
+        return [("", Normalize(op, channels, (1,), epsilon=1e-6))]
+    if op == "group_norm":
+        groups = whole_number(_needed(keys, "groups"), "groups")
+        if shape[1] % groups:
+            raise ShapeError(f"groups: must divide the channels, got {groups} and {shape[1]}")
+        return [("", Normalize(op, channels, (1, *spatial), groups))]
+    return [("", Normalize(op, channels, spatial if op == "instance_norm" else ()))]
+
+
+def _activation(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
+    del shapes
+    settings = (("alpha", float(_number(keys["alpha"], "alpha"))),) if "alpha" in keys else ()
+    return [("", Elementwise("silu" if op == "swish" else op, settings))]
+
+
+def _prelu(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
+    shared = not _truth(keys, "per_channel", False)
+    return [("", WithConstant(op, (1,) if shared else _per_channel(shapes[0]), learned=True))]
+
+
+def _scale(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
+    del op, keys
+    return [("", WithConstant("multiply", _per_channel(shapes[0]), learned=True))]
+
+
+def _per_channel(shape: Axes) -> Axes:
+    return (shape[1], *(1,) * (len(shape) - 2))
+
+
+def _softmax(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
+    del keys, shapes
+    return [("", Softmax(1, log=op == "log_softmax"))]
+
+
+def _merge(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
+    del keys, shapes
+    return [("", Merge(op))]
+
+
+def _concat(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
+    del op, shapes
+    return [("", Concat(1 + whole_number(keys.get("axis", 0), "axis", 0)))]
+
+
+def _split(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
+    """One operator for each part; they are read as NAME/1, NAME/2 and so on."""
+    del op
+    channels = shapes[0][1]
+    if ("parts" in keys) == ("sizes" in keys):
+        raise NotationError("parts: give either parts, how many equal ones, or sizes, a list of channels")
+    if "parts" in keys:
+        parts = whole_number(keys["parts"], "parts")
+        if channels % parts:
+            raise ShapeError(f"parts: must divide the channels, got {parts} and {channels}")
+        sizes = [channels // parts] * parts
+    else:
+        given = keys["sizes"] if isinstance(keys["sizes"], list) else [keys["sizes"]]
+        sizes = [whole_number(size, "sizes") for size in given]
+        if sum(sizes) != channels:
+            raise ShapeError(f"sizes: must sum up to the channels, got {sum(sizes)} and {channels}")
+    return [(f"/{i + 1}", Slice(1, sum(sizes[:i]), size)) for i, size in enumerate(sizes)]
+
+
+def _upsample(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
+    del op
+    spatial = _spatial(shapes[0])
+    ways = [name for name in ("factor", "size") if name in keys] + (["from"] if len(shapes) > 1 else [])
+    if len(ways) != 1:
+        raise NotationError(
+            "factor: give one of factor, size, or a second layer in from whose size to take, "
+            f"got {' and '.join(ways) or 'none'}"
+        )
+    if ways == ["factor"]:
+        factors = parse_axes(keys["factor"], "factor", len(spatial))
+        sizes = tuple(n * factor for n, factor in zip(spatial, factors, strict=True))
+    elif ways == ["size"]:
+        sizes = parse_axes(keys["size"], "size", len(spatial))
+    else:
+        sizes = _spatial(shapes[1])
+    modes = {"nearest": "nearest", "linear": "linear", "bilinear": "linear", "trilinear": "linear", "cubic": "cubic",
+             "bicubic": "cubic"}  # fmt: skip
+    mode = keys.get("mode", "nearest")
+    if mode not in modes:
+        raise NotationError(f"mode: must be one of {', '.join(modes)}, got {mode!r}")
+    corners = _truth(keys, "align_corners", False)
+    coordinates = "asymmetric" if mode == "nearest" else "align_corners" if corners else "half_pixel"
+    return [("", Resize(sizes, modes[mode], coordinates))]
+
+
+def _pad(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
+    del op
+    pairs = parse_padding(_needed(keys, "padding"), len(_spatial(shapes[0])))
+    if isinstance(pairs, str):
+        raise NotationError(f"padding: must be numbers here, got {pairs!r}")
+    modes = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+    mode = keys.get("mode", "zeros")
+    if mode not in modes:
+        raise NotationError(f"mode: must be one of {', '.join(modes)}, got {mode!r}")
+    return [("", Pad(((0, 0), (0, 0), *pairs), modes[mode]))]
+
+
+def _crop(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
+    """To the size of a second layer, from the middle, or by so much on every side."""
+    del op
+    spatial = _spatial(shapes[0])
+    if (len(shapes) > 1) == ("padding" in keys):
+        raise NotationError("from: give a second layer whose size to take, or padding, what to cut off on each side")
+    if "padding" in keys:
+        pairs = parse_padding(keys["padding"], len(spatial))
+        if isinstance(pairs, str):
+            raise NotationError(f"padding: must be numbers here, got {pairs!r}")
+    else:
+        spare = [have - want for have, want in zip(spatial, _spatial(shapes[1]), strict=True)]
+        if min(spare) < 0:
+            raise ShapeError(f"cannot crop {shown(shapes[0])} to the larger {shown(shapes[1])}; exchange the two")
+        pairs = tuple((each // 2, each - each // 2) for each in spare)
+    return [("", Pad(((0, 0), (0, 0), *((-before, -after) for before, after in pairs))))]
+
+
+def _shuffle(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
+    del op, shapes
+    return [("", ShuffleChannels(whole_number(_needed(keys, "groups"), "groups")))]
+
+
+def _needed(keys: Keys, name: str) -> Any:
+    if name not in keys:
+        raise NotationError(f"{name}: must be given")
+    return keys[name]
+
+
+def _truth(keys: Keys, name: str, default: bool) -> bool:
+    value = keys.get(name, default)
+    if not isinstance(value, bool):
+        raise NotationError(f"{name}: must be true or false, got {value!r}")
+    return value
+
+
+def _number(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise NotationError(f"{name}: must be a number, got {value!r}")
+    return value
+
+
+def _op(lower: Callable[[str, Keys, Sequence[Axes]], Steps], *keys: str, inputs: tuple[int, int | None] = (1, 1)) -> Op:
+    return Op(frozenset(keys), lower, inputs)
+
+
+WINDOW = ("kernel", "stride", "padding", "ceil_mode")
+OPS: dict[str, Op] = {
+    **{name: Op(CONVOLUTION_KEYS, _convolution) for name in BY_NAME},
+    "max_pool": _op(_pool, *WINDOW, "dilation"),
+    "avg_pool": _op(_pool, *WINDOW, "count_include_pad"),
+    "global_avg_pool": _op(_global_pool),
+    "global_max_pool": _op(_global_pool),
+    "adaptive_avg_pool": _op(_adaptive_pool, "output_size"),
+    "adaptive_max_pool": _op(_adaptive_pool, "output_size"),
+    "linear": _op(_linear, *FILTERS, "bias"),
+    "flatten": _op(_flatten),
+    "reshape": _op(_reshape, "size"),
+    "batch_norm": _op(_normalize, "affine"),
+    "layer_norm": _op(_normalize, "affine"),
+    "group_norm": _op(_normalize, "affine", "groups"),
+    "instance_norm": _op(_normalize, "affine"),
+    **{name: _op(_activation, *(("alpha",) if name in ("leaky_relu", "elu", "celu") else ())) for name in ACTIVATIONS},
+    "prelu": _op(_prelu, "per_channel"),
+    "softmax": _op(_softmax),
+    "log_softmax": _op(_softmax),
+    "scale": _op(_scale),
+    **{name: _op(_merge, inputs=(2, None)) for name in ("add", "subtract", "multiply", "maximum")},
+    "concat": _op(_concat, "axis", inputs=(2, None)),
+    "split": _op(_split, "parts", "sizes"),
+    "upsample": _op(_upsample, "factor", "size", "mode", "align_corners", inputs=(1, 2)),
+    "pad": _op(_pad, "padding", "mode"),
+    "crop": _op(_crop, "padding", inputs=(1, 2)),
+    "channel_shuffle": _op(_shuffle, "groups"),
+}
+SPELLED = {name.replace("-", "_"): name for name in BY_NAME} | {
+    "relu_6": "relu6", "hardswish": "hard_swish", "hardsigmoid": "hard_sigmoid", "hardtanh": "hard_tanh",
+    "leakyrelu": "leaky_relu", "batchnorm": "batch_norm", "layernorm": "layer_norm", "maxpool": "max_pool",
+    "avgpool": "avg_pool", "fc": "linear", "dense": "linear", "mul": "multiply", "shuffle": "channel_shuffle",
+    "channel_split": "split",
+}  # fmt: skip
+"""Other spellings of ops that are understood."""

@@ -1,0 +1,335 @@
+"""The receptive field of every layer of a network on the network's input, in one forward walk.
+
+Spatial axes of the input are followed through whatever a layer does with its own axes. Where a layer mixes a
+whole axis, everything after reads all that was there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import gcd, prod
+from typing import assert_never
+
+from convcalc.network.fields import Field, Reads, centre, merged
+from convcalc.network.graph import Network, Node
+from convcalc.network.operators import (
+    AdaptivePool,
+    Concat,
+    Convolve,
+    Elementwise,
+    Expand,
+    Input,
+    Linear,
+    MatMul,
+    Merge,
+    Normalize,
+    Pad,
+    Reduce,
+    Reshape,
+    Resize,
+    Slice,
+    Softmax,
+    Transpose,
+    Unknown,
+    WithConstant,
+)
+from convcalc.receptive import AxisField
+from convcalc.stages import Axes, Correlate, Pool, ShuffleChannels, TransposedCorrelate, windows
+from convcalc.trace import AXIS_NAMES, Step
+
+MOST_NOTES = 4
+"""Merges of arms that are not aligned are named up to here, and counted beyond."""
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """Where one spatial axis of the input lies in a layer's output (None: nowhere any more), and what is read of it."""
+
+    axis: int | None
+    field: Field
+
+
+Seen = tuple[Along, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The receptive field of every node, the node whose field is the network's, and what is worth saying."""
+
+    fields: tuple[tuple[AxisField, ...], ...]
+    seen: tuple[Seen, ...]
+    mapped: int
+    notes: tuple[str, ...]
+
+
+def receptive_fields(network: Network) -> Fields:
+    """The receptive field of every layer on the network's first input, per spatial axis of it.
+
+    The network's is that of its output, or where its output reads the whole image through a global pool or a
+    flatten, of the last map before.
+    """
+    main = network.inputs[0]
+    assert main.shape is not None
+    sizes = main.shape[2:]
+    seen: list[Seen] = []
+    unaligned: list[str] = []
+    for node in network.nodes:
+        arms = [seen[i] for i in node.inputs]
+        if node is main:
+            seen.append(tuple(Along(axis + 2, Field.identity()) for axis in range(len(sizes))))
+        else:
+            seen.append(tuple(_after(node, [arm[a] for arm in arms], sizes[a]) for a in range(len(sizes))))
+        if isinstance(node.operator, Merge | Concat) and len(arms) > 1:
+            unaligned += _unaligned(network, node, arms)[:1]
+    known: dict[tuple[Field, int, int], AxisField] = {}
+    fields = []
+    for node, axes in zip(network.nodes, seen, strict=True):
+        row = []
+        for along, size in zip(axes, sizes, strict=True):
+            outputs = 1 if along.axis is None or node.shape is None else node.shape[along.axis]
+            key = along.field, outputs if len(along.field.strands) > 1 or along.field.whole.runs else 0, size
+            if key not in known:
+                known[key] = along.field.summary(outputs, size)
+            row.append(known[key])
+        fields.append(tuple(row))
+    mapped = _last_map(network, seen)
+    notes = []
+    if mapped != network.output:
+        notes.append(f"receptive field: of {network.nodes[mapped].name}, the last map before the whole image is read")
+    notes += unaligned[:MOST_NOTES]
+    if len(unaligned) > MOST_NOTES:
+        notes.append(f"{len(unaligned) - MOST_NOTES} more merges have arms that are not aligned")
+    return Fields(tuple(fields), tuple(seen), mapped, tuple(notes))
+
+
+def _last_map(network: Network, seen: Sequence[Seen]) -> int:
+    """The output, or what it was made of before its outputs stopped moving over the input."""
+    at = network.output
+    while network.nodes[at].inputs and not any(along.field.strands for along in seen[at]):
+        at = network.nodes[at].inputs[0]
+    return at
+
+
+def _after(node: Node, arms: Sequence[Along], size: int) -> Along:
+    """One axis after a layer; `size` is the input's along it."""
+    operator = node.operator
+    shapes = [shape or () for shape in node.input_shapes]
+    first = arms[0] if arms else Along(None, Field.nothing())
+    match operator:
+        case Input():
+            return Along(None, Field.nothing())
+        case Convolve() | Pool() | ShuffleChannels():
+            return _through_steps(node.steps, first, shapes[0], size)
+        case Elementwise() | WithConstant():
+            return _shifted_axis(first, len(node.shape or ()) - len(shapes[0]))
+        case Normalize():
+            return _mixed(first, shapes[0], operator.over, size)
+        case Softmax():
+            return _mixed(first, shapes[0], (operator.axis,), size)
+        case Linear():
+            return _gone(first, shapes[0], (len(shapes[0]) - 1,), size)
+        case MatMul():
+            return _product(arms, shapes, len(node.shape or ()), size)
+        case Merge():
+            rank = len(node.shape or ())
+            moved = [_stretched(arm, shape, node.shape or (), size) for arm, shape in zip(arms, shapes, strict=True)]
+            return _merged([_shifted_axis(a, rank - len(s)) for a, s in zip(moved, shapes, strict=True)], node, size)
+        case Concat():
+            return _merged([_gone(a, s, (operator.axis,), size) for a, s in zip(arms, shapes, strict=True)], node, size)
+        case Reduce():
+            kept = _gone(first, shapes[0], operator.axes, size)
+            if operator.keep or kept.axis is None:
+                return kept
+            return Along(kept.axis - sum(axis < kept.axis for axis in operator.axes), kept.field)
+        case Slice():
+            if first.axis != operator.axis:
+                return first
+            return Along(first.axis, first.field.after(Reads.shifted(operator.first, operator.step)))
+        case Pad():
+            if first.axis is None or operator.pairs[first.axis] == (0, 0):
+                return first
+            return Along(first.axis, first.field.after(Reads.shifted(-operator.pairs[first.axis][0])))
+        case Reshape():
+            return _reshaped(first, shapes[0], operator.shape, size)
+        case Transpose():
+            return first if first.axis is None else Along(operator.order.index(first.axis), first.field)
+        case Expand():
+            stretched = _stretched(first, shapes[0], node.shape or (), size)
+            return _shifted_axis(stretched, len(node.shape or ()) - len(shapes[0]))
+        case Resize() | AdaptivePool():
+            return _resized(first, shapes[0], operator, size)
+        case Unknown():
+            return _everything(arms, shapes, size)
+        case _:
+            assert_never(operator)
+
+
+def _through_steps(steps: Sequence[Step], along: Along, shape: Axes, size: int) -> Along:
+    if along.axis is None:
+        return along
+    if along.axis < 2:  # channels are summed over, a batch never moves
+        return _gone(along, shape, (1,), size)
+    field = along.field
+    for step in steps:
+        match step.stage:
+            case Correlate() | Pool():
+                field = field.after(Reads.through(windows(step.stage)[along.axis - 2]))
+            case TransposedCorrelate():
+                field = field.after(Reads.spread(windows(step.stage)[along.axis - 2]))
+            case ShuffleChannels():
+                pass
+            case _:
+                assert_never(step.stage)
+    return Along(along.axis, field)
+
+
+def _mixed(along: Along, shape: Axes, axes: Axes, size: int) -> Along:
+    """After every output along these axes reads all of them, the axes staying as they are."""
+    gone = _gone(along, shape, axes, size)
+    return along if gone is along else Along(along.axis, gone.field)
+
+
+def _gone(along: Along, shape: Axes, axes: Axes, size: int) -> Along:
+    """After these axes are summed up to one value, whichever way."""
+    if along.axis is None or along.axis not in axes:
+        return along
+    return Along(along.axis, along.field.all_of(shape[along.axis], size))
+
+
+def _shifted_axis(along: Along, more: int) -> Along:
+    """After `more` axes came in front."""
+    return along if along.axis is None or more == 0 else Along(along.axis + more, along.field)
+
+
+def _stretched(along: Along, shape: Axes, wanted: Axes, size: int) -> Along:
+    """After an axis of length 1 is repeated: its one position is what all read."""
+    if along.axis is None:
+        return along
+    if shape[along.axis] == 1 < wanted[along.axis + len(wanted) - len(shape)]:
+        return Along(along.axis, along.field.all_of(1, size))
+    return along
+
+
+def _merged(arms: Sequence[Along], node: Node, size: int) -> Along:
+    """The union of arms. Arms that have the axis elsewhere, or no longer, count as a whole."""
+    moving = [arm.axis for arm in arms if arm.axis is not None and arm.field.strands]
+    axis = moving[0] if moving else next((arm.axis for arm in arms if arm.axis is not None), None)
+    shape = node.shape or ()
+    fields = [
+        arm.field if arm.axis == axis or not arm.field.strands else arm.field.all_of(shape[arm.axis or 0], size)
+        for arm in arms
+    ]
+    return Along(axis, merged(fields))
+
+
+def _everything(arms: Sequence[Along], shapes: Sequence[Axes], size: int) -> Along:
+    """After a layer that may do anything with its inputs."""
+    fields = [
+        arm.field if arm.axis is None else arm.field.all_of(shape[arm.axis] if shape else size, size)
+        for arm, shape in zip(arms, shapes, strict=True)
+    ]
+    return Along(None, merged(fields))
+
+
+def _product(arms: Sequence[Along], shapes: Sequence[Axes], rank: int, size: int) -> Along:
+    """A matrix product sums over the last axis of the left and the last but one of the right."""
+    (left, right), (above, below) = arms, shapes
+    left = _shifted_axis(left, rank - len(above))
+    right = _shifted_axis(right, rank - len(below))
+    above, below = (1,) * (rank - len(above)) + above, (1,) * (rank - len(below)) + below
+    summed = [_gone(left, above, (rank - 1,), size), _gone(right, below, (rank - 2,), size)]
+    moving = {arm.axis for arm in summed if arm.field.strands}
+    if len(moving) < 2:
+        return Along(moving.pop() if moving else None, merged([arm.field for arm in summed]))
+    return _everything(summed, [above, below], size)
+
+
+def _reshaped(along: Along, shape: Axes, wanted: Axes, size: int) -> Along:
+    """An axis stays itself where as much lies before and behind it as did, else everything of it is read."""
+    if along.axis is None:
+        return along
+    length, behind = shape[along.axis], prod(shape[along.axis + 1 :])
+    for axis, other in enumerate(wanted):
+        if other == length and prod(wanted[axis + 1 :]) == behind and (length > 1 or axis == along.axis):
+            return Along(axis, along.field)
+    if length == 1:
+        return Along(None, along.field.all_of(1, size))
+    return Along(None, along.field.all_of(length, size))
+
+
+def _resized(along: Along, shape: Axes, operator: Resize | AdaptivePool, size: int) -> Along:
+    spatial = len(shape) - len(operator.sizes)
+    if along.axis is None or along.axis < spatial:
+        return along
+    before, after = shape[along.axis], operator.sizes[along.axis - spatial]
+    if before == after:
+        return along
+    if after == 1 and isinstance(operator, AdaptivePool):
+        return Along(along.axis, along.field.all_of(before, size))
+    reads = (
+        adaptive_reads(before, after) if isinstance(operator, AdaptivePool) else resize_reads(before, after, operator)
+    )
+    return Along(along.axis, along.field.after(reads))
+
+
+def adaptive_reads(before: int, after: int) -> Reads:
+    """Which inputs each output of an adaptive pool reads."""
+    common = gcd(before, after)
+    period, advance = after // common, before // common
+    firsts = [output * before // after for output in range(period)]
+    ends = [-(-(output + 1) * before // after) for output in range(period)]
+    return Reads(tuple((first, 1, end - first) for first, end in zip(firsts, ends, strict=True)), advance)
+
+
+def resize_reads(before: int, after: int, operator: Resize) -> Reads:
+    """Which inputs each output of a resize reads, borders ignored, from the definition of the coordinates.
+
+    Source: ONNX operator Resize, attribute coordinate_transformation_mode.
+    """
+    if operator.coordinates == "align_corners":
+        over, out_of, shift, halves = (before - 1, after - 1, 0, 1) if after > 1 else (0, 1, 0, 1)
+    elif operator.coordinates in ("half_pixel", "pytorch_half_pixel"):
+        over, out_of, shift, halves = before, after, before - after, 2 * after  # (o + 1/2)*before/after - 1/2
+    else:
+        over, out_of, shift, halves = before, after, 0, 1
+    common = gcd(over, out_of) or 1
+    period, advance = out_of // common, over // common
+    taps = []
+    for output in range(period):
+        numerator, denominator = output * over * halves + shift * out_of, out_of * halves
+        low, rest = divmod(numerator, denominator)
+        if operator.mode == "nearest":
+            twice = 2 * rest
+            up = {
+                "floor": False,
+                "ceil": rest > 0,
+                "round_prefer_floor": twice > denominator,
+                "round_prefer_ceil": twice >= denominator,
+            }[operator.rounding]
+            taps.append((low + up, 1, 1))
+        elif rest == 0:
+            taps.append((low, 1, 1))
+        else:
+            taps.append((low, 1, 2) if operator.mode == "linear" else (low - 1, 1, 4))
+    return Reads(tuple(taps), advance)
+
+
+def _unaligned(network: Network, node: Node, arms: Sequence[Seen]) -> list[str]:
+    """What to say of a merge whose arms' outputs are not over one another, axis by axis."""
+    notes = []
+    for a in range(len(arms[0])):
+        name = AXIS_NAMES[len(arms[0])][a]
+        moving = [(i, arm[a].field) for i, arm in zip(node.inputs, arms, strict=True) if arm[a].field.strands]
+        jumps = {strand.jump: i for i, field in moving for strand in field.strands}
+        if len({frozenset(strand.jump for strand in field.strands) for _, field in moving}) > 1:
+            told = " and ".join(f"{jump} of {network.nodes[i].name}" for jump, i in jumps.items())
+            notes.append(
+                f"{node.name}: its arms are not aligned along the {name}: they move by {told} pixels an output"
+            )
+            continue
+        centres = {middle: i for i, field in reversed(moving) if (middle := centre(field)) is not None}
+        if len(centres) > 1:
+            told = " and ".join(f"{float(middle):g} ({network.nodes[i].name})" for middle, i in centres.items())
+            notes.append(f"{node.name}: its arms are not aligned along the {name}: output 0 is centred on {told}")
+    return notes

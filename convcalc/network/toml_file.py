@@ -1,0 +1,358 @@
+"""Networks written in TOML: layers in order, branches by name, and blocks that are used again with other values."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from math import floor
+from typing import Any
+
+from convcalc.errors import ConvcalcError, DataError, NotationError
+from convcalc.network.expressions import names_in, value_of
+from convcalc.network.graph import Assembly, Network
+from convcalc.network.layers import FILTERS, OPS, SPELLED
+from convcalc.network.operators import Input
+from convcalc.notation import PerAxis, parse_size, whole_number
+from convcalc.stages import Axes
+
+TOP_KEYS = ("name", "input", "source", "notes", "width_divisor", "width_scales", "blocks", "layers")
+COMMON_KEYS = frozenset({"name", "op", "from", "when", "fixed_width"})
+USE_KEYS = frozenset({"name", "block", "from", "when", "repeat", "layers", "fixed_width"})
+BLOCK_KEYS = frozenset({"name", "repeat", "layers"})
+MOST_LAYERS = 100_000
+MOST_DEPTH = 16
+
+
+@dataclass(slots=True)
+class Scope:
+    """Where names mean something: the network itself, or one repetition of a block."""
+
+    path: str
+    input: int
+    parent: Scope | None
+    values: dict[str, Any]
+    named: dict[str, int] = field(default_factory=dict)
+    ops: dict[str, int] = field(default_factory=dict)
+    free_stride: bool = False
+    """Whether the block's stride is still to be given to its first window."""
+
+    @property
+    def depth(self) -> int:
+        return 0 if self.parent is None else self.parent.depth + 1
+
+
+def network_from_toml(
+    data: bytes, file: str, *, input: PerAxis | None = None, batch: int = 1, width: float = 1.0
+) -> Network:
+    """The network that a TOML file describes, on its own input or another; `width` scales its filters.
+
+    Raises DataError, NotationError or ShapeError, naming the file, the layer and the key.
+    """
+    try:
+        document = tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DataError(f"{file}: must be TOML in UTF-8, got {error}") from None
+    try:
+        return _Reader(document, width).network(input, batch)
+    except ConvcalcError as error:
+        raise type(error)(f"{file}: {error}") from None
+    except _AtLayerError as error:
+        raise error.type(f"{file}: {error}") from None
+
+
+class _Reader:
+    """One pass over a document: every layer is lowered on the shapes that reach it."""
+
+    def __init__(self, document: Mapping[str, Any], width: float) -> None:
+        _check_keys(document, TOP_KEYS, "the file")
+        self.document, self.width = document, width
+        self.divisor = whole_number(document.get("width_divisor", 1), "width_divisor")
+        self.scales = document.get("width_scales", ["filters"])
+        if not isinstance(self.scales, list):
+            raise NotationError(f"width_scales: must be a list of names, got {self.scales!r}")
+        self.blocks = dict(self._blocks())
+        self.used: set[str] = set()
+        self.assembly = Assembly()
+        self.notes: list[str] = []
+
+    def network(self, input: PerAxis | None, batch: int) -> Network:
+        if input is None and "input" not in self.document:
+            raise NotationError('input: must be given, such as input = "3x224x224", or with --input')
+        shape = (batch, *_input_size(self.document["input"] if input is None else input))
+        first = self.assembly.add("input", "input", Input(shape))
+        top = Scope("", first, None, {})
+        entries, blocks = _tables(self.document, "layers", ""), _tables(self.document, "blocks", "")
+        in_place: list[Mapping[str, Any]] = [block for block in blocks if "name" not in block]
+        last = first
+        if not entries:
+            in_place = [block if "name" not in block else {"block": block["name"]} for block in blocks]
+        for key in self.document:  # blocks without a name run where they stand
+            for entry in entries if key == "layers" else in_place if key == "blocks" else ():
+                last = self._entry(entry, top, last)
+        if last == first:
+            raise NotationError("layers: must have at least one layer, got none")
+        unread = self._unread(last)
+        notes = [f"read by no other layer: {', '.join(unread)}"] if unread else []
+        unused = sorted(self.blocks.keys() - self.used)
+        if unused and entries:
+            notes.append(f"blocks that no layer uses: {', '.join(unused)}")
+        name = self.document.get("name", "network")
+        source = self.document.get("source", "")
+        own = self.document.get("notes", [])
+        own = [own] if isinstance(own, str) else own
+        return Network(str(name), tuple(self.assembly.nodes), last, (*map(str, own), *notes), str(source))
+
+    def _unread(self, last: int) -> list[str]:
+        read = {i for node in self.assembly.nodes for i in node.inputs} | {last}
+        return [node.name for i, node in enumerate(self.assembly.nodes) if i not in read]
+
+    def _blocks(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        seen = set()
+        for index, block in enumerate(_tables(self.document, "blocks", ""), 1):
+            where = f"blocks/{block.get('name', index)}"
+            if not _tables(block, "layers", where):
+                raise NotationError(f"{where}: layers: must have at least one layer, got none")
+            if "name" not in block:
+                continue
+            name = _text(block["name"], f"{where}: name")
+            if name in seen:
+                raise NotationError(f"{where}: name: must be different from other blocks', got {name!r} twice")
+            seen.add(name)
+            yield name, block
+
+    def _entry(self, entry: Mapping[str, Any], scope: Scope, last: int) -> int:
+        """The number of the layer that the next one reads, after this table."""
+        kind = next((entry[key] for key in ("op", "block") if isinstance(entry.get(key), str)), "block")
+        scope.ops[kind] = scope.ops.get(kind, 0) + 1
+        label = entry.get("name", f"{kind}{scope.ops[kind]}")
+        try:
+            if not isinstance(label, str) or not label:
+                raise NotationError(f"name: must be text, got {label!r}")
+            if label in scope.named or label == "input":
+                raise NotationError("name: must be different from others here, got it twice; give another")
+            number = self._layer(entry, label, scope, last) if "op" in entry else self._use(entry, label, scope, last)
+        except ConvcalcError as error:
+            text = str(error)
+            where = f"{scope.path}{label}"
+            raise _AtLayerError(type(error), text if text.startswith(f"{where}: ") else f"{where}: {text}") from None
+        return number
+
+    def _use(self, entry: Mapping[str, Any], label: str, scope: Scope, last: int) -> int:
+        """A block put in place: `repeat` times, each repetition on the one before."""
+        block = self._block_of(entry)
+        if scope.depth >= MOST_DEPTH:
+            raise NotationError(f"block: blocks may use one another {MOST_DEPTH} deep, got more")
+        inputs = self._inputs(entry, scope, last)
+        at = scope.named[label] = inputs[0]
+        if not self._wanted(entry, scope):
+            return at
+        layers = _tables(block, "layers", "")
+        names = {name for layer in layers for name in _names(layer)} | {"filters", "stride"}
+        own = {k: v for k, v in entry.items() if k not in USE_KEYS}
+        defaults = {k: v for k, v in block.items() if k not in BLOCK_KEYS | own.keys()}
+        for key in own if block is not entry else ():
+            if key not in names:
+                raise NotationError(f"{key}: is not a value of this block; its values: {', '.join(sorted(names))}")
+        values = {
+            key: value if entry.get("fixed_width") else self._scaled(key, value, given[key])
+            for given, known in ((defaults, {}), (own, scope.values))
+            for key, value in _evaluated(given, known).items()
+        }
+        asked = {"repeat": entry.get("repeat", block.get("repeat", 1))}
+        repeat = whole_number(_evaluated(asked, scope.values)["repeat"], "repeat", 0)
+        strided = any("stride" in _names(layer) for layer in layers)
+        for index in range(1, repeat + 1):
+            path = f"{label}/{index}/" if repeat > 1 else f"{label}/"
+            shape = self._shape(at)
+            told = {"stride": 1, **values, "channels": shape[1], "index": index}
+            if index > 1:
+                told["stride"] = 1
+            inner = Scope(f"{scope.path}{path}", at, scope, told, free_stride=not strided)
+            for layer in layers:
+                at = self._entry(layer, inner, at)
+            scope.named |= {path + known: number for known, number in inner.named.items()}
+            scope.named[path[:-1]] = at
+        scope.named[label] = at
+        return at
+
+    def _block_of(self, entry: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The block that a layer uses: one with a name, or the layers of its own."""
+        if "block" not in entry:
+            if "layers" not in entry:
+                raise NotationError(f"op: must be given, or block; the ops: {', '.join(OPS)}")
+            return entry
+        name = _text(entry["block"], "block")
+        if name not in self.blocks:
+            raise NotationError(f"block: unknown block {name!r}; {_near(name, self.blocks)}")
+        if "layers" in entry:
+            raise NotationError("layers: belong to a block's own table, got them beside block; leave one out")
+        self.used.add(name)
+        return self.blocks[name]
+
+    def _layer(self, entry: Mapping[str, Any], label: str, scope: Scope, last: int) -> int:
+        written = _text(entry["op"], "op")
+        op = written if written in OPS else SPELLED.get(written, written)
+        if op not in OPS:
+            raise NotationError(f"op: unknown op {written!r}; {_near(op, OPS)}")
+        _check_keys(entry, sorted(OPS[op].keys | COMMON_KEYS), op)
+        inputs = self._inputs(entry, scope, last)
+        if not self._wanted(entry, scope):
+            scope.named[label] = inputs[0]  # left out, it stands for what it would have read
+            return inputs[0]
+        least, most = OPS[op].inputs
+        if not least <= len(inputs) <= (most or len(inputs)):
+            wanted = f"{least} or more" if most is None else f"{least}" if most == least else f"{least} or {most}"
+            raise NotationError(f"from: {op} reads {wanted} layers, got {len(inputs)}; name them in a list")
+        keys = _evaluated({k: v for k, v in entry.items() if k not in COMMON_KEYS}, scope.values)
+        for name in FILTERS:
+            if name in keys and not entry.get("fixed_width") and op != "linear":
+                keys[name] = self._scaled("filters", keys[name], entry[name])
+        self._fill_in(op, keys, scope)
+        number = inputs[0]
+        for suffix, operator in OPS[op].lower(op, keys, [self._shape(i) for i in inputs]):
+            if len(self.assembly.nodes) > MOST_LAYERS:
+                raise NotationError(f"layers: a network may have {MOST_LAYERS} layers, got more")
+            named = "flatten" if suffix == "/flatten" else written
+            number = self.assembly.add(f"{scope.path}{label}{suffix}", named, operator, inputs)
+            scope.named[f"{label}{suffix}"] = number
+            if suffix == "/flatten":
+                inputs = [number]
+        return number
+
+    def _fill_in(self, op: str, keys: dict[str, Any], scope: Scope) -> None:
+        """In a block: filters that a convolution is not given, and the stride of the first window."""
+        if scope.parent is None:
+            return
+        takes = OPS[op].keys
+        lacking = "filters" in takes and not any(name in keys for name in FILTERS)
+        if lacking and "filters" in scope.values and op not in ("depthwise", "dw"):
+            keys["filters"] = scope.values["filters"]
+        if scope.free_stride and "stride" in takes:
+            scope.free_stride = False
+            if scope.values["stride"] != 1:
+                keys.setdefault("stride", scope.values["stride"])
+
+    def _wanted(self, entry: Mapping[str, Any], scope: Scope) -> bool:
+        if "when" not in entry:
+            return True
+        return bool(value_of(_text(entry["when"], "when"), scope.values))
+
+    def _inputs(self, entry: Mapping[str, Any], scope: Scope, last: int) -> list[int]:
+        """The numbers of the layers that `from` names; the one before where nothing is said."""
+        if "from" not in entry:
+            return [last]
+        given = entry["from"]
+        names = given if isinstance(given, list) else [given]
+        if not names or not all(isinstance(name, str) for name in names):
+            raise NotationError(f"from: must be the name of a layer or a list of names, got {given!r}")
+        return [self._found(name, scope) for name in names]
+
+    def _found(self, name: str, scope: Scope) -> int:
+        at: Scope | None = scope
+        while at is not None:
+            if name == "input":
+                return at.input
+            if name in at.named:
+                return at.named[name]
+            if at.parent is not None and isinstance(at.values.get(name), str):
+                name = at.values[name]
+            at = at.parent
+        known, at = [], scope
+        while at is not None:
+            known += [*at.named]
+            at = at.parent
+        shown = ["input", *(known if len(known) < 12 else get_close_matches(name, known, n=8, cutoff=0))]
+        raise NotationError(f"from: no layer {name!r} before this one; {_near(name, shown)}")
+
+    def _shape(self, number: int) -> Axes:
+        shape = self.assembly.nodes[number].shape
+        assert shape is not None
+        return shape
+
+    def _scaled(self, key: str, value: Any, written: Any) -> Any:
+        """Filters written as a number, at the width asked for; what is derived of them is scaled already."""
+        if self.width == 1 or key not in self.scales or isinstance(value, bool) or not isinstance(value, int):
+            return value
+        if isinstance(written, str) and names_in(written):
+            return value
+        if self.divisor == 1:
+            return max(1, floor(value * self.width))
+        nearest = max(self.divisor, floor(value * self.width + self.divisor / 2) // self.divisor * self.divisor)
+        return nearest + (self.divisor if nearest < 0.9 * value * self.width else 0)
+
+
+class _AtLayerError(Exception):
+    """An error at its layer, on the way out."""
+
+    def __init__(self, type: type[ConvcalcError], text: str) -> None:
+        super().__init__(text)
+        self.type = type
+
+
+def _evaluated(keys: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with a block's expressions worked out."""
+    return {key: _worked_out(key, value, known) for key, value in keys.items()}
+
+
+def _worked_out(key: str, value: Any, known: Mapping[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_worked_out(key, part, known) for part in value]
+    if not isinstance(value, str) or not known:
+        return value
+    names = names_in(value)
+    if not names or (not names & known.keys() and value.strip().isidentifier()):
+        return value  # text such as a padding word
+    if isinstance(known.get(value), list | str):
+        return known[value]
+    try:
+        return value_of(value, known)
+    except NotationError as error:
+        raise NotationError(f"{key}: {error}") from None
+
+
+def _names(layer: Mapping[str, Any]) -> Iterator[str]:
+    """The names that a block's layer may mean values by."""
+    for key, value in layer.items():
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, Mapping):
+                yield from _names(part)
+            elif isinstance(part, str) and key not in ("name", "op", "block"):
+                yield from names_in(part)
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    """What to say of a name that is not known."""
+    names = list(known)
+    near = get_close_matches(name, names, n=1)
+    return (f"did you mean {near[0]}? " if near else "") + f"known: {', '.join(names) or 'none'}"
+
+
+def _input_size(value: PerAxis) -> Axes:
+    """(channels, *spatial), or (features,) alone."""
+    text = str(value) if isinstance(value, int | str) else value
+    try:
+        return (whole_number(text, "input"),)
+    except NotationError:
+        return parse_size(value, "input")
+
+
+def _tables(table: Mapping[str, Any], key: str, where: str) -> list[Mapping[str, Any]]:
+    value = table.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(entry, Mapping) for entry in value):
+        prefix = f"{where}: " if where else ""
+        raise NotationError(f"{prefix}{key}: must be tables, written [[{key}]], got {value!r}")
+    return value
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise NotationError(f"{name}: must be text, got {value!r}")
+    return value
+
+
+def _check_keys(table: Mapping[str, Any], accepted: Sequence[str], where: str) -> None:
+    for key in table:
+        if key not in accepted:
+            raise NotationError(f"{key}: is not a key of {where}; {_near(key, accepted)}")

@@ -1,0 +1,36 @@
+"""A pool from its options, by the frameworks' rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from convcalc.errors import NotationError, ShapeError
+from convcalc.notation import parse_axes, parse_padding
+from convcalc.padding import MODEST_WORDS
+from convcalc.stages import Pool
+
+
+def pool_stage(kind: str, told: Mapping[str, Any], dims: int) -> Pool:
+    """A pool of kind max or avg; its stride is its kernel unless given, and half a window is padding enough.
+
+    Raises NotationError or ShapeError for options that cannot be read or do not go together.
+    """
+    if "kernel" not in told:
+        raise NotationError("kernel: must be given, as one number or one per axis")
+    kernel = parse_axes(told["kernel"], "kernel", dims)
+    padding = parse_padding(told.get("padding", 0), dims)
+    dilation = parse_axes(told.get("dilation", 1), "dilation", dims)
+    if isinstance(padding, str):
+        if padding not in MODEST_WORDS:
+            raise ShapeError(f"padding of a pool is at most half its window, got '{padding}'; use same or valid")
+    else:
+        for taps, spacing, pair in zip(kernel, dilation, padding, strict=True):
+            half = (spacing * (taps - 1) + 1) // 2
+            if max(pair) > half:
+                raise ShapeError(f"padding of a pool is at most half its window, got {max(pair)}; use up to {half}")
+    stride = parse_axes(told.get("stride", told["kernel"]), "stride", dims)
+    return Pool(
+        kind, kernel, stride, padding, dilation,
+        told.get("ceil_mode", False), told.get("count_include_pad", True),
+    )  # fmt: skip

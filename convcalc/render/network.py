@@ -1,0 +1,172 @@
+"""Networks as tables: a row a layer, totals below."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from io import StringIO
+
+from convcalc.errors import NotationError
+from convcalc.network.costs import RULE
+from convcalc.network.report import LayerReport, NetworkReport
+from convcalc.notation import show_axes, show_size
+from convcalc.receptive import AxisField
+from convcalc.render.table import Bar, Cell, Table
+from convcalc.report import memory
+
+SORTED = (
+    "parameters", "multiplications", "macs", "flops", "activations", "share", "bytes", "intensity", "receptive_field",
+    "seconds",
+)  # fmt: skip
+"""The columns that rows can be ordered by."""
+
+
+def _measure(layer: LayerReport, column: str, dtype: str) -> float:
+    match column:
+        case "bytes":
+            return memory(layer.cost, dtype)["bytes"]
+        case "intensity":
+            return layer.intensity(dtype)
+        case "receptive_field":
+            return max((axis.size for axis in layer.receptive_field), default=0)
+        case "seconds":
+            return layer.bound.seconds if layer.bound else 0.0
+        case _:
+            return float(getattr(layer, column))
+
+
+def chosen(report: NetworkReport, only: str | None, sort: str | None) -> tuple[LayerReport, ...]:
+    """The layers to show, in their order. Raises NotationError for a column or a choice that there is not."""
+    layers = report.layers
+    if only is not None:
+        wanted = only.split(",")
+        layers = tuple(layer for layer in layers if any(_is(layer, part) for part in wanted))
+        if not layers:
+            known = dict.fromkeys(name for layer in report.layers for name in (layer.kind, layer.op))
+            raise NotationError(f"only: no layer is {only!r}; use a layer's name or one of {', '.join(known)}")
+    if sort is not None:
+        if sort not in SORTED:
+            raise NotationError(f"sort: unknown column {sort!r}; use one of {', '.join(SORTED)}")
+        layers = tuple(sorted(layers, key=lambda layer: -_measure(layer, sort, report.dtype)))
+    return layers
+
+
+def _is(layer: LayerReport, wanted: str) -> bool:
+    return wanted in (layer.kind, layer.op) or fnmatchcase(layer.name, wanted)
+
+
+def network_view(report: NetworkReport, layout: str, *, only: str | None = None, sort: str | None = None) -> Table:
+    """One row a layer with its share of the multiplications, totals below."""
+    layers = chosen(report, only, sort)
+    rows = [_row(layer, report, layout) for layer in layers]
+    part = len(layers) < len(report.layers)
+    if part:
+        shown = [layer.cost for layer in layers]
+        rows.append(_total_row("shown", sum(c.parameters for c in shown), sum(c.multiplications for c in shown),
+                               sum(c.activations for c in shown), report, layers))  # fmt: skip
+    rows.append(_total_row("total", report.parameters, report.multiplications, report.activations, report,
+                           report.layers))  # fmt: skip
+    columns = ["name", "op", "output", "parameters", "multiplications", "activations", "receptive field", "share"]
+    if report.machine:
+        columns += ["ops/byte", "bound", "least ms"]
+    sizes = memory(report.cost, report.dtype)
+    least = "at least " if report.unsupported else ""
+    peak = report.to_dict()["totals"]["peak_activation_bytes"]
+    kinds = ", ".join(
+        f"{kind} {part.multiplications:,}" for kind, part in report.by_kind().items() if part.multiplications
+    )
+    aside = [
+        f"{report.dtype}: weights {_bytes(sizes['parameter_bytes'])}, peak of live activations {_bytes(peak)} "
+        f"at {report.peak_layer}",
+        f"receptive field {_field(report.receptive_field)}",
+        f"{least}{report.multiplications:,} multiplications: {kinds or 'none'}",
+        *(note for note in report.notes if note != RULE),
+        RULE,
+    ]
+    return Table(
+        _title(report, layout), tuple(columns), tuple(rows), 2 if part else 1, tuple(aside),
+        spare=("activations", "op", "receptive field"),
+    )  # fmt: skip
+
+
+def network_csv(report: NetworkReport, layout: str, *, only: str | None = None, sort: str | None = None) -> str:
+    """The rows as CSV, every count of every layer."""
+    text = StringIO()
+    columns = [
+        "name", "op", "kind", "input", "output", "parameters", "weights", "biases", "multiplications",
+        "multiplications_effective", "additions", "macs", "flops", "activations", "bytes_moved", "intensity", "share",
+        "receptive_field", *(("bound", "least_seconds") if report.machine else ()),
+    ]  # fmt: skip
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for layer in chosen(report, only, sort):
+        values = layer.to_dict(report.dtype)
+        shown = {
+            **values,
+            "input": "" if values["input"] is None else show_size(values["input"], layout),
+            "output": "" if values["output"] is None else show_size(values["output"], layout),
+            "receptive_field": _field_size(layer.receptive_field) or "",
+        }
+        writer.writerow(["" if shown[column] is None else shown[column] for column in columns])
+    return text.getvalue()
+
+
+def _row(layer: LayerReport, report: NetworkReport, layout: str) -> tuple[Cell, ...]:
+    known = layer.node.counted
+    output = None if layer.output is None else show_size(layer.output, layout)
+    row: tuple[Cell, ...] = (
+        layer.name, layer.op, output, layer.parameters if known else "?", layer.multiplications if known else "?",
+        layer.activations if layer.output is not None else "?", _field_size(layer.receptive_field),
+        Bar(float(layer.share)) if known else "?",
+    )  # fmt: skip
+    if layer.bound:
+        row += (layer.intensity(report.dtype), layer.bound.by, layer.bound.seconds * 1000)
+    return row
+
+
+def _total_row(
+    name: str, parameters: int, multiplications: int, activations: int, report: NetworkReport,
+    layers: tuple[LayerReport, ...],
+) -> tuple[Cell, ...]:  # fmt: skip
+    unknown = any(not layer.node.counted for layer in layers)
+    counts: list[Cell] = [parameters, multiplications, activations]
+    if unknown:
+        counts = [f"at least {count:,}" for count in (parameters, multiplications, activations)]
+    share = multiplications / report.multiplications if report.multiplications else 0.0
+    row: tuple[Cell, ...] = (name, None, None, *counts, None, Bar(share))
+    if report.machine:
+        row += (None, None, sum(layer.bound.seconds for layer in layers if layer.bound) * 1000)
+    return row
+
+
+def _title(report: NetworkReport, layout: str) -> str:
+    batch = f", batch {report.batch}" if report.batch > 1 else ""
+    output = "?" if report.output is None else show_size(report.output, layout)
+    return f"{report.name}  {show_size(report.input, layout)} -> {output}{batch}"
+
+
+def _field_size(fields: tuple[AxisField, ...]) -> str | None:
+    return show_axes([axis.size for axis in fields]) if fields else None
+
+
+def _field(fields: tuple[AxisField, ...]) -> str:
+    if not fields:
+        return "none: the input has no spatial axes"
+    values: dict[str, Sequence[object]] = {
+        "": [axis.size for axis in fields],
+        ", jump ": [str(axis.jump) for axis in fields],
+        ", start ": [axis.start for axis in fields],
+        ", seen ": [axis.coverage for axis in fields],
+    }
+    return "".join(f"{label}{show_axes(numbers)}" for label, numbers in values.items())
+
+
+def _bytes(count: int) -> str:
+    """Bytes exactly, and in binary units for reading."""
+    size, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if size < 1024:
+            break
+        size, unit = size / 1024, larger
+    return f"{count:,} bytes" if unit == "B" else f"{count:,} bytes ({size:.4g} {unit})"
