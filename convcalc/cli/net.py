@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -15,8 +16,8 @@ from convcalc.cli.answer import print_json
 from convcalc.cli.options import JSON, LAYOUT, flag, option
 from convcalc.cost import BYTES
 from convcalc.errors import NotationError
-from convcalc.network import load_network, zoo_names
-from convcalc.notation import parse_layout, parse_size, whole_number
+from convcalc.network import zoo_names
+from convcalc.notation import parse_features, parse_layout, whole_number
 
 
 def _complete_model(incomplete: str) -> list[str]:
@@ -47,7 +48,13 @@ ONLY = option("--only", metavar="WHAT", help="Only layers of this op, kind or na
               panel=SHOWING)  # fmt: skip
 PEAK = option("--peak", metavar="RATE", help="A machine's arithmetic, such as 100GOPS.", panel=SHOWING)
 BANDWIDTH = option("--bandwidth", metavar="RATE", help="Its memory bandwidth, such as 10GB/s.", panel=SHOWING)
-COMPARE = option("--compare", metavar="MODEL", help="Another network beside it.", panel=ASKING)
+COMPARE = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--compare", metavar="MODEL", help="Another network beside it; may be repeated.", rich_help_panel=ASKING,
+        autocompletion=_complete_model, show_default=False,
+    ),
+]  # fmt: skip
 REPLACE = option(
     "--replace", metavar="TYPE=TYPE", help="Replace convolutions, as in standard=depthwise-separable.", panel=ASKING
 )
@@ -61,6 +68,10 @@ def command(
     input: INPUT = None,
     batch: BATCH = None,
     width: WIDTH = None,
+    replace: REPLACE = None,
+    compare: COMPARE = None,
+    sweep: SWEEP = None,
+    sweep_width: SWEEP_WIDTH = None,
     dtype: DTYPE = None,
     sort: SORT = None,
     only: ONLY = None,
@@ -75,37 +86,51 @@ def command(
     Examples:
       convcalc net mobilenet-v1
       convcalc net resnet50 --only conv --sort multiplications
+      convcalc net mobilenet-v1 --replace depthwise-separable=standard
+      convcalc net resnet50 --compare mobilenet-v2
+      convcalc net mobilenet-v2 --sweep 128..320:32
       convcalc net mobilenet-v1 --peak 100GOPS --bandwidth 10GB/s --dtype int8
     """
-    from convcalc.network.report import network_report
+    from convcalc.network.questions import NetworkOptions, compared, over_sizes, over_widths, report_of
     from convcalc.network.roofline import machine
-    from convcalc.render.network import network_csv, network_view
-    from convcalc.render.table import show
+    from convcalc.render import network as views
+    from convcalc.render.table import Table, show
 
     order = parse_layout("channels-first" if layout is None else layout)
-    if json and csv:
-        raise NotationError("net: --json and --csv both fill stdout; choose one")
     if model is None:
         raise NotationError(f"net: must be given a model; the zoo: {', '.join(zoo_names())}")
-    size = None if input is None else parse_size(input, "input", order)
-    network = load_network(
-        model, input=size, batch=whole_number(1 if batch is None else batch, "batch"), width=_width(width)
+    _check_alone({"--json": json, "--csv": csv})
+    _check_alone({"--csv": csv, "--compare": compare, "--sweep": sweep, "--sweep-width": sweep_width})
+    options = NetworkOptions(
+        input=None if input is None else parse_features(input, "input", order),
+        batch=whole_number(1 if batch is None else batch, "batch"),
+        width=width,
+        replace=replace,
+        dtype="float32" if dtype is None else dtype,
+        machine=machine(peak, bandwidth),
     )
-    report = network_report(network, dtype=dtype or "float32", machine=machine(peak, bandwidth))
-    if json:
-        print_json(report.to_dict())
-    elif csv:
-        sys.stdout.write(network_csv(report, order, only=only, sort=sort))
+    value: Callable[[], dict[str, Any]]
+    view: Callable[[], Table]
+    if sweep is not None or sweep_width is not None:
+        swept = over_widths(model, sweep_width or "", options) if sweep is None else over_sizes(model, sweep, options)
+        value, view = swept.to_dict, lambda: views.sweep_view(swept, order)
+    elif compare:
+        beside = compared(model, compare, options)
+        value, view = beside.to_dict, lambda: views.comparison_view(beside, order)
     else:
-        show(network_view(report, order, only=only, sort=sort))
+        report = report_of(model, options)
+        value, view = report.to_dict, lambda: views.network_view(report, order, only=only, sort=sort)
+    if json:
+        print_json(value())
+    elif csv:
+        sys.stdout.write(views.network_csv(report, order, only=only, sort=sort))
+    else:
+        show(view())
     return ANSWERED
 
 
-def _width(text: str | None) -> float:
-    try:
-        width = 1.0 if text is None else float(text)
-    except ValueError:
-        width = 0.0
-    if not 0 < width < 1e6:
-        raise NotationError(f"width: must be a number above 0, such as 0.5, got {text!r}")
-    return width
+def _check_alone(given: Mapping[str, object]) -> None:
+    """Raises NotationError where more than one of these options is given."""
+    both = [name for name, value in given.items() if value]
+    if len(both) > 1:
+        raise NotationError(f"net: {both[0]} and {both[1]} do not go together, got both; choose one")

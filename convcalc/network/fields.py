@@ -14,7 +14,7 @@ from functools import reduce
 from math import gcd, lcm
 
 from convcalc.errors import ShapeError
-from convcalc.positions import Positions, spread, union
+from convcalc.positions import Positions, spread, spread_from, union
 from convcalc.receptive import MOST_PHASES, AxisField
 from convcalc.window import Window
 
@@ -39,27 +39,11 @@ class Reads:
 
     @staticmethod
     def spread(window: Window) -> Reads:
-        """The reads of a transposed convolution: input i reaches output i*stride + t*dilation - before."""
-        taps = []
-        period = window.stride // gcd(window.stride, window.dilation)
-        for output in range(window.stride):
-            # the first tap t < period with (output + before - t*dilation) a multiple of stride; then every period-th
-            first = next(
-                (
-                    t
-                    for t in range(min(period, window.kernel))
-                    if (output + window.before - t * window.dilation) % window.stride == 0
-                ),
-                None,
-            )
-            if first is None:
-                taps.append((0, 1, 0))
-                continue
-            count = (window.kernel - 1 - first) // period + 1
-            hop = period * window.dilation // window.stride
-            highest = (output + window.before - first * window.dilation) // window.stride
-            taps.append((highest - hop * (count - 1), hop, count))
-        return Reads(tuple(taps), 1)
+        """The reads of a transposed convolution. Raises ShapeError where its stride has too many phases."""
+        if window.stride > MOST_PHASES:
+            raise ShapeError(_too_many(window.stride))
+        each = (spread_from(Positions.single(output), window) for output in range(window.stride))
+        return Reads(tuple((seen.first, seen.step, seen.count) if seen.runs else (0, 1, 0) for seen in each), 1)
 
     @staticmethod
     def shifted(first: int, step: int = 1) -> Reads:
@@ -87,10 +71,7 @@ class Strand:
         period, own = len(self.phases), len(reads.taps)
         rounds = period // gcd(period, reads.advance)
         if own * rounds > MOST_PHASES:
-            raise ShapeError(
-                f"stride: a receptive field repeats only after {own * rounds} outputs, more than {MOST_PHASES} are "
-                "not enumerated; use smaller transposed strides"
-            )
+            raise ShapeError(_too_many(own * rounds))
         phases = []
         for output in range(own * rounds):
             first, step, count = reads.taps[output % own]
@@ -181,11 +162,16 @@ def _both(left: Strand, right: Strand) -> Strand:
         return left
     period = lcm(len(left.phases), len(right.phases))
     if period > MOST_PHASES:
-        raise ShapeError(
-            f"stride: a receptive field repeats only after {period} outputs, more than {MOST_PHASES} are not enumerated"
-        )
+        raise ShapeError(_too_many(period))
     phases = tuple(union(left.at(p), right.at(p)) for p in range(period))
     return Strand(phases, left.advance * period // len(left.phases))
+
+
+def _too_many(phases: int) -> str:
+    return (
+        f"stride: a receptive field repeats only after {phases} outputs, more than {MOST_PHASES} are not enumerated; "
+        "use smaller transposed strides"
+    )
 
 
 def centre(field: Field) -> Fraction | None:

@@ -109,6 +109,8 @@ class NetworkReport(Counted):
     peak_layer: str
     notes: tuple[str, ...]
     machine: Machine | None = None
+    before: NetworkReport | None = None
+    """The network as it was, where convolutions of it are replaced."""
 
     @property
     def name(self) -> str:
@@ -172,6 +174,7 @@ class NetworkReport(Counted):
             "input": list(self.input),
             "output": None if self.output is None else list(self.output),
             "totals": self.totals(),
+            **({} if self.before is None else {"before": self.before.totals()}),
             "receptive_field": field_dict(self.receptive_field),
             "layers": [layer.to_dict(self.dtype) for layer in self.layers],
             "notes": list(self.notes),

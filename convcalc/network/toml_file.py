@@ -14,7 +14,7 @@ from convcalc.network.expressions import names_in, value_of
 from convcalc.network.graph import Assembly, Network
 from convcalc.network.layers import FILTERS, OPS, SPELLED
 from convcalc.network.operators import Input
-from convcalc.notation import PerAxis, parse_size, whole_number
+from convcalc.notation import PerAxis, parse_features, whole_number
 from convcalc.stages import Axes
 
 TOP_KEYS = ("name", "input", "source", "notes", "width_divisor", "width_scales", "blocks", "layers")
@@ -80,7 +80,7 @@ class _Reader:
     def network(self, input: PerAxis | None, batch: int) -> Network:
         if input is None and "input" not in self.document:
             raise NotationError('input: must be given, such as input = "3x224x224", or with --input')
-        shape = (batch, *_input_size(self.document["input"] if input is None else input))
+        shape = (batch, *parse_features(self.document["input"] if input is None else input))
         first = self.assembly.add("input", "input", Input(shape))
         top = Scope("", first, None, {})
         entries, blocks = _tables(self.document, "layers", ""), _tables(self.document, "blocks", "")
@@ -327,15 +327,6 @@ def _near(name: str, known: Iterable[str]) -> str:
     names = list(known)
     near = get_close_matches(name, names, n=1)
     return (f"did you mean {near[0]}? " if near else "") + f"known: {', '.join(names) or 'none'}"
-
-
-def _input_size(value: PerAxis) -> Axes:
-    """(channels, *spatial), or (features,) alone."""
-    text = str(value) if isinstance(value, int | str) else value
-    try:
-        return (whole_number(text, "input"),)
-    except NotationError:
-        return parse_size(value, "input")
 
 
 def _tables(table: Mapping[str, Any], key: str, where: str) -> list[Mapping[str, Any]]:

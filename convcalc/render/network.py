@@ -8,8 +8,10 @@ from fnmatch import fnmatchcase
 from io import StringIO
 
 from convcalc.errors import NotationError
+from convcalc.network.comparison import RATIOS, NetworkComparison
 from convcalc.network.costs import RULE
 from convcalc.network.report import LayerReport, NetworkReport
+from convcalc.network.sweep import Sweep
 from convcalc.notation import show_axes, show_size
 from convcalc.receptive import AxisField
 from convcalc.render.table import Bar, Cell, Table
@@ -81,6 +83,7 @@ def network_view(report: NetworkReport, layout: str, *, only: str | None = None,
         f"at {report.peak_layer}",
         f"receptive field {_field(report.receptive_field)}",
         f"{least}{report.multiplications:,} multiplications: {kinds or 'none'}",
+        *_since(report),
         *(note for note in report.notes if note != RULE),
         RULE,
     ]
@@ -88,6 +91,54 @@ def network_view(report: NetworkReport, layout: str, *, only: str | None = None,
         _title(report, layout), tuple(columns), tuple(rows), 2 if part else 1, tuple(aside),
         spare=("activations", "op", "receptive field"),
     )  # fmt: skip
+
+
+def comparison_view(comparison: NetworkComparison, layout: str) -> Table:
+    """The totals of networks side by side, each with its ratio to the first."""
+    base, others = comparison.base, comparison.compared
+    totals = [report.totals() for report in (base, *others)]
+    rows: list[tuple[Cell, ...]] = []
+    for label, key in TOTALS:
+        if key in RATIOS:
+            ratios = [comparison.ratio(other, key) for other in others]
+            beside = [
+                (total[key], None if r is None else float(r)) for total, r in zip(totals[1:], ratios, strict=True)
+            ]
+        else:
+            beside = [(total[key], None) for total in totals[1:]]
+        rows.append((label, totals[0][key], *(cell for pair in beside for cell in pair)))
+    shown = [(report, _size(report.output, layout), _field_size(report.receptive_field)) for report in (base, *others)]
+    rows.append(("output", shown[0][1], *(cell for row in shown[1:] for cell in (row[1], None))))
+    rows.append(("receptive field", shown[0][2], *(cell for row in shown[1:] for cell in (row[2], None))))
+    columns = ("total", base.name, *(name for other in others for name in (other.name, "ratio")))
+    title = ", ".join(_title(report, layout) for report in (base, *others))
+    notes = [f"{report.name}: totals are at least these" for report in (base, *others) if report.unsupported]
+    return Table(title, columns, tuple(rows), aside=(*base.network.notes[-1:], *notes, RULE))
+
+
+def sweep_view(sweep: Sweep, layout: str) -> Table:
+    """One row for every size or width."""
+    rows: list[tuple[Cell, ...]] = []
+    first = sweep.points[0][1]
+    for value, report in sweep.points:
+        totals = report.totals()
+        ratio = totals["multiplications"] / first.multiplications if first.multiplications else None
+        rows.append((value, _size(report.input, layout), _size(report.output, layout),
+                     *(totals[key] for _, key in TOTALS[:-1]), ratio))  # fmt: skip
+    columns = (sweep.over, "input", "output", *(label for label, _ in TOTALS[:-1]), "of the first")
+    return Table(
+        f"{first.name} over {sweep.over}s", columns, tuple(rows), aside=(RULE,),
+        spare=("activations", "output", "input", "of the first"),
+    )  # fmt: skip
+
+
+TOTALS = (
+    ("parameters", "parameters"),
+    ("multiplications", "multiplications"),
+    ("activations", "activations"),
+    ("peak activation bytes", "peak_activation_bytes"),
+    ("layers", "layers"),
+)
 
 
 def network_csv(report: NetworkReport, layout: str, *, only: str | None = None, sort: str | None = None) -> str:
@@ -110,6 +161,15 @@ def network_csv(report: NetworkReport, layout: str, *, only: str | None = None, 
         }
         writer.writerow(["" if shown[column] is None else shown[column] for column in columns])
     return text.getvalue()
+
+
+def _since(report: NetworkReport) -> list[str]:
+    """What became of the totals where convolutions are replaced."""
+    if report.before is None:
+        return []
+    pairs = [(name, getattr(report.before, name), getattr(report, name)) for name in ("multiplications", "parameters")]
+    told = (f"{name} {was:,}, now {now / was:.5g} of it" for name, was, now in pairs if was)
+    return [f"before: {'; '.join(told)}"]
 
 
 def _row(layer: LayerReport, report: NetworkReport, layout: str) -> tuple[Cell, ...]:
@@ -142,8 +202,11 @@ def _total_row(
 
 def _title(report: NetworkReport, layout: str) -> str:
     batch = f", batch {report.batch}" if report.batch > 1 else ""
-    output = "?" if report.output is None else show_size(report.output, layout)
-    return f"{report.name}  {show_size(report.input, layout)} -> {output}{batch}"
+    return f"{report.name}  {_size(report.input, layout)} -> {_size(report.output, layout) or '?'}{batch}"
+
+
+def _size(size: tuple[int, ...] | None, layout: str) -> str | None:
+    return None if size is None else show_size(size, layout)
 
 
 def _field_size(fields: tuple[AxisField, ...]) -> str | None:
