@@ -1,4 +1,4 @@
-"""Receptive fields carried forward through networks: against sets pulled back, and against every path walked one by one."""
+"""Receptive fields carried forward through networks: against sets pulled back along every path."""
 
 from __future__ import annotations
 
@@ -165,7 +165,6 @@ def test_unions_and_spreads(seed: int) -> None:
 def test_absurd_strides_are_refused() -> None:
     with pytest.raises(ShapeError, match="repeats only after 1000000 outputs"):
         Reads.spread(Window(3, stride=10**6))
-    field = Field.identity()
+    field = Field.identity().after(Reads.spread(Window(251, 251))).after(Reads.spread(Window(241, 241)))
     with pytest.raises(ShapeError, match="use smaller transposed strides"):
-        for stride in (251, 241, 239):
-            field = field.after(Reads.spread(Window(stride, stride)))
+        field.after(Reads.spread(Window(239, 239)))

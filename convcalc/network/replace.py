@@ -43,7 +43,10 @@ def replaced(network: Network, rule: str) -> Network:
         elif isinstance(operator, Convolve) and type_of(operator) == wanted:
             operator, op = _other(node, node, recipe), recipe.name
             count += 1
-        moved[number] = assembly.add(node.name, op, operator, [moved[i] for i in inputs])
+        try:
+            moved[number] = assembly.add(node.name, op, operator, [moved[i] for i in inputs])
+        except ShapeError as error:
+            raise ShapeError(f"replace: {error}") from None
         if assembly.nodes[-1].shape != node.shape:
             raise ShapeError(f"replace: {node.name}: {recipe.name} gives another size than {old}; leave it as it is")
     if not count:

@@ -75,14 +75,11 @@ def network_view(report: NetworkReport, layout: str, *, only: str | None = None,
     sizes = memory(report.cost, report.dtype)
     least = "at least " if report.unsupported else ""
     peak = report.to_dict()["totals"]["peak_activation_bytes"]
-    kinds = ", ".join(
-        f"{kind} {part.multiplications:,}" for kind, part in report.by_kind().items() if part.multiplications
-    )
     aside = [
         f"{report.dtype}: weights {_bytes(sizes['parameter_bytes'])}, peak of live activations {_bytes(peak)} "
         f"at {report.peak_layer}",
         f"receptive field {_field(report.receptive_field)}",
-        f"{least}{report.multiplications:,} multiplications: {kinds or 'none'}",
+        *(f"{least}{line}" for line in _by_kind(report)),
         *_since(report),
         *(note for note in report.notes if note != RULE),
         RULE,
@@ -161,6 +158,16 @@ def network_csv(report: NetworkReport, layout: str, *, only: str | None = None, 
         }
         writer.writerow(["" if shown[column] is None else shown[column] for column in columns])
     return text.getvalue()
+
+
+def _by_kind(report: NetworkReport) -> list[str]:
+    """The totals of every kind of layer that has any."""
+    return [
+        f"{kind}: {part['parameters']:,} parameters, {part['multiplications']:,} multiplications "
+        f"in {part['layers']} layer{'s' if part['layers'] > 1 else ''}"
+        for kind, part in report.totals()["by_kind"].items()
+        if part["parameters"] or part["multiplications"]
+    ]
 
 
 def _since(report: NetworkReport) -> list[str]:
