@@ -16,8 +16,10 @@ from convcalc.cli.answer import print_json
 from convcalc.cli.options import JSON, LAYOUT, flag, option
 from convcalc.cost import BYTES
 from convcalc.errors import NotationError
-from convcalc.network import zoo_names
+from convcalc.network import zoo, zoo_names
 from convcalc.notation import parse_features, parse_layout, whole_number
+
+from convcalc.report import SCHEMA
 
 
 def _complete_model(incomplete: str) -> list[str]:
@@ -32,7 +34,7 @@ SHOWING, ASKING, READING = "What to show", "What if", "Reading and writing"
 MODEL = Annotated[
     str | None,
     typer.Argument(
-        metavar="MODEL", help="A network of the zoo, a .toml or an .onnx file; without it, the zoo's names.",
+        metavar="MODEL", help="A network of the zoo, a .toml or an .onnx file; without it, what the zoo has.",
         autocompletion=_complete_model, show_default=False,
     ),
 ]  # fmt: skip
@@ -84,6 +86,7 @@ def command(
     """Shapes, parameters, multiplications, receptive fields and memory of a whole network.
 
     Examples:
+      convcalc net
       convcalc net mobilenet-v1
       convcalc net resnet50 --only conv --sort multiplications
       convcalc net mobilenet-v1 --replace depthwise-separable=standard
@@ -98,7 +101,7 @@ def command(
 
     order = parse_layout("channels-first" if layout is None else layout)
     if model is None:
-        raise NotationError(f"net: must be given a model; the zoo: {', '.join(zoo_names())}")
+        return _show_zoo(json)
     _check_alone({"--json": json, "--csv": csv})
     _check_alone({"--csv": csv, "--compare": compare, "--sweep": sweep, "--sweep-width": sweep_width})
     options = NetworkOptions(
@@ -126,6 +129,20 @@ def command(
         sys.stdout.write(views.network_csv(report, order, only=only, sort=sort))
     else:
         show(view())
+    return ANSWERED
+
+
+def _show_zoo(json: bool) -> int:
+    from convcalc.render.network import zoo_view
+    from convcalc.render.table import show
+
+    networks = zoo()
+    if json:
+        print_json(
+            {"schema": SCHEMA, "zoo": [dict(zip(("name", "input", "source"), row, strict=True)) for row in networks]}
+        )
+    else:
+        show(zoo_view(networks))
     return ANSWERED
 
 

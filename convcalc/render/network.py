@@ -90,6 +90,11 @@ def network_view(report: NetworkReport, layout: str, *, only: str | None = None,
     )  # fmt: skip
 
 
+def zoo_view(networks: Sequence[tuple[str, str, str]]) -> Table:
+    """The networks that come along."""
+    return Table("the zoo", ("network", "input", "source"), tuple(networks), aside=("convcalc net NETWORK",))
+
+
 def comparison_view(comparison: NetworkComparison, layout: str) -> Table:
     """The totals of networks side by side, each with its ratio to the first."""
     base, others = comparison.base, comparison.compared
