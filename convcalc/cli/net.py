@@ -18,7 +18,6 @@ from convcalc.cost import BYTES
 from convcalc.errors import NotationError
 from convcalc.network import zoo, zoo_names
 from convcalc.notation import parse_features, parse_layout, whole_number
-
 from convcalc.report import SCHEMA
 
 
@@ -96,6 +95,7 @@ def command(
     """
     from convcalc.network.questions import NetworkOptions, compared, over_sizes, over_widths, report_of
     from convcalc.network.roofline import machine
+    from convcalc.network.selection import chosen
     from convcalc.render import network as views
     from convcalc.render.table import Table, show
 
@@ -122,11 +122,12 @@ def command(
         value, view = beside.to_dict, lambda: views.comparison_view(beside, order)
     else:
         report = report_of(model, options)
-        value, view = report.to_dict, lambda: views.network_view(report, order, only=only, sort=sort)
+        shown = chosen(report, only, sort)
+        value, view = lambda: report.to_dict(shown), lambda: views.network_view(report, shown, order)
     if json:
         print_json(value())
     elif csv:
-        sys.stdout.write(views.network_csv(report, order, only=only, sort=sort))
+        sys.stdout.write(views.network_csv(report, shown, order))
     else:
         show(view())
     return ANSWERED

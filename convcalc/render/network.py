@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from io import StringIO
 
-from convcalc.errors import NotationError
 from convcalc.network.comparison import RATIOS, NetworkComparison
 from convcalc.network.costs import RULE
 from convcalc.network.report import LayerReport, NetworkReport
@@ -17,50 +15,9 @@ from convcalc.receptive import AxisField
 from convcalc.render.table import Bar, Cell, Table
 from convcalc.report import memory
 
-SORTED = (
-    "parameters", "multiplications", "macs", "flops", "activations", "share", "bytes", "intensity", "receptive_field",
-    "seconds",
-)  # fmt: skip
-"""The columns that rows can be ordered by."""
 
-
-def _measure(layer: LayerReport, column: str, dtype: str) -> float:
-    match column:
-        case "bytes":
-            return memory(layer.cost, dtype)["bytes"]
-        case "intensity":
-            return layer.intensity(dtype)
-        case "receptive_field":
-            return max((axis.size for axis in layer.receptive_field), default=0)
-        case "seconds":
-            return layer.bound.seconds if layer.bound else 0.0
-        case _:
-            return float(getattr(layer, column))
-
-
-def chosen(report: NetworkReport, only: str | None, sort: str | None) -> tuple[LayerReport, ...]:
-    """The layers to show, in their order. Raises NotationError for a column or a choice that there is not."""
-    layers = report.layers
-    if only is not None:
-        wanted = only.split(",")
-        layers = tuple(layer for layer in layers if any(_is(layer, part) for part in wanted))
-        if not layers:
-            known = dict.fromkeys(name for layer in report.layers for name in (layer.kind, layer.op))
-            raise NotationError(f"only: no layer is {only!r}; use a layer's name or one of {', '.join(known)}")
-    if sort is not None:
-        if sort not in SORTED:
-            raise NotationError(f"sort: unknown column {sort!r}; use one of {', '.join(SORTED)}")
-        layers = tuple(sorted(layers, key=lambda layer: -_measure(layer, sort, report.dtype)))
-    return layers
-
-
-def _is(layer: LayerReport, wanted: str) -> bool:
-    return wanted in (layer.kind, layer.op) or fnmatchcase(layer.name, wanted)
-
-
-def network_view(report: NetworkReport, layout: str, *, only: str | None = None, sort: str | None = None) -> Table:
+def network_view(report: NetworkReport, layers: Sequence[LayerReport], layout: str) -> Table:
     """One row a layer with its share of the multiplications, totals below."""
-    layers = chosen(report, only, sort)
     rows = [_row(layer, report, layout) for layer in layers]
     part = len(layers) < len(report.layers)
     if part:
@@ -143,7 +100,7 @@ TOTALS = (
 )
 
 
-def network_csv(report: NetworkReport, layout: str, *, only: str | None = None, sort: str | None = None) -> str:
+def network_csv(report: NetworkReport, layers: Sequence[LayerReport], layout: str) -> str:
     """The rows as CSV, every count of every layer."""
     text = StringIO()
     columns = [
@@ -153,7 +110,7 @@ def network_csv(report: NetworkReport, layout: str, *, only: str | None = None, 
     ]  # fmt: skip
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    for layer in chosen(report, only, sort):
+    for layer in layers:
         values = layer.to_dict(report.dtype)
         shown = {
             **values,
@@ -199,7 +156,7 @@ def _row(layer: LayerReport, report: NetworkReport, layout: str) -> tuple[Cell, 
 
 def _total_row(
     name: str, parameters: int, multiplications: int, activations: int, report: NetworkReport,
-    layers: tuple[LayerReport, ...],
+    layers: Sequence[LayerReport],
 ) -> tuple[Cell, ...]:  # fmt: skip
     unknown = any(not layer.node.counted for layer in layers)
     counts: list[Cell] = [parameters, multiplications, activations]
