@@ -1,4 +1,4 @@
-"""Every operator of a network run on arrays: against PyTorch on unequal axes, and by hand where it has no such thing."""
+"""Every operator of a network run on arrays: against PyTorch on unequal axes, or by hand where it has none."""
 
 from __future__ import annotations
 
@@ -496,7 +496,7 @@ def test_unknown_layers_are_refused_by_name() -> None:
         list(run_layers(network(Unknown("no such thing", (1, 2)), (1, 2)), [data(1, 2)], {}))
     for operator in (Elementwise("what"), Merge("what"), WithConstant("what", (1,), True), Normalize("what", ()),
                      Reduce("what", (1,)), Resize((3,), "nearest", "what")):  # fmt: skip
-        with pytest.raises(DataError, match="layer .*no definition of .*what"):
+        with pytest.raises(DataError, match=r"layer .*no definition of .*what"):
             list(run_layers(network(operator, (1, 2, 5)), [data(1, 2, 5)], {}))
 
 
