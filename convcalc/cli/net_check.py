@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from convcalc.network.check import check_network
 from convcalc.network.report import NetworkReport
 from convcalc.notation import show_size
 from convcalc.npy import check_writable, read_npy, write_npy
+from convcalc.reading import Named
 from convcalc.stages import Axes
 
 
@@ -29,11 +31,15 @@ def answer_checked(
         raise NotationError("net: --json fills stdout, got --output - too; choose one")
     if output is not None:
         check_writable(output)
-    x = None if array is None else _whole(array, read_npy(array), report.network.inputs[0].shape or (), layout)
+    given = None if array is None else Named(array, read_npy(array))
+    x = None if given is None else _whole(given, report.network.inputs[0].shape or (), layout)
     with progress(f"{report.name}: checking") as told:
         run = check_network(report.network, x, progress=told)
+    if run.out is not None:
+        without_batch = given is not None and x is not None and given.array.ndim < x.ndim
+        run = replace(run, out=_in_order(run.out, layout, without_batch))
     if output is not None and run.out is not None:
-        write_npy(output, run.out if layout == "channels-first" else np.moveaxis(run.out, 1, -1))
+        write_npy(output, run.out)
     if json:
         print_json({**value, **run.to_dict(output)})
     else:
@@ -45,8 +51,9 @@ def answer_checked(
     return ANSWERED if run.ok else DISAGREED
 
 
-def _whole(name: str, array: np.ndarray, shape: Axes, layout: str) -> np.ndarray:
+def _whole(given: Named, shape: Axes, layout: str) -> np.ndarray:
     """The array with its batch and its channels first, as floats. Raises DataError if it is not the network's input."""
+    name, array = given.name, given.array
     if array.dtype.kind == "c":
         raise DataError(f"{name}: a network takes real numbers, got {array.dtype}; give one part of them")
     x = array if array.ndim == len(shape) else array[np.newaxis]
@@ -58,3 +65,10 @@ def _whole(name: str, array: np.ndarray, shape: Axes, layout: str) -> np.ndarray
             f"{array.shape}; ask for it with --input and --batch"
         )
     return np.ascontiguousarray(x, np.float64 if x.dtype == np.float64 else np.float32)
+
+
+def _in_order(out: np.ndarray, layout: str, without_batch: bool) -> np.ndarray:
+    """The output in the order of axes asked for, without a batch where the input had none."""
+    if layout == "channels-last" and out.ndim > 1:
+        out = np.moveaxis(out, 1, -1)
+    return out[0] if without_batch and len(out) == 1 else out
