@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from threading import Lock
 from time import perf_counter
 from typing import Any, TypeAlias
 
@@ -81,13 +82,14 @@ def check_network(
     fields = receptive_fields(network) if fields is None else fields
     layers = len(network.layers)
     mapped = network.nodes[fields.mapped]
-    done, of = 0, layers
+    done, of, lock = 0, layers, Lock()
 
     def told(more: int) -> None:
         nonlocal done
-        done += more
-        if progress is not None:
-            progress(min(done, of), of)
+        with lock:  # axes are looked along by several threads
+            done += more
+            if progress is not None:
+                progress(min(done, of), of)
 
     probe = Probe(network, fields, finite, arrays, mapped.shape or (), lambda: told(layers))
     of += layers * probe_count(probe)

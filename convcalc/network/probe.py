@@ -7,31 +7,29 @@ must not show, and NaN at the first and the last of them must.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
 from convcalc.checks import Check
+from convcalc.engine.blocks import Index
+from convcalc.engine.threads import run_all, thread_count
 from convcalc.network.arrays import Arrays
-from convcalc.network.execute import needed, run_layers
+from convcalc.network.execute import LayerError, needed, run_layers
 from convcalc.network.graph import Network
 from convcalc.network.operators import Pad
 from convcalc.network.receptive import Along, Fields
+from convcalc.notation import show_axes
 from convcalc.positions import Positions
 from convcalc.stages import Axes
 
-HOW = "NaN outside these inputs left output {at} of {layer} as it was, NaN at their ends did not"
-
-
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """The first and last input position that an output depends on along one axis; None if on none."""
-
-    first: int | None
-    last: int | None
-
-    def to_list(self) -> list[int] | None:
-        return None if self.first is None or self.last is None else [self.first, self.last]
+FEWEST = 32
+"""Pixels that an axis is cut to at the least while another one is looked at."""
+PARTS = 64
+"""What it is cut by is a multiple of this, so that maps halved and doubled again still meet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,75 +55,157 @@ class Probe:
     def sizes(self) -> tuple[int, ...]:
         return self.inputs[0].shape[2:]
 
-    def is_nan(self, holes: Sequence[np.ndarray | None]) -> np.ndarray:
-        """Where the mapped layer's output is NaN after NaN went wherever one axis' flags say so, None for nowhere."""
-        x = self.inputs[0].copy()
-        for axis, flags in enumerate(holes):
-            if flags is not None:
-                x[(slice(None),) * (2 + axis) + (flags,)] = np.nan
-        runs = run_layers(
-            self.network, [x, *self.inputs[1:]], self.arrays, algorithm="direct", until=self.fields.mapped
-        )
-        for run in runs:
+    def is_nan(self, x: np.ndarray) -> np.ndarray:
+        """Where the mapped layer's output is NaN."""
+        inputs = [x, *self.inputs[1:]]
+        for run in run_layers(self.network, inputs, self.arrays, algorithm="direct", until=self.fields.mapped):
             out = run.out
         self.told()
         nan: np.ndarray = np.isnan(out)
         return nan
 
-    def depends(self, axis: int, output: int, flags: np.ndarray) -> bool:
-        """Whether outputs at a position along an axis change with the inputs flagged along it."""
-        holes: list[np.ndarray | None] = [None] * len(self.sizes)
-        holes[axis] = flags
-        return bool(_at(self.is_nan(holes), self.axes[axis].axis, output).any())
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One axis of a probe. The axes are independent, so `x` may be cut along the others."""
+
+    probe: Probe
+    axis: int
+    x: np.ndarray
+    finite: bool
+    """Whether the output is finite where no NaN goes in."""
+
+    @property
+    def size(self) -> int:
+        return self.probe.sizes[self.axis]
+
+    @property
+    def along(self) -> Along:
+        return self.probe.axes[self.axis]
+
+    def depends(self, output: int, flags: np.ndarray) -> bool:
+        """Whether outputs at a position change with the inputs flagged."""
+        x = self.x.copy()
+        x[(slice(None),) * (2 + self.axis) + (flags,)] = np.nan
+        nan = self.probe.is_nan(x)
+        return bool(nan.any() if self.along.axis is None else nan.take(output, self.along.axis).any())
+
+    def ends(self, output: int) -> Ends:
+        """The first and the last input that a position depends on, found by halving."""
+
+        def least(flags: Callable[[np.ndarray, int], np.ndarray]) -> int:
+            low, high = 0, self.size
+            while high - low > 1:
+                middle = (low + high) // 2
+                shows = self.depends(output, flags(np.arange(self.size), middle))
+                low, high = (low, middle) if shows else (middle, high)
+            return high
+
+        if not self.depends(output, np.ones(self.size, bool)):
+            return Ends(None, None)
+        return Ends(least(lambda at, n: at < n) - 1, self.size - least(lambda at, n: at >= self.size - n))
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The first and last input position that an output depends on along one axis; None if on none."""
+
+    first: int | None
+    last: int | None
+
+    def to_list(self) -> list[int] | None:
+        return None if self.first is None or self.last is None else [self.first, self.last]
+
+
+Result: TypeAlias = tuple[Ends, Ends, bool]
+"""The ends predicted, the ends measured, and whether they agree."""
 
 
 def probe_count(probe: Probe) -> int:
-    """The runs that `check_fields` takes where all is as predicted."""
-    outputs = len(_outputs(probe))
-    return outputs * (1 + 2 * len(probe.sizes))
+    """The runs that `check_fields` takes, about, where all is as predicted."""
+    return len(probe.sizes) * (1 + 3 * len(_outputs(probe)))
 
 
 def check_fields(probe: Probe) -> Iterator[Check]:
     """For the first and the last output, the ends of what it reads along every axis, predicted and measured.
 
-    None for a network whose input has no spatial axes.
-    Raises LayerError where the network cannot be run.
+    None for a network whose input has no spatial axes. Raises LayerError where the network cannot be run.
     """
     if not probe.sizes:
         return
     layer = probe.network.nodes[probe.fields.mapped].name
     outputs = _outputs(probe)
     if not outputs:
-        yield Check(
-            "receptive_field", None, None, True,
-            f"not measured: the padding of {layer} shows inputs again, and no output is away from the border",
-        )  # fmt: skip
-    for at in outputs:
-        predicted = [
-            along.field.at(output).within(0, size)
-            for along, output, size in zip(probe.axes, at, probe.sizes, strict=True)
-        ]
-        shown = [_ends(seen).to_list() for seen in predicted]
-        wrong = _leaks(probe, at, predicted)
-        if wrong is None:
-            how = f"not measured: the output of {layer} is NaN whatever the input; its weights do not keep it finite"
-            yield Check("receptive_field", shown, None, False, how)
-            continue
-        measured, ok, between = [], True, False
-        for axis, seen in enumerate(predicted):
-            ends = _measured(probe, axis, at[axis], seen, leaking=axis in wrong)
-            loose = _loose(probe, axis, at[axis])
-            inside = _inside(ends, _ends(seen), loose)
-            between |= inside and axis in wrong
-            ok &= inside and axis not in wrong
-            measured.append(ends.to_list())
-        how = HOW.format(at="x".join(map(str, at)), layer=layer)
-        if between:
-            how = f"output {at} of {layer} changes with inputs between these ends that it was predicted not to read"
-        elif measured != shown:
-            how = f"output {at} of {layer} changes with inputs from the first to the last"
+        how = f"not measured: the padding of {layer} shows inputs again, and no output is away from the border"
+        yield Check("receptive_field", None, None, True, how)
+        return
+    lines, results = _looked_along(probe, outputs)
+    if not all(line.finite for line in lines):
+        how = f"not measured: the output of {layer} is NaN whatever the input; its weights do not keep it finite"
+        yield Check("receptive_field", None, None, False, how)
+        return
+    for at, found in zip(outputs, zip(*results, strict=True), strict=True):
+        predicted, measured = [each[0].to_list() for each in found], [each[1].to_list() for each in found]
+        ok = all(each[2] for each in found)
+        where = f"output {show_axes(at)} of {layer}"
+        how = f"NaN outside these inputs left {where} as it was, NaN at their ends did not"
+        if predicted != measured:
+            how = f"{where} changes with inputs from the first to the last"
             how += "; border pixels that no window reaches are no disagreement" if ok else ""
-        yield Check("receptive_field", shown, measured, ok, how)
+        elif not ok:
+            how = f"{where} changes with inputs between these ends that it was predicted not to read"
+        if any(line.x.shape != probe.inputs[0].shape for line in lines):
+            how += "; the axes looked at one by one, the others cut short"
+        yield Check("receptive_field", predicted, measured, ok, how)
+
+
+def _looked_along(probe: Probe, outputs: Sequence[tuple[int, ...]]) -> tuple[list[Line], list[list[Result]]]:
+    """Every axis, and what was found along it for its place in each of the outputs; none where nothing is finite."""
+    lines, results = dict[int, Line](), dict[int, list[Result]]()
+
+    def look(axis: int) -> None:
+        line = lines[axis] = _line(probe, axis)
+        results[axis] = [_axis_check(line, at[axis]) for at in outputs] if line.finite else []
+
+    axes = range(len(probe.sizes))
+    if thread_count() > 1:  # products of a narrow map are too small for BLAS to share
+        run_all([partial(look, axis) for axis in axes])
+    else:
+        for axis in axes:
+            look(axis)
+    return [lines[axis] for axis in axes], [results[axis] for axis in axes]
+
+
+def _line(probe: Probe, axis: int) -> Line:
+    """An axis to look along, the others cut as short as the network can be run on."""
+    whole = probe.inputs[0]
+    for step in (0, 1, 2, 4, 8, 16):
+        cut = tuple(
+            slice(size if other == axis or (few := size % PARTS + step * PARTS) < FEWEST else min(few, size))
+            for other, size in enumerate(probe.sizes)
+        )
+        index: Index = (..., *cut)
+        x = whole[index]
+        if x.shape == whole.shape:
+            break
+        with suppress(LayerError):
+            return Line(probe, axis, x, not probe.is_nan(x).any())
+    return Line(probe, axis, whole, not probe.is_nan(whole).any())
+
+
+def _axis_check(line: Line, output: int) -> Result:
+    """What an output was predicted to read and what it reads, and whether that agrees."""
+    seen = line.along.field.at(output).within(0, line.size)
+    predicted = Ends(seen.first, seen.last) if seen.runs else Ends(None, None)
+    flags = _flags(seen, line.size)
+    leaks = not flags.all() and line.depends(output, ~flags)
+    measured = predicted
+    if leaks or any(
+        end is not None and not line.depends(output, np.arange(line.size) == end)
+        for end in dict.fromkeys((predicted.first, predicted.last))
+    ):
+        measured = line.ends(output)
+    return predicted, measured, not leaks and _inside(measured, predicted, _loose(line, output))
 
 
 def _outputs(probe: Probe) -> list[tuple[int, ...]]:
@@ -149,69 +229,19 @@ def _shows_again(probe: Probe) -> bool:
     return any(isinstance(pad, Pad) and pad.mode != "constant" for pad in pads)
 
 
-def _leaks(probe: Probe, at: tuple[int, ...], predicted: Sequence[Positions]) -> set[int] | None:
-    """The axes along which inputs that were not predicted change the output; None if it is NaN without any."""
-    outside = [_flags(seen, size, False) for seen, size in zip(predicted, probe.sizes, strict=True)]
-    if not any(flags.any() for flags in outside):
-        return set()
-    nan = probe.is_nan(outside)
-    # from the last axis, so that the others keep their places
-    places = sorted(((a.axis, p) for a, p in zip(probe.axes, at, strict=True) if a.axis is not None), reverse=True)
-    for axis, position in places:
-        nan = _at(nan, axis, position)
-    if not nan.any():
-        return set()
-    if probe.is_nan([None] * len(outside)).any():
-        return None
-    return {axis for axis, flags in enumerate(outside) if flags.any() and probe.depends(axis, at[axis], flags)}
-
-
-def _measured(probe: Probe, axis: int, output: int, seen: Positions, *, leaking: bool) -> Ends:
-    """The ends as predicted if NaN there shows and none leaks in from outside, or else as found by halving."""
-    size, ends = probe.sizes[axis], _ends(seen)
-
-    def single(position: int) -> np.ndarray:
-        flags: np.ndarray = np.arange(size) == position
-        return flags
-
-    def first() -> int:
-        return _halved(size, lambda n: probe.depends(axis, output, np.arange(size) < n)) - 1
-
-    def last() -> int:
-        return size - _halved(size, lambda n: probe.depends(axis, output, np.arange(size) >= size - n))
-
-    if leaking or ends.first is None or ends.last is None:
-        if not probe.depends(axis, output, np.ones(size, bool)):
-            return Ends(None, None)
-        return Ends(first(), last())
-    low, high = (probe.depends(axis, output, single(position)) for position in (ends.first, ends.last))
-    if not (low or high) and not probe.depends(axis, output, np.ones(size, bool)):
-        return Ends(None, None)
-    return Ends(ends.first if low else first(), ends.last if high else last())
-
-
-def _halved(size: int, holds: Callable[[int], bool]) -> int:
-    """The least n from 1 to `size` for which it holds; it holds for `size`, and from the least on."""
-    low, high = 0, size
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle, high)
-    return high
-
-
-def _loose(probe: Probe, axis: int, output: int) -> tuple[bool, bool]:
+def _loose(line: Line, output: int) -> tuple[bool, bool]:
     """Whether the ends may lie further in than predicted, because the prediction ignores the border.
 
     It does so at an end that the border cuts off, and everywhere if somewhere on the way the padding of a map stands
     where it would still have seen the input, because the map was cropped.
     """
-    along, size = probe.axes[axis], probe.sizes[axis]
+    probe, along, size = line.probe, line.along, line.size
     seen = along.field.at(output)
     at_first, at_last = not seen.runs or seen.first < 0, not seen.runs or seen.last >= size
     if seen.runs and along.field.whole.runs:  # which is known inside the input only
         at_first, at_last = at_first or seen.first == 0, at_last or seen.last == size - 1
     for number in needed(probe.network, probe.fields.mapped):
-        node, passed = probe.network.nodes[number], probe.fields.seen[number][axis]
+        node, passed = probe.network.nodes[number], probe.fields.seen[number][line.axis]
         if passed.axis is not None and node.shape is not None and passed.field.strands:
             before, behind = passed.field.at(-1), passed.field.at(node.shape[passed.axis])
             at_first |= bool(before.runs) and before.first >= 0
@@ -231,18 +261,9 @@ def _inside(measured: Ends, predicted: Ends, loose: tuple[bool, bool]) -> bool:
     return first and (measured.last <= predicted.last if loose[1] else measured.last == predicted.last)
 
 
-def _ends(seen: Positions) -> Ends:
-    return Ends(seen.first, seen.last) if seen.runs else Ends(None, None)
-
-
-def _flags(seen: Positions, size: int, value: bool) -> np.ndarray:
-    """`value` at these positions of an axis, its opposite elsewhere."""
-    flags = np.full(size, not value)
+def _flags(seen: Positions, size: int) -> np.ndarray:
+    """True at these positions of an axis."""
+    flags = np.zeros(size, bool)
     for first, last in seen.runs:
-        flags[seen.offset + seen.step * first : seen.offset + seen.step * last + 1 : seen.step] = value
+        flags[seen.offset + seen.step * first : seen.offset + seen.step * last + 1 : seen.step] = True
     return flags
-
-
-def _at(array: np.ndarray, axis: int | None, position: int) -> np.ndarray:
-    """The part of an array at a position along an axis; all of it if there is no such axis."""
-    return array if axis is None else array[(slice(None),) * axis + (position,)]
