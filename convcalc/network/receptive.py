@@ -128,6 +128,8 @@ def _after(node: Node, arms: Sequence[Along], size: int) -> Along:
         case Softmax():
             return _mixed(first, shapes[0], (operator.axis,), size)
         case Linear():
+            if operator.flatten:
+                return _everything(arms, shapes, size)
             return _gone(first, shapes[0], (len(shapes[0]) - 1,), size)
         case MatMul():
             return _product(arms, shapes, len(node.shape or ()), size)

@@ -214,11 +214,8 @@ class _Reader:
         for suffix, operator in OPS[op].lower(op, keys, [self._shape(i) for i in inputs]):
             if len(self.assembly.nodes) > MOST_LAYERS:
                 raise NotationError(f"layers: a network may have {MOST_LAYERS} layers, got more")
-            named = "flatten" if suffix == "/flatten" else written
-            number = self.assembly.add(f"{scope.path}{label}{suffix}", named, operator, inputs)
+            number = self.assembly.add(f"{scope.path}{label}{suffix}", written, operator, inputs)
             scope.named[f"{label}{suffix}"] = number
-            if suffix == "/flatten":
-                inputs = [number]
         return number
 
     def _fill_in(self, op: str, keys: dict[str, Any], scope: Scope) -> None:
