@@ -126,23 +126,24 @@ class Field:
 
     def summary(self, outputs: int, size: int) -> AxisField:
         """Size, jump, start and coverage; borders count only where something of the whole input is read."""
-        if not self.strands and not self.whole.runs:
-            return AxisField(0, Fraction(0), None, 0)
+        widest, first = self.widest(outputs, size), self.seen(0, size)
+        jump = self.strands[0].jump if self.strands else Fraction(0)
+        return AxisField(widest.span, jump, first.first if first.runs else None, widest.count)
 
-        def seen_by(output: int) -> Positions:
-            seen = reduce(union, (strand.at(output) for strand in self.strands), Positions.none())
-            return union(seen.within(0, size), self.whole) if self.whole.runs else seen
+    def seen(self, output: int, size: int) -> Positions:
+        """What an output reads; of what moves with it only the part on the input, where it reads a whole as well."""
+        moving = reduce(union, (strand.at(output) for strand in self.strands), Positions.none())
+        return union(moving.within(0, size), self.whole) if self.whole.runs else moving
 
+    def widest(self, outputs: int, size: int) -> Positions:
+        """The positions read by an output that reads furthest; among those, one that reads most."""
         if not self.strands:
             looked_at: Iterable[int] = (0,)
         elif len(self.strands) > 1 or self.whole.runs:
             looked_at = range(min(outputs, MOST_OUTPUTS))
         else:
             looked_at = range(len(self.strands[0].phases))
-        widest = max((seen_by(output) for output in looked_at), key=lambda seen: (seen.span, seen.count))
-        first = seen_by(0)
-        jump = self.strands[0].jump if self.strands else Fraction(0)
-        return AxisField(widest.span, jump, first.first if first.runs else None, widest.count)
+        return max((self.seen(output, size) for output in looked_at), key=lambda seen: (seen.span, seen.count))
 
 
 def merged(arms: Sequence[Field]) -> Field:
