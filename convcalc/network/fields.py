@@ -40,8 +40,7 @@ class Reads:
     @staticmethod
     def spread(window: Window) -> Reads:
         """The reads of a transposed convolution. Raises ShapeError where its stride has too many phases."""
-        if window.stride > MOST_PHASES:
-            raise ShapeError(_too_many(window.stride))
+        check_phases(window.stride)
         each = (spread_from(Positions.single(output), window) for output in range(window.stride))
         return Reads(tuple((seen.first, seen.step, seen.count) if seen.runs else (0, 1, 0) for seen in each), 1)
 
@@ -70,8 +69,7 @@ class Strand:
         """The strand of a layer that reads this one."""
         period, own = len(self.phases), len(reads.taps)
         rounds = period // gcd(period, reads.advance)
-        if own * rounds > MOST_PHASES:
-            raise ShapeError(_too_many(own * rounds))
+        check_phases(own * rounds)
         phases = []
         for output in range(own * rounds):
             first, step, count = reads.taps[output % own]
@@ -162,17 +160,18 @@ def _both(left: Strand, right: Strand) -> Strand:
     if left == right:
         return left
     period = lcm(len(left.phases), len(right.phases))
-    if period > MOST_PHASES:
-        raise ShapeError(_too_many(period))
+    check_phases(period)
     phases = tuple(union(left.at(p), right.at(p)) for p in range(period))
     return Strand(phases, left.advance * period // len(left.phases))
 
 
-def _too_many(phases: int) -> str:
-    return (
-        f"stride: a receptive field repeats only after {phases} outputs, more than {MOST_PHASES} are not enumerated; "
-        "use smaller transposed strides"
-    )
+def check_phases(phases: int) -> None:
+    """Raises ShapeError where a pattern is too long to enumerate."""
+    if phases > MOST_PHASES:
+        raise ShapeError(
+            f"stride: a receptive field repeats only after {phases} outputs, more than {MOST_PHASES} are not "
+            "enumerated; use smaller transposed strides"
+        )
 
 
 def centre(field: Field) -> Fraction | None:

@@ -22,6 +22,8 @@ COMMON_KEYS = frozenset({"name", "op", "from", "when", "fixed_width"})
 USE_KEYS = frozenset({"name", "block", "from", "when", "repeat", "layers", "fixed_width"})
 BLOCK_KEYS = frozenset({"name", "repeat", "layers"})
 MOST_LAYERS = 100_000
+MOST_ENTRIES = 10 * MOST_LAYERS
+"""Tables gone through at the most, those left out included."""
 MOST_DEPTH = 16
 
 
@@ -75,7 +77,7 @@ class _Reader:
         self.blocks = dict(self._blocks())
         self.used: set[str] = set()
         self.assembly = Assembly()
-        self.notes: list[str] = []
+        self.entries = 0
 
     def network(self, input: PerAxis | None, batch: int) -> Network:
         if input is None and "input" not in self.document:
@@ -124,6 +126,9 @@ class _Reader:
 
     def _entry(self, entry: Mapping[str, Any], scope: Scope, last: int) -> int:
         """The number of the layer that the next one reads, after this table."""
+        self.entries += 1
+        if self.entries > MOST_ENTRIES:
+            raise _AtLayerError(NotationError, f"layers: a file may ask for {MOST_ENTRIES} layers, got more")
         kind = next((entry[key] for key in ("op", "block") if isinstance(entry.get(key), str)), "block")
         scope.ops[kind] = scope.ops.get(kind, 0) + 1
         label = entry.get("name", f"{kind}{scope.ops[kind]}")
@@ -162,6 +167,8 @@ class _Reader:
         }
         asked = {"repeat": entry.get("repeat", block.get("repeat", 1))}
         repeat = whole_number(_evaluated(asked, scope.values)["repeat"], "repeat", 0)
+        if repeat > MOST_LAYERS:
+            raise NotationError(f"repeat: must be at most {MOST_LAYERS}, got {repeat}")
         strided = any("stride" in _names(layer) for layer in layers)
         for index in range(1, repeat + 1):
             path = f"{label}/{index}/" if repeat > 1 else f"{label}/"
