@@ -14,7 +14,7 @@ from convcalc.network.expressions import names_in, value_of
 from convcalc.network.graph import Assembly, Network
 from convcalc.network.layers import FILTERS, OPS, SPELLED
 from convcalc.network.operators import Input
-from convcalc.notation import PerAxis, parse_features, whole_number
+from convcalc.notation import PerAxis, parse_features, show_size, whole_number
 from convcalc.stages import Axes
 
 TOP_KEYS = ("name", "input", "source", "notes", "width_divisor", "width_scales", "blocks", "layers")
@@ -82,7 +82,11 @@ class _Reader:
     def network(self, input: PerAxis | None, batch: int) -> Network:
         if input is None and "input" not in self.document:
             raise NotationError('input: must be given, such as input = "3x224x224", or with --input')
-        shape = (batch, *parse_features(self.document["input"] if input is None else input))
+        own = parse_features(self.document["input"]) if "input" in self.document else None
+        size = own if input is None else parse_features(input)
+        if own is not None and size is not None and len(own) != len(size):
+            raise NotationError(f"input: must have the axes of the network's {show_size(own)}, got {show_size(size)}")
+        shape = (batch, *(size or ()))
         first = self.assembly.add("input", "input", Input(shape))
         top = Scope("", first, None, {})
         entries, blocks = _tables(self.document, "layers", ""), _tables(self.document, "blocks", "")
