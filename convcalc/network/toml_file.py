@@ -106,9 +106,9 @@ class _Reader:
             notes.append(f"blocks that no layer uses: {', '.join(unused)}")
         name = self.document.get("name", "network")
         source = self.document.get("source", "")
-        own = self.document.get("notes", [])
-        own = [own] if isinstance(own, str) else own
-        return Network(str(name), tuple(self.assembly.nodes), last, (*map(str, own), *notes), str(source))
+        written = self.document.get("notes", [])
+        told = [written] if isinstance(written, str) else written
+        return Network(str(name), tuple(self.assembly.nodes), last, (*map(str, told), *notes), str(source))
 
     def _unread(self, last: int) -> list[str]:
         read = {i for node in self.assembly.nodes for i in node.inputs} | {last}
