@@ -108,7 +108,9 @@ class _Reader:
         source = self.document.get("source", "")
         written = self.document.get("notes", [])
         told = [written] if isinstance(written, str) else written
-        return Network(str(name), tuple(self.assembly.nodes), last, (*map(str, told), *notes), str(source))
+        if not isinstance(told, list) or not all(isinstance(text, str) for text in (name, source, *told)):
+            raise NotationError("name, source and notes: must be text, or a list of texts for notes")
+        return Network(name, tuple(self.assembly.nodes), last, (*told, *notes), source)
 
     def _unread(self, last: int) -> list[str]:
         read = {i for node in self.assembly.nodes for i in node.inputs} | {last}
