@@ -37,17 +37,19 @@ PROBED_PIXELS, PROBED_PRODUCTS = 1 << 20, 1 << 25
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One number predicted and measured; `how` says what was measured."""
+    """One number predicted and measured; `how` says what was measured, `layer` of which layer of a network."""
 
     name: str
     predicted: Any
     measured: Any
     ok: bool
     how: str = ""
+    layer: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "name": self.name,
+            **({"layer": self.layer} if self.layer else {}),
             "predicted": self.predicted,
             "measured": self.measured,
             "ok": self.ok,
@@ -85,16 +87,17 @@ def check_multiplications(report: Report, executed: Sequence[Executed]) -> Check
     Where an algorithm executed others than the definition has, the definition is executed along every axis on its own,
     with one channel; positions and taps of the axes are independent, so their products are the whole layer's.
     """
-    counted = [run for run in executed if run.counter.as_defined]
-    measured = sum(run.counter.multiplications if run in counted else _by_axes(run) for run in executed)
+    measured = sum(counted_multiplications(run) for run in executed)
     how = "counted as the engine executed them"
-    if len(counted) < len(executed):
+    if not all(run.counter.as_defined for run in executed):
         how = "counted along every axis with one channel, times the channel pairs; the algorithm executes others"
     return _equal("multiplications", report.multiplications, measured, how)
 
 
-def _by_axes(run: Executed) -> int:
-    """The multiplications of a step by its definition, executed axis by axis."""
+def counted_multiplications(run: Executed) -> int:
+    """The multiplications of a step by its definition, as executed, or where others were, executed axis by axis."""
+    if run.counter.as_defined:
+        return run.counter.multiplications
     assert run.weight is not None
     dims = run.x.ndim - 2
     total: int = len(run.x) * run.weight.shape[0] * run.weight.shape[1]

@@ -29,7 +29,7 @@ def _complete_dtype(incomplete: str) -> list[str]:
     return [name for name in BYTES if name.startswith(incomplete)]
 
 
-SHOWING, ASKING, READING = "What to show", "What if", "Reading and writing"
+SHOWING, ASKING, PROVING, READING = "What to show", "What if", "Proof by execution", "Reading and writing"
 MODEL = Annotated[
     str | None,
     typer.Argument(
@@ -61,6 +61,9 @@ REPLACE = option(
 )
 SWEEP = option("--sweep", metavar="SIZES", help="Over input sizes, such as 128..320:32 or 192,224.", panel=ASKING)
 SWEEP_WIDTH = option("--sweep-width", metavar="X,X", help="Over widths, such as 0.25,0.5,0.75,1.0.", panel=ASKING)
+CHECK = flag("--check", help="Run the network and check every number.", panel=PROVING)
+ARRAY = option("--array", metavar="X.npy", help="The data to run on; - is stdin [random].", panel=PROVING)
+OUTPUT_FILE = option("-o", "--output", metavar="OUT.npy", help="Write the output; - is stdout.", panel=PROVING)
 CSV = flag("--csv", help="Print the rows as CSV.", panel=READING)
 
 
@@ -78,6 +81,9 @@ def command(
     only: ONLY = None,
     peak: PEAK = None,
     bandwidth: BANDWIDTH = None,
+    check: CHECK = False,
+    array: ARRAY = None,
+    output: OUTPUT_FILE = None,
     layout: LAYOUT = None,
     explain: EXPLAIN = False,
     csv: CSV = False,
@@ -91,6 +97,7 @@ def command(
       convcalc net resnet50 --only conv --sort multiplications
       convcalc net resnet50 --only layer1/1/conv2 --explain
       convcalc net mobilenet-v1 --replace depthwise-separable=standard
+      convcalc net resnet50 --check
       convcalc net resnet50 --compare mobilenet-v2
       convcalc net mobilenet-v2 --sweep 128..320:32
       convcalc net mobilenet-v1 --peak 100GOPS --bandwidth 10GB/s --dtype int8
@@ -105,9 +112,10 @@ def command(
     if model is None:
         return _show_zoo(json)
     _check_alone({"--json": json, "--csv": csv})
-    _check_alone(
-        {"--csv": csv, "--explain": explain, "--compare": compare, "--sweep": sweep, "--sweep-width": sweep_width}
-    )
+    asked = {"--compare": compare, "--sweep": sweep, "--sweep-width": sweep_width}
+    _check_alone({"--csv": csv, "--explain": explain, "--check": check, **asked})
+    if not check and (array or output):
+        raise NotationError(f"net: {'--array' if array else '--output'} is for a network that is run; add --check")
     options = NetworkOptions(
         input=None if input is None else parse_features(input, "input", order),
         batch=whole_number(1 if batch is None else batch, "batch"),
@@ -124,6 +132,10 @@ def command(
         return answer(Form(False, json), beside.to_dict(), lambda: views.comparison_view(beside, order), tuple)
     report = report_of(model, options)
     shown = chosen(report, only, sort)
+    if check:
+        from convcalc.cli.net_check import answer_checked
+
+        return answer_checked(report, report.to_dict(shown), order, array=array, output=output, json=json)
     if csv:
         sys.stdout.write(views.network_csv(report, shown, order))
         return ANSWERED

@@ -42,7 +42,7 @@ def network_view(report: NetworkReport, layers: Sequence[LayerReport], layout: s
         RULE,
     ]
     return Table(
-        _title(report, layout), tuple(columns), tuple(rows), 2 if part else 1, tuple(aside),
+        title(report, layout), tuple(columns), tuple(rows), 2 if part else 1, tuple(aside),
         spare=("activations", "op", "receptive field"),
     )  # fmt: skip
 
@@ -71,7 +71,7 @@ def comparison_view(comparison: NetworkComparison, layout: str) -> Table:
     rows.append(("receptive field", shown[0][2], *(cell for row in shown[1:] for cell in (row[2], None))))
     changed = ", replaced" if base.before else ""
     columns = ("total", f"{base.name}{changed}", *(name for other in others for name in (other.name, "ratio")))
-    title = ", ".join(_title(report, layout) for report in (base, *others))
+    title = ", ".join(title(report, layout) for report in (base, *others))
     notes = [f"{report.name}: totals are at least these" for report in (base, *others) if report.unsupported]
     return Table(title, columns, tuple(rows), aside=(*base.network.notes[-1:], *notes, RULE))
 
@@ -170,7 +170,7 @@ def _total_row(
     return row
 
 
-def _title(report: NetworkReport, layout: str) -> str:
+def title(report: NetworkReport, layout: str) -> str:
     batch = f", batch {report.batch}" if report.batch > 1 else ""
     return f"{report.name}  {_size(report.input, layout)} -> {_size(report.output, layout) or '?'}{batch}"
 
