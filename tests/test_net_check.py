@@ -473,7 +473,7 @@ def test_refusals(refusal: Run, model: str, tmp_path: Path) -> None:
     assert "real numbers, got complex64" in refusal("net", model, "--check", "--array", path, "-o", out)
     assert "--array is for a network that is run; add --check" in refusal("net", model, "--array", path)
     assert "--output is for a network that is run; add --check" in refusal("net", model, "-o", out)
-    assert "--check and --csv do not go together" in refusal("net", model, "--check", "--csv")
+    assert "--csv and --check do not go together" in refusal("net", model, "--check", "--csv")
     assert "--check and --sweep do not go together" in refusal("net", model, "--check", "--sweep", "32..64:32")
     assert "--json fills stdout, got --output -" in refusal("net", model, "--check", "--json", "-o", "-")
     assert "its directory must exist" in refusal("net", model, "--check", "-o", str(tmp_path / "no" / "y.npy"))

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from convcalc.errors import ConvcalcError
+from convcalc.network.explain import explain_network
 from convcalc.network.graph import Assembly, Network, Node
 from convcalc.network.memory import moved_elements, peak_elements
 from convcalc.network.operators import Elementwise, Input, Merge, Slice
@@ -17,6 +18,7 @@ from convcalc.network.report import NetworkReport, network_report
 from convcalc.network.roofline import Machine, machine
 from convcalc.network.sweep import sizes, swept, widths
 from convcalc.network.toml_file import network_from_toml
+from tests import formula
 
 SEPARABLE = """
 input = "3x20x28"
@@ -167,7 +169,7 @@ def test_rates_that_are_none(peak: str | None, bandwidth: str | None, message: s
 def test_a_separable_pair_becomes_one_convolution_and_back() -> None:
     full = network_report(replaced(network(), "depthwise-separable=standard"))
     rows = {layer.name: layer for layer in full.layers}
-    assert list(rows) == ["stem", "point", "norm", "global_avg_pool1", "linear1/flatten", "linear1"]
+    assert list(rows) == ["stem", "point", "norm", "global_avg_pool1", "linear1"]
     assert rows["point"].multiplications == 5 * 7 * 6 * 11 * 25
     assert rows["point"].parameters == 6 * 11 * 25 + 11
     assert full.output == (7,)
@@ -241,3 +243,21 @@ def test_a_thousand_layers_with_branches() -> None:
     answer = report(text)
     assert len(answer.layers) == 1200
     assert [axis.size for axis in answer.receptive_field] == [1601, 1601]
+
+
+def test_the_working_out_evaluates_to_its_numbers() -> None:
+    """As it stands with the numbers put in; what each symbol stands for is the formulas' own tests' business."""
+    text = SEPARABLE + '[[layers]]\nop = "linear"\nfilters = 3\nbias = true\n'
+    answer = report(text, batch=2)
+    rows = explain_network(answer, answer.layers)
+    assert {row.where for row in rows} == {layer.name for layer in answer.layers} | {"total"}
+    for row in rows:
+        if isinstance(row.result, int) and row.formula != "input":
+            assert formula.value(row.numbers) == row.result, row
+    told = {(row.where, row.quantity): row.result for row in rows}
+    for layer in answer.layers:
+        for name in ("multiplications", "additions", "parameters"):
+            assert told.get((layer.name, name), getattr(layer, name)) == getattr(layer, name), layer.name
+    [moved] = [row for row in rows if (row.where, row.quantity) == ("deep", "float32 bytes moved")]
+    assert moved.numbers == "(1680 + 150 + 420) * 4"
+    assert told["deep", "receptive field along height and width"] == 11

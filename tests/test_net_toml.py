@@ -271,7 +271,6 @@ def test_splits_shuffles_and_gates() -> None:
         ("global_avg_pool1", (6, 1, 1)),
         ("sigmoid1", (6, 1, 1)),
         ("multiply1", (6, 10, 8)),
-        ("linear1/flatten", (480,)),
         ("linear1", (4,)),
     ]
     sizes = {layer.name: [axis.size for axis in layer.receptive_field] for layer in answer.layers}
@@ -423,8 +422,16 @@ WRONG = {
         "block: blocks may use one another 16 deep, got more",
     ),
     "too many layers": (
-        "[[layers]]\nrepeat = 1000000\n[[layers.layers]]\nop = 'relu'\n",
+        "[[layers]]\nrepeat = 1000\n[[layers.layers]]\nrepeat = 1000\n[[layers.layers.layers]]\nop = 'relu'\n",
         "layers: a network may have 100000 layers",
+    ),
+    "too many repetitions": (
+        "[[layers]]\nrepeat = 1000000\n[[layers.layers]]\nop = 'relu'\n", "repeat: must be at most 100000, got 1000000"
+    ),
+    "text calculated with": (
+        "[[layers]]\nblock = 'b'\nskip = 'input'\n[[blocks]]\nname = 'b'\n[[blocks.layers]]\nop = 'pointwise'\n"
+        "filters = '9999999999*skip'\n",
+        "only whole numbers can be calculated with",
     ),
     "a split of a remainder": ("[[layers]]\nop = 'split'\nparts = 2\n", "split1: parts: must divide the channels"),
     "a pool's padding": (

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated
 
 import typer
 
 from convcalc.cli import ANSWERED
-from convcalc.cli.answer import print_json
-from convcalc.cli.options import JSON, LAYOUT, flag, option
+from convcalc.cli.answer import Form, answer, print_json
+from convcalc.cli.options import EXPLAIN, JSON, LAYOUT, flag, option
 from convcalc.cost import BYTES
 from convcalc.errors import NotationError
 from convcalc.network import zoo, zoo_names
@@ -85,6 +85,7 @@ def command(
     array: ARRAY = None,
     output: OUTPUT_FILE = None,
     layout: LAYOUT = None,
+    explain: EXPLAIN = False,
     csv: CSV = False,
     json: JSON = False,
 ) -> int:
@@ -94,24 +95,25 @@ def command(
       convcalc net
       convcalc net mobilenet-v1
       convcalc net resnet50 --only conv --sort multiplications
+      convcalc net resnet50 --only layer1/1/conv2 --explain
       convcalc net mobilenet-v1 --replace depthwise-separable=standard
       convcalc net resnet50 --check
       convcalc net resnet50 --compare mobilenet-v2
       convcalc net mobilenet-v2 --sweep 128..320:32
       convcalc net mobilenet-v1 --peak 100GOPS --bandwidth 10GB/s --dtype int8
     """
+    from convcalc.network.explain import explain_network
     from convcalc.network.questions import NetworkOptions, compared, over_sizes, over_widths, report_of
     from convcalc.network.roofline import machine
     from convcalc.network.selection import chosen
     from convcalc.render import network as views
-    from convcalc.render.table import Table, show
 
     order = parse_layout("channels-first" if layout is None else layout)
     if model is None:
         return _show_zoo(json)
     _check_alone({"--json": json, "--csv": csv})
-    _check_alone({"--csv": csv, "--compare": compare, "--sweep": sweep, "--sweep-width": sweep_width})
-    _check_alone({"--check": check, "--csv": csv, "--compare": compare, "--sweep": sweep, "--sweep-width": sweep_width})
+    asked = {"--compare": compare, "--sweep": sweep, "--sweep-width": sweep_width}
+    _check_alone({"--csv": csv, "--explain": explain, "--check": check, **asked})
     if not check and (array or output):
         raise NotationError(f"net: {'--array' if array else '--output'} is for a network that is run; add --check")
     options = NetworkOptions(
@@ -122,29 +124,27 @@ def command(
         dtype="float32" if dtype is None else dtype,
         machine=machine(peak, bandwidth),
     )
-    value: Callable[[], dict[str, Any]]
-    view: Callable[[], Table]
     if sweep is not None or sweep_width is not None:
         swept = over_widths(model, sweep_width or "", options) if sweep is None else over_sizes(model, sweep, options)
-        value, view = swept.to_dict, lambda: views.sweep_view(swept, order)
-    elif compare:
+        return answer(Form(False, json), swept.to_dict(), lambda: views.sweep_view(swept, order), tuple)
+    if compare:
         beside = compared(model, compare, options)
-        value, view = beside.to_dict, lambda: views.comparison_view(beside, order)
-    else:
-        report = report_of(model, options)
-        shown = chosen(report, only, sort)
-        if check:
-            from convcalc.cli.net_check import answer_checked
+        return answer(Form(False, json), beside.to_dict(), lambda: views.comparison_view(beside, order), tuple)
+    report = report_of(model, options)
+    shown = chosen(report, only, sort)
+    if check:
+        from convcalc.cli.net_check import answer_checked
 
-            return answer_checked(report, report.to_dict(shown), order, array=array, output=output, json=json)
-        value, view = lambda: report.to_dict(shown), lambda: views.network_view(report, shown, order)
-    if json:
-        print_json(value())
-    elif csv:
+        return answer_checked(report, report.to_dict(shown), order, array=array, output=output, json=json)
+    if csv:
         sys.stdout.write(views.network_csv(report, shown, order))
-    else:
-        show(view())
-    return ANSWERED
+        return ANSWERED
+    return answer(
+        Form(explain, json),
+        report.to_dict(shown),
+        lambda: views.network_view(report, shown, order),
+        lambda: explain_network(report, shown),
+    )
 
 
 def _show_zoo(json: bool) -> int:

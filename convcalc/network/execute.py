@@ -174,12 +174,12 @@ def _run(
         case ShuffleChannels():
             return run_stage(operator, x)
         case Linear():
-            rows = x.reshape(-1, x.shape[-1])
+            rows = x.reshape(-1, operator.in_features)
             # the weight is on the left, as it lies: BLAS takes a product with one column faster than with one row
             out = np.empty((own[0].shape[0], len(rows)), x.dtype)
             multiply(own[0], rows.T, out, counter)
             result = out.T + own[1] if operator.bias else out.T
-            return result.reshape(*x.shape[:-1], -1)
+            return result if operator.flatten else result.reshape(*x.shape[:-1], -1)
         case MatMul():
             return _product(read[0], read[1], counter)
         case Normalize():

@@ -74,8 +74,11 @@ def _value(node: ast.expr, values: Mapping[str, object]) -> Any:
                 raise NotationError(f"has no value for {name!r}; known here: {', '.join(sorted(values)) or 'none'}")
             return values[name]
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
-            result = _BINARY[type(op)](_value(left, values), _value(right, values))
-            if isinstance(result, int) and abs(result) >= 10**MOST_DIGITS:
+            operands = _value(left, values), _value(right, values)
+            if not all(isinstance(operand, int) for operand in operands):
+                raise NotationError(f"cannot work out {ast.unparse(node)!r}: only whole numbers can be calculated with")
+            result = _BINARY[type(op)](*operands)
+            if abs(result) >= 10**MOST_DIGITS:
                 raise NotationError(f"a number may have {MOST_DIGITS} digits, got more")
             return result
         case ast.UnaryOp(op=ast.USub(), operand=operand):

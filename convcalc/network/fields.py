@@ -40,8 +40,7 @@ class Reads:
     @staticmethod
     def spread(window: Window) -> Reads:
         """The reads of a transposed convolution. Raises ShapeError where its stride has too many phases."""
-        if window.stride > MOST_PHASES:
-            raise ShapeError(_too_many(window.stride))
+        check_phases(window.stride)
         each = (spread_from(Positions.single(output), window) for output in range(window.stride))
         return Reads(tuple((seen.first, seen.step, seen.count) if seen.runs else (0, 1, 0) for seen in each), 1)
 
@@ -70,8 +69,7 @@ class Strand:
         """The strand of a layer that reads this one."""
         period, own = len(self.phases), len(reads.taps)
         rounds = period // gcd(period, reads.advance)
-        if own * rounds > MOST_PHASES:
-            raise ShapeError(_too_many(own * rounds))
+        check_phases(own * rounds)
         phases = []
         for output in range(own * rounds):
             first, step, count = reads.taps[output % own]
@@ -126,23 +124,24 @@ class Field:
 
     def summary(self, outputs: int, size: int) -> AxisField:
         """Size, jump, start and coverage; borders count only where something of the whole input is read."""
-        if not self.strands and not self.whole.runs:
-            return AxisField(0, Fraction(0), None, 0)
+        widest, first = self.widest(outputs, size), self.seen(0, size)
+        jump = self.strands[0].jump if self.strands else Fraction(0)
+        return AxisField(widest.span, jump, first.first if first.runs else None, widest.count)
 
-        def seen_by(output: int) -> Positions:
-            seen = reduce(union, (strand.at(output) for strand in self.strands), Positions.none())
-            return union(seen.within(0, size), self.whole) if self.whole.runs else seen
+    def seen(self, output: int, size: int) -> Positions:
+        """What an output reads; of what moves with it only the part on the input, where it reads a whole as well."""
+        moving = reduce(union, (strand.at(output) for strand in self.strands), Positions.none())
+        return union(moving.within(0, size), self.whole) if self.whole.runs else moving
 
+    def widest(self, outputs: int, size: int) -> Positions:
+        """The positions read by an output that reads furthest; among those, one that reads most."""
         if not self.strands:
             looked_at: Iterable[int] = (0,)
         elif len(self.strands) > 1 or self.whole.runs:
             looked_at = range(min(outputs, MOST_OUTPUTS))
         else:
             looked_at = range(len(self.strands[0].phases))
-        widest = max((seen_by(output) for output in looked_at), key=lambda seen: (seen.span, seen.count))
-        first = seen_by(0)
-        jump = self.strands[0].jump if self.strands else Fraction(0)
-        return AxisField(widest.span, jump, first.first if first.runs else None, widest.count)
+        return max((self.seen(output, size) for output in looked_at), key=lambda seen: (seen.span, seen.count))
 
 
 def merged(arms: Sequence[Field]) -> Field:
@@ -161,17 +160,18 @@ def _both(left: Strand, right: Strand) -> Strand:
     if left == right:
         return left
     period = lcm(len(left.phases), len(right.phases))
-    if period > MOST_PHASES:
-        raise ShapeError(_too_many(period))
+    check_phases(period)
     phases = tuple(union(left.at(p), right.at(p)) for p in range(period))
     return Strand(phases, left.advance * period // len(left.phases))
 
 
-def _too_many(phases: int) -> str:
-    return (
-        f"stride: a receptive field repeats only after {phases} outputs, more than {MOST_PHASES} are not enumerated; "
-        "use smaller transposed strides"
-    )
+def check_phases(phases: int) -> None:
+    """Raises ShapeError where a pattern is too long to enumerate."""
+    if phases > MOST_PHASES:
+        raise ShapeError(
+            f"stride: a receptive field repeats only after {phases} outputs, more than {MOST_PHASES} are not "
+            "enumerated; use smaller transposed strides"
+        )
 
 
 def centre(field: Field) -> Fraction | None:

@@ -116,9 +116,12 @@ def placed(operator: Operator, shapes: tuple[Axes, ...], names: Sequence[str]) -
         case ShuffleChannels():
             return _stages(Chain((("shuffle", operator),)), shapes[0])
         case Linear():
-            if shapes[0][-1] != operator.in_features:
-                raise ShapeError(f"takes {operator.in_features} features, got {shapes[0][-1]}")
-            return (*shapes[0][:-1], operator.out_features), ()
+            rows, features = shapes[0][:-1], shapes[0][-1]
+            if operator.flatten:
+                rows, features = shapes[0][:1], prod(shapes[0][1:])
+            if features != operator.in_features:
+                raise ShapeError(f"takes {operator.in_features} features, got {features}")
+            return (*rows, operator.out_features), ()
         case MatMul():
             return _product(*shapes), ()
         case Normalize() | Elementwise() | Softmax():

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import gcd, prod
 from typing import assert_never
 
-from convcalc.network.fields import Field, Reads, centre, merged
+from convcalc.network.fields import Field, Reads, centre, check_phases, merged
 from convcalc.network.graph import Network, Node
 from convcalc.network.operators import (
     AdaptivePool,
@@ -128,6 +128,8 @@ def _after(node: Node, arms: Sequence[Along], size: int) -> Along:
         case Softmax():
             return _mixed(first, shapes[0], (operator.axis,), size)
         case Linear():
+            if operator.flatten:
+                return _everything(arms, shapes, size)
             return _gone(first, shapes[0], (len(shapes[0]) - 1,), size)
         case MatMul():
             return _product(arms, shapes, len(node.shape or ()), size)
@@ -277,6 +279,7 @@ def adaptive_reads(before: int, after: int) -> Reads:
     """Which inputs each output of an adaptive pool reads."""
     common = gcd(before, after)
     period, advance = after // common, before // common
+    check_phases(period)
     firsts = [output * before // after for output in range(period)]
     ends = [-(-(output + 1) * before // after) for output in range(period)]
     return Reads(tuple((first, 1, end - first) for first, end in zip(firsts, ends, strict=True)), advance)
@@ -295,6 +298,7 @@ def resize_reads(before: int, after: int, operator: Resize) -> Reads:
         over, out_of, shift, halves = before, after, 0, 1
     common = gcd(over, out_of) or 1
     period, advance = out_of // common, over // common
+    check_phases(period)
     taps = []
     for output in range(period):
         numerator, denominator = output * over * halves + shift * out_of, out_of * halves

@@ -14,7 +14,7 @@ from convcalc.network.expressions import names_in, value_of
 from convcalc.network.graph import Assembly, Network
 from convcalc.network.layers import FILTERS, OPS, SPELLED
 from convcalc.network.operators import Input
-from convcalc.notation import PerAxis, parse_features, whole_number
+from convcalc.notation import PerAxis, parse_features, show_size, whole_number
 from convcalc.stages import Axes
 
 TOP_KEYS = ("name", "input", "source", "notes", "width_divisor", "width_scales", "blocks", "layers")
@@ -22,6 +22,8 @@ COMMON_KEYS = frozenset({"name", "op", "from", "when", "fixed_width"})
 USE_KEYS = frozenset({"name", "block", "from", "when", "repeat", "layers", "fixed_width"})
 BLOCK_KEYS = frozenset({"name", "repeat", "layers"})
 MOST_LAYERS = 100_000
+MOST_ENTRIES = 10 * MOST_LAYERS
+"""Tables gone through at the most, those left out included."""
 MOST_DEPTH = 16
 
 
@@ -75,12 +77,16 @@ class _Reader:
         self.blocks = dict(self._blocks())
         self.used: set[str] = set()
         self.assembly = Assembly()
-        self.notes: list[str] = []
+        self.entries = 0
 
     def network(self, input: PerAxis | None, batch: int) -> Network:
         if input is None and "input" not in self.document:
             raise NotationError('input: must be given, such as input = "3x224x224", or with --input')
-        shape = (batch, *parse_features(self.document["input"] if input is None else input))
+        own = parse_features(self.document["input"]) if "input" in self.document else None
+        size = own if input is None else parse_features(input)
+        if own is not None and size is not None and len(own) != len(size):
+            raise NotationError(f"input: must have the axes of the network's {show_size(own)}, got {show_size(size)}")
+        shape = (batch, *(size or ()))
         first = self.assembly.add("input", "input", Input(shape))
         top = Scope("", first, None, {})
         entries, blocks = _tables(self.document, "layers", ""), _tables(self.document, "blocks", "")
@@ -100,9 +106,11 @@ class _Reader:
             notes.append(f"blocks that no layer uses: {', '.join(unused)}")
         name = self.document.get("name", "network")
         source = self.document.get("source", "")
-        own = self.document.get("notes", [])
-        own = [own] if isinstance(own, str) else own
-        return Network(str(name), tuple(self.assembly.nodes), last, (*map(str, own), *notes), str(source))
+        written = self.document.get("notes", [])
+        told = [written] if isinstance(written, str) else written
+        if not isinstance(told, list) or not all(isinstance(text, str) for text in (name, source, *told)):
+            raise NotationError("name, source and notes: must be text, or a list of texts for notes")
+        return Network(name, tuple(self.assembly.nodes), last, (*told, *notes), source)
 
     def _unread(self, last: int) -> list[str]:
         read = {i for node in self.assembly.nodes for i in node.inputs} | {last}
@@ -124,6 +132,9 @@ class _Reader:
 
     def _entry(self, entry: Mapping[str, Any], scope: Scope, last: int) -> int:
         """The number of the layer that the next one reads, after this table."""
+        self.entries += 1
+        if self.entries > MOST_ENTRIES:
+            raise _AtLayerError(NotationError, f"layers: a file may ask for {MOST_ENTRIES} layers, got more")
         kind = next((entry[key] for key in ("op", "block") if isinstance(entry.get(key), str)), "block")
         scope.ops[kind] = scope.ops.get(kind, 0) + 1
         label = entry.get("name", f"{kind}{scope.ops[kind]}")
@@ -162,6 +173,8 @@ class _Reader:
         }
         asked = {"repeat": entry.get("repeat", block.get("repeat", 1))}
         repeat = whole_number(_evaluated(asked, scope.values)["repeat"], "repeat", 0)
+        if repeat > MOST_LAYERS:
+            raise NotationError(f"repeat: must be at most {MOST_LAYERS}, got {repeat}")
         strided = any("stride" in _names(layer) for layer in layers)
         for index in range(1, repeat + 1):
             path = f"{label}/{index}/" if repeat > 1 else f"{label}/"
@@ -214,11 +227,8 @@ class _Reader:
         for suffix, operator in OPS[op].lower(op, keys, [self._shape(i) for i in inputs]):
             if len(self.assembly.nodes) > MOST_LAYERS:
                 raise NotationError(f"layers: a network may have {MOST_LAYERS} layers, got more")
-            named = "flatten" if suffix == "/flatten" else written
-            number = self.assembly.add(f"{scope.path}{label}{suffix}", named, operator, inputs)
+            number = self.assembly.add(f"{scope.path}{label}{suffix}", written, operator, inputs)
             scope.named[f"{label}{suffix}"] = number
-            if suffix == "/flatten":
-                inputs = [number]
         return number
 
     def _fill_in(self, op: str, keys: dict[str, Any], scope: Scope) -> None:

@@ -69,7 +69,8 @@ def comparison_view(comparison: NetworkComparison, layout: str) -> Table:
     shown = [(report, _size(report.output, layout), _field_size(report.receptive_field)) for report in (base, *others)]
     rows.append(("output", shown[0][1], *(cell for row in shown[1:] for cell in (row[1], None))))
     rows.append(("receptive field", shown[0][2], *(cell for row in shown[1:] for cell in (row[2], None))))
-    columns = ("total", base.name, *(name for other in others for name in (other.name, "ratio")))
+    changed = ", replaced" if base.before else ""
+    columns = ("total", f"{base.name}{changed}", *(name for other in others for name in (other.name, "ratio")))
     title = ", ".join(title(report, layout) for report in (base, *others))
     notes = [f"{report.name}: totals are at least these" for report in (base, *others) if report.unsupported]
     return Table(title, columns, tuple(rows), aside=(*base.network.notes[-1:], *notes, RULE))
