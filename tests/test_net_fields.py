@@ -111,6 +111,8 @@ def test_centres() -> None:
     assert centre(one_sided) == 1
     assert centre(after(Field.identity(), Link(Window(2, stride=2), False))) == Fraction(1, 2)
     assert centre(one_sided.all_of(4, 8)) is None
+    halved = after(Field.identity(), Link(Window(2, stride=2), False))
+    assert centre(after(halved, Link(Window(2, stride=2), True))) == 0  # outputs 0 and 1 read pixels 0 and 1
 
 
 @pytest.mark.parametrize(("before", "after_size"), [(7, 3), (6, 3), (5, 8), (13, 5), (4, 1), (3, 7)])

@@ -175,8 +175,14 @@ def check_phases(phases: int) -> None:
 
 
 def centre(field: Field) -> Fraction | None:
-    """The middle of what output 0 reads, in input pixels; None where nothing moves with the output."""
+    """The middle of what output 0 reads, in input pixels; None where nothing, or not one thing, moves with the output.
+
+    Of upsampled outputs, whose phases lie to either side, it is the middle that they have on average.
+    """
     if len(field.strands) != 1:
         return None
-    seen = field.strands[0].at(0)
-    return Fraction(seen.first + seen.last, 2) if seen.runs else None
+    [strand] = field.strands
+    if not all(seen.runs for seen in strand.phases):
+        return None
+    middles = [Fraction(seen.first + seen.last, 2) - p * strand.jump for p, seen in enumerate(strand.phases)]
+    return sum(middles, Fraction(0)) / len(middles)
