@@ -403,16 +403,14 @@ def test_json_is_the_report_with_checks(output: Run, model: str, tmp_path: Path)
     plain = json.loads(output("net", model, "--json"))
     out = tmp_path / "out.npy"
     answer = json.loads(output("net", model, "--check", "--json", "-o", str(out)))
-    assert {key: answer[key] for key in plain if key != "output"} == {
-        key: value for key, value in plain.items() if key != "output"
-    }
+    assert {key: answer[key] for key in plain} == plain
     assert answer["ok"] is True
     assert answer["seconds"] > 0
     values = np.load(out)
-    assert answer["output"]["shape"] == list(values.shape) == [1, 4]
-    assert answer["output"]["dtype"] == "float32"
-    assert answer["output"]["path"] == str(out)
-    assert answer["output"]["max"] == pytest.approx(values.max())
+    assert answer["result"]["shape"] == list(values.shape) == [1, 4]
+    assert answer["result"]["dtype"] == "float32"
+    assert answer["result"]["path"] == str(out)
+    assert answer["result"]["max"] == pytest.approx(values.max())
     totals = {check["name"]: check for check in answer["checks"] if "layer" not in check}
     assert totals.keys() == {"output_shape", "parameters", "multiplications", "receptive_field"}
     assert totals["parameters"]["measured"] == plain["totals"]["parameters"]

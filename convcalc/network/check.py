@@ -53,7 +53,7 @@ class NetworkRun:
         return {
             "checks": [check.to_dict() for check in self.checks],
             "ok": self.ok,
-            "output": None if self.out is None else output_dict(self.out, path),
+            "result": None if self.out is None else output_dict(self.out, path),
             "seconds": self.seconds,
         }
 
