@@ -173,10 +173,33 @@ filters = 4
 kernel = 3
 padding = 1
 """
+ALONE = """
+input = "2x40x33"
+[[layers]]
+op = "conv"
+filters = 4
+kernel = [1, 3]
+padding = [3, 0]
+[[layers]]
+op = "conv"
+filters = 4
+kernel = [3, 1]
+stride = 2
+padding = [1, 2]
+"""
+WHOLE = """
+input = "2x9x8"
+[[layers]]
+op = "adaptive_avg_pool"
+output_size = 1
+[[layers]]
+op = "linear"
+filters = 3
+"""
 FEATURES = 'input = 12\n[[layers]]\nop = "linear"\nfilters = 5\n[[layers]]\nop = "softmax"\n'
 NETWORKS = {
     "plain": PLAIN, "updown": UPDOWN, "cropped": CROPPED, "mirrored": MIRRORED, "volume": VOLUME, "signal": SIGNAL,
-    "odd": ODD, "features": FEATURES, "residual": RESIDUAL.decode(),
+    "odd": ODD, "alone": ALONE, "whole": WHOLE, "features": FEATURES, "residual": RESIDUAL.decode(),
 }  # fmt: skip
 
 

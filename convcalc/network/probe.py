@@ -19,12 +19,12 @@ from convcalc.engine.blocks import Index
 from convcalc.engine.threads import run_all, thread_count
 from convcalc.network.arrays import Arrays
 from convcalc.network.execute import LayerError, needed, run_layers
-from convcalc.network.graph import Network
+from convcalc.network.graph import Network, Node
 from convcalc.network.operators import Pad
 from convcalc.network.receptive import Along, Fields
 from convcalc.notation import show_axes
 from convcalc.positions import Positions
-from convcalc.stages import Axes
+from convcalc.stages import Axes, ShuffleChannels, TransposedCorrelate, windows
 
 FEWEST = 32
 """Pixels that an axis is cut to at the least while another one is looked at."""
@@ -57,7 +57,7 @@ class Probe:
 
     def is_nan(self, x: np.ndarray) -> np.ndarray:
         """Where the mapped layer's output is NaN."""
-        inputs = [x, *self.inputs[1:]]
+        inputs, out = [x, *self.inputs[1:]], x  # which is the mapped layer where the first one reads everything
         for run in run_layers(self.network, inputs, self.arrays, algorithm="direct", until=self.fields.mapped):
             out = run.out
         self.told()
@@ -89,6 +89,10 @@ class Line:
         x[(slice(None),) * (2 + self.axis) + (flags,)] = np.nan
         nan = self.probe.is_nan(x)
         return bool(nan.any() if self.along.axis is None else nan.take(output, self.along.axis).any())
+
+    def shows(self) -> bool:
+        """Whether any output changes with the input: not if the others were cut to where only padding is read."""
+        return bool(self.probe.is_nan(np.full_like(self.x, np.nan)).any())
 
     def ends(self, output: int) -> Ends:
         """The first and the last input that a position depends on, found by halving."""
@@ -189,7 +193,9 @@ def _line(probe: Probe, axis: int) -> Line:
         if x.shape == whole.shape:
             break
         with suppress(LayerError):
-            return Line(probe, axis, x, not probe.is_nan(x).any())
+            line = Line(probe, axis, x, not probe.is_nan(x).any())
+            if not line.finite or line.shows():
+                return line
     return Line(probe, axis, whole, not probe.is_nan(whole).any())
 
 
@@ -209,44 +215,74 @@ def _axis_check(line: Line, output: int) -> Result:
 
 
 def _outputs(probe: Probe) -> list[tuple[int, ...]]:
-    """Positions of the mapped layer to look at: the first and the last, or where the border is mirrored, the middle."""
+    """Positions of the mapped layer to look at: the first, the last, and the middle if the border is unusual there.
+
+    Where the border shows inputs again, the middle alone; and the middle only if it sees nothing of the border.
+    """
     counts = [1 if along.axis is None else probe.shape[along.axis] for along in probe.axes]
-    last = tuple(count - 1 for count in counts)
-    if not _shows_again(probe):
-        return list(dict.fromkeys([(0,) * len(counts), last]))
+    ends = [(0,) * len(counts), tuple(count - 1 for count in counts)]
     middle = tuple(count // 2 for count in counts)
     reads = [along.field.at(output) for along, output in zip(probe.axes, middle, strict=True)]
     away = all(
         seen.runs and seen.first >= 0 and seen.last < size for seen, size in zip(reads, probe.sizes, strict=True)
     )
-    return [middle] if away else []
-
-
-def _shows_again(probe: Probe) -> bool:
-    """Whether padding is anything but a constant, so that outputs at the border read more than is said of others."""
-    wanted = needed(probe.network, probe.fields.mapped)
-    pads = (probe.network.nodes[i].operator for i in wanted)
-    return any(isinstance(pad, Pad) and pad.mode != "constant" for pad in pads)
+    wanted = [probe.network.nodes[i] for i in needed(probe.network, probe.fields.mapped)]
+    if any(isinstance(node.operator, Pad) and node.operator.mode != "constant" for node in wanted):
+        return [middle] if away else []
+    usual = all(
+        all(_reached(node, along.axis))
+        for node, seen in zip(probe.network.nodes, probe.fields.seen, strict=True)
+        for along in seen
+        if along.axis is not None and along.field.strands
+    )
+    return list(dict.fromkeys([*ends, middle] if away and not usual else ends))
 
 
 def _loose(line: Line, output: int) -> tuple[bool, bool]:
     """Whether the ends may lie further in than predicted, because the prediction ignores the border.
 
-    It does so at an end that the border cuts off, and everywhere if somewhere on the way the padding of a map stands
-    where it would still have seen the input, because the map was cropped.
+    It does so at an end that the border cuts off. It does everywhere, if on the way an output of some layer reads
+    padding alone, unless all that is predicted lies inside; and if the padding of a map stands where it would still
+    have seen the input, because the map was cropped.
     """
     probe, along, size = line.probe, line.along, line.size
     seen = along.field.at(output)
     at_first, at_last = not seen.runs or seen.first < 0, not seen.runs or seen.last >= size
     if seen.runs and along.field.whole.runs:  # which is known inside the input only
         at_first, at_last = at_first or seen.first == 0, at_last or seen.last == size - 1
+    inside = not (at_first or at_last)
+    cropped_first = cropped_last = alone = False
     for number in needed(probe.network, probe.fields.mapped):
         node, passed = probe.network.nodes[number], probe.fields.seen[number][line.axis]
-        if passed.axis is not None and node.shape is not None and passed.field.strands:
-            before, behind = passed.field.at(-1), passed.field.at(node.shape[passed.axis])
-            at_first |= bool(before.runs) and before.first >= 0
-            at_last |= bool(behind.runs) and behind.last < size
-    return at_first, at_last
+        if passed.axis is None or node.shape is None or not passed.field.strands:
+            continue
+        before, behind = passed.field.at(-1), passed.field.at(node.shape[passed.axis])
+        cropped_first |= bool(before.runs) and before.first >= 0
+        cropped_last |= bool(behind.runs) and behind.last < size
+        alone |= not all(_reached(node, passed.axis))
+    if alone and (cropped_first or cropped_last or not inside):
+        return True, True
+    return at_first or cropped_first, at_last or cropped_last
+
+
+def _reached(node: Node, axis: int) -> tuple[bool, bool]:
+    """Whether the first and the last output of every stage of a layer read anything but padding along an axis."""
+    if isinstance(node.operator, Pad):
+        before, after = node.operator.pairs[axis]
+        return before <= 0, after <= 0
+    first = last = True
+    for step in node.steps:
+        if isinstance(step.stage, ShuffleChannels):
+            continue
+        window, size, outputs = windows(step.stage)[axis - 2], step.input[axis - 1], step.output[axis - 1]
+        if isinstance(step.stage, TransposedCorrelate):
+            gapless = window.dilation == 1 and window.kernel >= window.stride
+            first &= gapless
+            last &= gapless and outputs - 1 + window.before <= (size - 1) * window.stride + window.extent - 1
+        else:
+            first &= window.before < window.extent
+            last &= (outputs - 1) * window.stride - window.before < size
+    return first, last
 
 
 def _inside(measured: Ends, predicted: Ends, loose: tuple[bool, bool]) -> bool:
