@@ -40,6 +40,14 @@ def load_network(model: str, *, input: PerAxis | None = None, batch: int = 1, wi
         path, shown = os.path.join(ZOO, f"{model}.toml"), model
     elif model.endswith(".toml"):
         path = shown = model
+    elif model.endswith(".onnx"):
+        from convcalc.network.onnx_file import network_from_onnx
+
+        if width != 1:
+            raise NotationError(
+                "width: scales the filters of a TOML file, got an ONNX file, whose weights are fixed; leave it out"
+            )
+        return network_from_onnx(model, input=input, batch=batch)
     else:
         near = get_close_matches(model, names, n=1)
         hint = f"did you mean {near[0]}? " if near else ""

@@ -11,6 +11,7 @@ from convcalc.errors import ShapeError
 from convcalc.network.operators import (
     AdaptivePool,
     Concat,
+    Constant,
     Convolve,
     Elementwise,
     Expand,
@@ -26,6 +27,7 @@ from convcalc.network.operators import (
     Resize,
     Slice,
     Softmax,
+    Take,
     Transpose,
     Unknown,
     WithConstant,
@@ -39,7 +41,8 @@ from convcalc.trace import Step, trace
 class Node:
     """One layer at its place: its inputs by number, whole shapes with the batch, and the steps of its stages.
 
-    `op` is what the file calls it. `shape` is None where it cannot be known.
+    `op` is what the file calls it. `shape` is None where it cannot be known. `shared` are the roles of parameters
+    that are an earlier layer's, and counted there.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Node:
     input_shapes: tuple[Axes | None, ...]
     shape: Axes | None
     steps: tuple[Step, ...] = ()
+    shared: tuple[str, ...] = ()
 
     @property
     def elements(self) -> int:
@@ -87,7 +91,9 @@ class Assembly:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
 
-    def add(self, name: str, op: str, operator: Operator, inputs: Sequence[int] = ()) -> int:
+    def add(
+        self, name: str, op: str, operator: Operator, inputs: Sequence[int] = (), shared: tuple[str, ...] = ()
+    ) -> int:
         """The number of a new layer. Raises ShapeError, naming it, where its inputs do not fit."""
         shapes = tuple(self.nodes[i].shape for i in inputs)
         known = tuple(shape for shape in shapes if shape is not None)
@@ -97,7 +103,7 @@ class Assembly:
             shape, steps = placed(operator, known, [self.nodes[i].name for i in inputs])
         except ShapeError as error:
             raise ShapeError(f"{name}: {error}") from None
-        self.nodes.append(Node(name, op, operator, tuple(inputs), shapes, shape, steps))
+        self.nodes.append(Node(name, op, operator, tuple(inputs), shapes, shape, steps, shared))
         return len(self.nodes) - 1
 
 
@@ -107,7 +113,7 @@ def placed(operator: Operator, shapes: tuple[Axes, ...], names: Sequence[str]) -
     `names` are the inputs' for messages. Raises ShapeError where they do not fit.
     """
     match operator:
-        case Input() | Unknown():
+        case Input() | Constant() | Unknown():
             return operator.shape, ()
         case Convolve():
             return _stages(operator.chain, shapes[0])
@@ -137,6 +143,8 @@ def placed(operator: Operator, shapes: tuple[Axes, ...], names: Sequence[str]) -
             return tuple(n for axis, n in enumerate(kept) if operator.keep or axis not in operator.axes), ()
         case Slice():
             return _at(shapes[0], operator.axis, operator.count), ()
+        case Take():
+            return (*shapes[0][: operator.axis], *operator.shape, *shapes[0][operator.axis + 1 :]), ()
         case Pad():
             padded = tuple(b + size + a for size, (b, a) in zip(shapes[0], operator.pairs, strict=True))
             if min(padded) < 1:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from convcalc.network.costs import layer_cost
 from convcalc.network.graph import Network, Node
-from convcalc.network.operators import Convolve
+from convcalc.network.operators import Convolve, parameter_shapes
 
 
 def peak_elements(network: Network) -> tuple[int, int]:
@@ -54,7 +53,7 @@ def _stages(node: Node) -> Iterator[tuple[int | None, int]]:
 
 def moved_elements(node: Node) -> int:
     """Elements that a layer must at least read and write: inputs, parameters and outputs of all of its stages, once."""
-    parameters = layer_cost(node).parameters
+    parameters = sum(prod(shape) for _, shape in parameter_shapes(node.operator))
     if isinstance(node.operator, Convolve):
         batch = node.shape[0] if node.shape else 1
         return parameters + sum(batch * (prod(step.input) + prod(step.output)) for step in node.steps)

@@ -21,6 +21,14 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
+class Constant:
+    """An array that belongs to the network and depends on no input, such as the class token of a transformer."""
+
+    shape: Axes
+    learned: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Convolve:
     """A convolution type: the stages its recipe lowered the request to."""
 
@@ -52,7 +60,7 @@ class Normalize:
     """A normalization with scale and shift of `shape` where it learns them, parameters of no multiplications.
 
     batch_norm uses statistics that are constants; the others take theirs over the axes `over` of what comes in,
-    and over the channels of each of `groups` for group_norm.
+    and over the channels of each of `groups` for group_norm. `settings` are further constants by name.
     """
 
     kind: str
@@ -60,6 +68,8 @@ class Normalize:
     over: Axes = ()
     groups: int = 1
     epsilon: float = 1e-5
+    bias: bool = True
+    settings: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +146,15 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
+class Take:
+    """Positions of one axis by number, which take its place as an array of `shape` in row-major order."""
+
+    axis: int
+    indices: Axes
+    shape: Axes
+
+
+@dataclass(frozen=True, slots=True)
 class Pad:
     """Positions added before and after along every axis: zeros, or by the mode's name as NumPy has it."""
 
@@ -184,8 +203,9 @@ class Unknown:
 
 
 Operator: TypeAlias = (
-    Input | Convolve | Pool | ShuffleChannels | Linear | MatMul | Normalize | Elementwise | WithConstant | Merge
-    | Softmax | Concat | Reduce | AdaptivePool | Slice | Pad | Reshape | Transpose | Expand | Resize | Unknown
+    Input | Constant | Convolve | Pool | ShuffleChannels | Linear | MatMul | Normalize | Elementwise | WithConstant
+    | Merge | Softmax | Concat | Reduce | AdaptivePool | Slice | Take | Pad | Reshape | Transpose | Expand | Resize
+    | Unknown
 )  # fmt: skip
 
 
@@ -201,8 +221,9 @@ def parameter_shapes(operator: Operator) -> tuple[tuple[str, Axes], ...]:
             weight = ("weight", (operator.out_features, operator.in_features))
             return (weight, ("bias", (operator.out_features,))) if operator.bias else (weight,)
         case Normalize():
-            return (("weight", operator.shape), ("bias", operator.shape)) if operator.shape else ()
-        case WithConstant():
+            roles = ("weight", "bias") if operator.bias else ("weight",)
+            return tuple((role, operator.shape) for role in roles) if operator.shape else ()
+        case WithConstant() | Constant():
             return (("weight", operator.shape),) if operator.learned else ()
         case _:
             return ()

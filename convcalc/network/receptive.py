@@ -16,6 +16,7 @@ from convcalc.network.graph import Network, Node
 from convcalc.network.operators import (
     AdaptivePool,
     Concat,
+    Constant,
     Convolve,
     Elementwise,
     Expand,
@@ -30,6 +31,7 @@ from convcalc.network.operators import (
     Resize,
     Slice,
     Softmax,
+    Take,
     Transpose,
     Unknown,
     WithConstant,
@@ -117,7 +119,7 @@ def _after(node: Node, arms: Sequence[Along], size: int) -> Along:
     shapes = [shape or () for shape in node.input_shapes]
     first = arms[0] if arms else Along(None, Field.nothing())
     match operator:
-        case Input():
+        case Input() | Constant():
             return Along(None, Field.nothing())
         case Convolve() | Pool() | ShuffleChannels():
             return _through_steps(node.steps, first, shapes[0], size)
@@ -148,6 +150,8 @@ def _after(node: Node, arms: Sequence[Along], size: int) -> Along:
             if first.axis != operator.axis:
                 return first
             return Along(first.axis, first.field.after(Reads.shifted(operator.first, operator.step)))
+        case Take():
+            return _taken(first, shapes[0], operator, size)
         case Pad():
             if first.axis is None or operator.pairs[first.axis] == (0, 0):
                 return first
@@ -258,6 +262,15 @@ def _reshaped(along: Along, shape: Axes, wanted: Axes, size: int) -> Along:
     if length == 1:
         return Along(None, along.field.all_of(1, size))
     return Along(None, along.field.all_of(length, size))
+
+
+def _taken(along: Along, shape: Axes, operator: Take, size: int) -> Along:
+    """An axis taken apart by number: positions in any order count as all of them."""
+    if along.axis is None or along.axis < operator.axis:
+        return along
+    if along.axis == operator.axis:
+        return Along(None, along.field.all_of(shape[along.axis], size))
+    return _shifted_axis(along, len(operator.shape) - 1)
 
 
 def _resized(along: Along, shape: Axes, operator: Resize | AdaptivePool, size: int) -> Along:

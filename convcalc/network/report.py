@@ -14,6 +14,7 @@ from convcalc.network.memory import moved_elements, peak_elements
 from convcalc.network.operators import (
     AdaptivePool,
     Concat,
+    Constant,
     Convolve,
     Elementwise,
     Expand,
@@ -29,6 +30,7 @@ from convcalc.network.operators import (
     Resize,
     Slice,
     Softmax,
+    Take,
     Transpose,
     Unknown,
     WithConstant,
@@ -234,7 +236,7 @@ def kind_of(operator: Operator) -> str:
             return "merge"
         case Resize():
             return "resize"
-        case ShuffleChannels() | Slice() | Pad() | Reshape() | Transpose() | Expand() | Input():
+        case ShuffleChannels() | Slice() | Take() | Pad() | Reshape() | Transpose() | Expand() | Input() | Constant():
             return "reshape"
         case Unknown():
             return "unknown"
