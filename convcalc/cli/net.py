@@ -135,7 +135,9 @@ def command(
     if check:
         from convcalc.cli.net_check import answer_checked
 
-        return answer_checked(report, report.to_dict(shown), order, array=array, output=output, json=json)
+        file = model if model.endswith(".onnx") and replace is None else None
+        value = report.to_dict(shown)
+        return answer_checked(report, value, order, file=file, array=array, output=output, json=json)
     if csv:
         sys.stdout.write(views.network_csv(report, shown, order))
         return ANSWERED

@@ -21,11 +21,13 @@ from convcalc.stages import Axes
 
 
 def answer_checked(
-    report: NetworkReport, value: dict[str, Any], layout: str, *, array: str | None, output: str | None, json: bool
-) -> int:
+    report: NetworkReport, value: dict[str, Any], layout: str, *, file: str | None, array: str | None,
+    output: str | None, json: bool,
+) -> int:  # fmt: skip
     """Run the report's network on an array in a file or on random data, check it, and show how that went.
 
-    `value` is the report as JSON, to which the checks are added.
+    `value` is the report as JSON, to which the checks are added; `file` the ONNX file that the network is that of,
+    whose weights are taken.
     """
     if json and output == "-":
         raise NotationError("net: --json fills stdout, got --output - too; choose one")
@@ -33,8 +35,14 @@ def answer_checked(
         check_writable(output)
     given = None if array is None else Named(array, read_npy(array))
     x = None if given is None else _whole(given, report.network.inputs[0].shape or (), layout)
+    arrays, weights, reference = None, "random weights", None
+    if file is not None:
+        from convcalc.network.onnx_weights import file_weights, runtime_reference
+
+        arrays, weights = file_weights(file, input=report.input, batch=report.batch)
+        reference = runtime_reference(file, report.network) if arrays is not None else None
     with progress(f"{report.name}: checking") as told:
-        run = check_network(report.network, x, progress=told)
+        run = check_network(report.network, x, arrays, reference=reference, progress=told)
     if run.out is not None:
         without_batch = given is not None and x is not None and given.array.ndim < x.ndim
         run = replace(run, out=_in_order(run.out, layout, without_batch))
@@ -46,7 +54,7 @@ def answer_checked(
         from convcalc.render.network_checks import checks_view
         from convcalc.render.table import show
 
-        ran_on = f"{'random data' if array is None else array}, random weights"
+        ran_on = f"{'random data' if array is None else array}, {weights}"
         show(checks_view(report, run, layout, ran_on, output), sys.stderr if output == "-" else sys.stdout)
     return ANSWERED if run.ok else DISAGREED
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from convcalc.network.graph import Network, Node
-from convcalc.network.operators import Convolve, Linear, Normalize, Operator, WithConstant, parameter_shapes
+from convcalc.network.operators import Constant, Convolve, Linear, Normalize, Operator, WithConstant, parameter_shapes
 from convcalc.stages import Axes, TransposedCorrelate
 
 Arrays: TypeAlias = Mapping[str, tuple[np.ndarray, ...]]
@@ -26,7 +26,7 @@ def array_shapes(node: Node) -> tuple[tuple[str, Axes], ...]:
         case Normalize(kind="batch_norm"):
             channels = (node.shape or (1, 1))[1:2]
             return (*learned, ("mean", channels), ("variance", channels))
-        case WithConstant(learned=False):
+        case Constant(learned=False) | WithConstant(learned=False):
             return (*learned, ("constant", node.operator.shape))
         case _:
             return learned

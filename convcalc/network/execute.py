@@ -20,6 +20,7 @@ from convcalc.network.memory import last_reads
 from convcalc.network.operators import (
     AdaptivePool,
     Concat,
+    Constant,
     Convolve,
     Elementwise,
     Expand,
@@ -35,6 +36,7 @@ from convcalc.network.operators import (
     Resize,
     Slice,
     Softmax,
+    Take,
     Transpose,
     Unknown,
     WithConstant,
@@ -100,7 +102,7 @@ def run_layers(
             continue
         counter, steps = Counter(), list[Executed]()
         own = arrays.get(node.name, ())
-        check_memory(node.elements * read[0].itemsize, f"the output of {node.name}")
+        check_memory(node.elements * (read[0].itemsize if read else 8), f"the output of {node.name}")
         try:
             with np.errstate(all="ignore"):  # overflow and NaN are results here, not accidents
                 out = _run(node, read, own, algorithm, counter, steps)
@@ -205,6 +207,11 @@ def _run(
             return x[(slice(None),) * operator.axis + (part,)]
         case Pad():
             return _padded(operator, x)
+        case Constant():
+            return own[0]
+        case Take():
+            taken = np.take(x, operator.indices, operator.axis)
+            return taken.reshape(*x.shape[: operator.axis], *operator.shape, *x.shape[operator.axis + 1 :])
         case Reshape():
             return x.reshape(operator.shape)
         case Transpose():
