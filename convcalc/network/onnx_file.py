@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from heapq import heapify, heappop, heappush
+from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, cast
 
@@ -43,6 +44,7 @@ except ImportError as error:
     raise DataError("onnx: reading .onnx files needs the onnx package; pip install 'convcalc[onnx]'") from None
 
 MOST_NODES = 20_000
+MOST_FOLDED_IN_ALL = 1 << 26
 ARRANGING = ("Identity", "Cast", "Reshape", "Transpose", "Squeeze", "Unsqueeze")
 
 
@@ -110,6 +112,7 @@ class _Reader:
         self.forced: int | None = None
         """The batch that the file fixes, where another was asked for."""
         self.other_sizes = False
+        self.folded = 0
         self.declared: dict[str, ValueInfoProto] = {}
 
     def network(self) -> Network:
@@ -364,7 +367,7 @@ class _Reader:
                 return [Known(sizes, type, lambda: np.full(sizes, 0 if value is None else value.load().reshape(-1)[0]))]
         first = place.inputs[0]
         small = all(one.elements <= MOST_FOLDED for one in known)
-        if any(one.learned for one in known) or not small or place.op == "DequantizeLinear":
+        if any(one.learned and not one.uniform() for one in known) or not small or place.op == "DequantizeLinear":
             arranged = arranged_known(place, first) if isinstance(first, Known) else None
             return None if arranged is None else [arranged]
         arrays = [value.small() if isinstance(value, Known) else None for value in place.inputs]
@@ -372,6 +375,9 @@ class _Reader:
             arranged = arranged_known(place, first) if isinstance(first, Known) else None
             return None if arranged is None else [arranged]
         if place.op == "Split" and place.attributes.ints("split") is None and len(arrays) < 2:
+            return None
+        self.folded += sum(one.elements for one in known)
+        if self.folded > MOST_FOLDED_IN_ALL:
             return None
         results = folded(place.op, place.attributes, arrays)
         if results is None:
@@ -434,7 +440,7 @@ class _Reader:
             if 0 in known.shape:
                 raise MalformedError("it reads an array without elements")
             self.kept.append(known)
-            name = readable(known.tensor, "") or "constant"
+            name = readable(known.tensor, "constant")
             operator = Constant(known.shape, known.learned)
             self.constants[id(known)] = self.emitted(name, "constant", operator, (), [known])
         return self.constants[id(known)]
@@ -507,7 +513,7 @@ def readable(name: str, op: str) -> str:
     parts = [part for part in clean(name).split("/") if part]
     if len(parts) > 1 and parts[-1] == op:
         parts.pop()
-    kept = [part for part, after in zip(parts, [*parts[1:], ""], strict=True) if not after.startswith(f"{part}.")]
+    kept = [part for part, after in pairwise([*parts, ""]) if not after.startswith(f"{part}.")]
     return "/".join(kept) or row_name(clean(op)) or "node"
 
 

@@ -19,7 +19,7 @@ from convcalc.stages import Axes
 
 MOST_BYTES = 2**31 - 1
 """Of a model without its external data: protocol buffers hold no more."""
-MOST_FOLDED = 1 << 16
+MOST_FOLDED = 1 << 18
 """Elements of arrays that are worked out on the way; weights are larger and only their shapes matter."""
 MOST_ELEMENTS = 1 << 62
 MOST_NAME = 120
@@ -120,6 +120,11 @@ class Known:
             return self.load()
         except DataError:
             return None
+
+    def uniform(self) -> bool:
+        """Whether all values are one number: what an exporter made of a fill, not what a network has learned."""
+        array = self.small()
+        return array is not None and array.size > 0 and bool((array == array.reshape(-1)[0]).all())
 
     def through(self, function: Callable[[np.ndarray], np.ndarray], shape: Axes, type: int | None = None) -> Known:
         """The same values in another arrangement."""

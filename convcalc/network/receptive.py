@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import gcd, prod
 from typing import assert_never
 
+from convcalc.errors import ShapeError
 from convcalc.network.fields import Field, Reads, centre, check_phases, merged
 from convcalc.network.graph import Network, Node
 from convcalc.network.operators import (
@@ -40,6 +41,8 @@ from convcalc.receptive import AxisField
 from convcalc.stages import Axes, Correlate, Pool, ShuffleChannels, TransposedCorrelate, windows
 from convcalc.trace import AXIS_NAMES, Step
 
+MOST_JOINED = 1 << 8
+"""Positions that one is repeated for in a reshape; beyond, an axis counts as read whole."""
 MOST_NOTES = 4
 """Merges of arms that are not aligned are named up to here, and counted beyond."""
 
@@ -99,6 +102,11 @@ def receptive_fields(network: Network) -> Fields:
     notes = []
     if mapped != network.output:
         notes.append(f"receptive field: of {network.nodes[mapped].name}, the last map before the whole image is read")
+    from_here = next((n for n, axes in enumerate(seen[: mapped + 1]) if any(a.field.whole.runs for a in axes)), None)
+    if from_here is not None and any(along.field.whole.runs for along in seen[mapped]):
+        notes.append(
+            f"receptive field: of what {network.nodes[from_here].name} gives, every output reads the whole image"
+        )
     notes += unaligned[:MOST_NOTES]
     if len(unaligned) > MOST_NOTES:
         notes.append(f"{len(unaligned) - MOST_NOTES} more merges have arms that are not aligned")
@@ -106,11 +114,19 @@ def receptive_fields(network: Network) -> Fields:
 
 
 def _last_map(network: Network, seen: Sequence[Seen]) -> int:
-    """The output, or what it was made of before its outputs stopped moving over the input."""
-    at = network.output
-    while network.nodes[at].inputs and not any(along.field.strands for along in seen[at]):
-        at = network.nodes[at].inputs[0]
-    return at
+    """The output, or what it was made of before no axis of the input was left to it."""
+    at: int | None = network.output
+    last = network.output
+    while at is not None and not _is_map(network.nodes[at], seen[at]):
+        last = at
+        inputs = network.nodes[at].inputs  # of which constants see nothing
+        at = next((i for i in inputs if any(along.field.strands or along.field.whole.runs for along in seen[i])), None)
+    return last if at is None else at
+
+
+def _is_map(node: Node, seen: Seen) -> bool:
+    """Whether a layer has more than one place: where its outputs move over the input, or would but for a whole."""
+    return any(along.field.strands for along in seen) or prod((node.shape or ())[2:]) > 1
 
 
 def _after(node: Node, arms: Sequence[Along], size: int) -> Along:
@@ -145,6 +161,8 @@ def _after(node: Node, arms: Sequence[Along], size: int) -> Along:
             kept = _gone(first, shapes[0], operator.axes, size)
             if operator.keep or kept.axis is None:
                 return kept
+            if kept.axis in operator.axes:
+                return Along(None, kept.field)
             return Along(kept.axis - sum(axis < kept.axis for axis in operator.axes), kept.field)
         case Slice():
             if first.axis != operator.axis:
@@ -259,9 +277,24 @@ def _reshaped(along: Along, shape: Axes, wanted: Axes, size: int) -> Along:
     for axis, other in enumerate(wanted):
         if other == length and prod(wanted[axis + 1 :]) == behind and (length > 1 or axis == along.axis):
             return Along(axis, along.field)
-    if length == 1:
-        return Along(None, along.field.all_of(1, size))
+    for axis, other in enumerate(wanted):
+        after = prod(wanted[axis + 1 :])
+        more, fewer = other // length, length // max(1, other)
+        if length > 1 < more <= MOST_JOINED and other == length * more and after * more == behind:
+            # joined with what lies behind it: as many outputs read each position
+            return _read_by(along, axis, Reads(((0, 1, 1),) * more, 1), length, size)
+        if other > 1 < fewer and length == other * fewer and after == behind * fewer:
+            # taken apart, the rest lying behind: each output reads as many positions
+            return _read_by(along, axis, Reads(((0, 1, fewer),), fewer), length, size)
     return Along(None, along.field.all_of(length, size))
+
+
+def _read_by(along: Along, axis: int, reads: Reads, length: int, size: int) -> Along:
+    """The axis at its new place, or all of it where the reads repeat too seldom to be enumerated."""
+    try:
+        return Along(axis, along.field.after(reads))
+    except ShapeError:
+        return Along(None, along.field.all_of(length, size))
 
 
 def _taken(along: Along, shape: Axes, operator: Take, size: int) -> Along:
@@ -305,7 +338,9 @@ def resize_reads(before: int, after: int, operator: Resize) -> Reads:
     """
     if operator.coordinates == "align_corners":
         over, out_of, shift, halves = (before - 1, after - 1, 0, 1) if after > 1 else (0, 1, 0, 1)
-    elif operator.coordinates in ("half_pixel", "pytorch_half_pixel"):
+    elif operator.coordinates == "tf_half_pixel_for_nn":
+        over, out_of, shift, halves = before, after, before, 2 * after  # (o + 1/2)*before/after
+    elif operator.coordinates in ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel"):
         over, out_of, shift, halves = before, after, before - after, 2 * after  # (o + 1/2)*before/after - 1/2
     else:
         over, out_of, shift, halves = before, after, 0, 1
