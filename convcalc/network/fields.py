@@ -189,8 +189,16 @@ def _both(left: Strand, right: Strand) -> Strand:
 
 
 def centre(field: Field) -> Fraction | None:
-    """The middle of what output 0 reads, in input pixels; None where nothing moves with the output."""
+    """The middle of what output 0 reads, in input pixels; None where nothing moves with the output.
+
+    Outputs that take turns, as after a transposed convolution, are as far off as they are on average: the two
+    halves of an upsampled pixel read the same, and lie a quarter of it to the left and to the right.
+    """
     if len(field.strands) != 1:
         return None
-    seen = field.strands[0].at(0)
-    return Fraction(seen.first + seen.last, 2) if seen.runs else None
+    [strand] = field.strands
+    turns = [strand.at(output) for output in range(len(strand.phases))]
+    if not all(seen.runs for seen in turns):
+        return None
+    middles = [Fraction(seen.first + seen.last, 2) - output * strand.jump for output, seen in enumerate(turns)]
+    return sum(middles, Fraction(0)) / len(middles)
