@@ -10,7 +10,7 @@ from math import floor
 from typing import Any
 
 from convcalc.errors import ConvcalcError, DataError, NotationError
-from convcalc.network.expressions import names_in, value_of
+from convcalc.network.expressions import divisible, names_in, value_of
 from convcalc.network.graph import Assembly, Network
 from convcalc.network.layers import FILTERS, OPS, SPELLED
 from convcalc.network.operators import Input
@@ -160,17 +160,14 @@ class _Reader:
         if not self._wanted(entry, scope):
             return at
         layers = _tables(block, "layers", "")
-        names = {name for layer in layers for name in _names(layer)} | {"filters", "stride"}
         own = {k: v for k, v in entry.items() if k not in USE_KEYS}
         defaults = {k: v for k, v in block.items() if k not in BLOCK_KEYS | own.keys()}
+        names = {"filters", "stride", *defaults, *(name for part in (defaults, *layers) for name in _names(part))}
         for key in own if block is not entry else ():
             if key not in names:
                 raise NotationError(f"{key}: is not a value of this block; its values: {', '.join(sorted(names))}")
-        values = {
-            key: value if entry.get("fixed_width") else self._scaled(key, value, given[key])
-            for given, known in ((defaults, {}), (own, scope.values))
-            for key, value in _evaluated(given, known).items()
-        }
+        fixed = entry.get("fixed_width")
+        values = self._values(own, scope.values, fixed)
         asked = {"repeat": entry.get("repeat", block.get("repeat", 1))}
         repeat = whole_number(_evaluated(asked, scope.values)["repeat"], "repeat", 0)
         if repeat > MOST_LAYERS:
@@ -180,6 +177,8 @@ class _Reader:
             path = f"{label}/{index}/" if repeat > 1 else f"{label}/"
             shape = self._shape(at)
             told = {"stride": 1, **values, "channels": shape[1], "index": index}
+            for key, value in defaults.items():  # in their order, so that one may be made of those before
+                told |= self._values({key: value}, told, fixed)
             if index > 1:
                 told["stride"] = 1
             inner = Scope(f"{scope.path}{path}", at, scope, told, free_stride=not strided)
@@ -189,6 +188,11 @@ class _Reader:
             scope.named[path[:-1]] = at
         scope.named[label] = at
         return at
+
+    def _values(self, given: Mapping[str, Any], known: Mapping[str, Any], fixed: object) -> dict[str, Any]:
+        """What a block is told, worked out and at the width asked for."""
+        evaluated = _evaluated(given, known)
+        return evaluated if fixed else {key: self._scaled(key, v, given[key]) for key, v in evaluated.items()}
 
     def _block_of(self, entry: Mapping[str, Any]) -> Mapping[str, Any]:
         """The block that a layer uses: one with a name, or the layers of its own."""
@@ -206,6 +210,8 @@ class _Reader:
 
     def _layer(self, entry: Mapping[str, Any], label: str, scope: Scope, last: int) -> int:
         written = _text(entry["op"], "op")
+        if written not in OPS and isinstance(scope.values.get(written), str):
+            written = scope.values[written]
         op = written if written in OPS else SPELLED.get(written, written)
         if op not in OPS:
             raise NotationError(f"op: unknown op {written!r}; {_near(op, OPS)}")
@@ -289,8 +295,7 @@ class _Reader:
             return value
         if self.divisor == 1:
             return max(1, floor(value * self.width))
-        nearest = max(self.divisor, floor(value * self.width + self.divisor / 2) // self.divisor * self.divisor)
-        return nearest + (self.divisor if nearest < 0.9 * value * self.width else 0)
+        return divisible(value * self.width, self.divisor)
 
 
 class _AtLayerError(Exception):
@@ -328,7 +333,7 @@ def _names(layer: Mapping[str, Any]) -> Iterator[str]:
         for part in value if isinstance(value, list) else [value]:
             if isinstance(part, Mapping):
                 yield from _names(part)
-            elif isinstance(part, str) and key not in ("name", "op", "block"):
+            elif isinstance(part, str) and key not in ("name", "block") and not (key == "op" and part in OPS):
                 yield from names_in(part)
 
 
