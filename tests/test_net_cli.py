@@ -74,6 +74,16 @@ def test_changes_and_comparisons(output: Run, model: str) -> None:
     assert other["ratio_multiplications"] == pytest.approx(ratio)
 
 
+def test_a_comparison_as_rows(output: Run, model: str) -> None:
+    header, *rows = [line.split("\t") for line in output("net", model, "--compare", model).splitlines()]
+    assert header == ["total", "network", "network", "ratio"]
+    assert rows[1] == [
+        "multiplications",
+        *[str(json.loads(output("net", model, "--json"))["totals"]["macs"])] * 2,
+        "1.0",
+    ]
+
+
 def test_sweeps_over_sizes_and_widths(output: Run, model: str) -> None:
     points = json.loads(output("net", model, "--sweep", "20..40:20", "--json"))["points"]
     assert [point["input"] for point in points] == [[3, 20, 20], [3, 40, 40]]

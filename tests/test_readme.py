@@ -34,6 +34,16 @@ class Terminal(io.StringIO):
         return True
 
 
+class Beside(io.TextIOBase):
+    """Errors on the same screen, but nothing that would move there, such as a progress bar."""
+
+    def __init__(self, screen: Terminal) -> None:
+        self.screen = screen
+
+    def write(self, text: str) -> int:
+        return self.screen.write(text)
+
+
 def printed(command: str) -> str:
     """What a command prints on a terminal; a pipeline goes through a shell, in which convcalc is this one."""
     if "|" in command:
@@ -42,7 +52,7 @@ def printed(command: str) -> str:
     program, *arguments = shlex.split(command)
     assert program == "convcalc"
     screen = Terminal()
-    with redirect_stdout(screen), redirect_stderr(screen):
+    with redirect_stdout(screen), redirect_stderr(Beside(screen)):
         exit_code(arguments)
     return "".join(f"{line.rstrip()}\n" for line in screen.getvalue().splitlines())
 

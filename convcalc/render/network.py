@@ -43,7 +43,7 @@ def network_view(report: NetworkReport, layers: Sequence[LayerReport], layout: s
     ]
     return Table(
         title(report, layout), tuple(columns), tuple(rows), 2 if part else 1, tuple(aside),
-        spare=("activations", "op", "receptive field"),
+        spare=("activations", "op", "receptive field", *(("share", "output") if report.machine else ())),
     )  # fmt: skip
 
 
@@ -71,9 +71,9 @@ def comparison_view(comparison: NetworkComparison, layout: str) -> Table:
     rows.append(("receptive field", shown[0][2], *(cell for row in shown[1:] for cell in (row[2], None))))
     changed = ", replaced" if base.before else ""
     columns = ("total", f"{base.name}{changed}", *(name for other in others for name in (other.name, "ratio")))
-    title = ", ".join(title(report, layout) for report in (base, *others))
+    heading = ", ".join(title(report, layout) for report in (base, *others))
     notes = [f"{report.name}: totals are at least these" for report in (base, *others) if report.unsupported]
-    return Table(title, columns, tuple(rows), aside=(*base.network.notes[-1:], *notes, RULE))
+    return Table(heading, columns, tuple(rows), aside=(*base.network.notes[-1:], *notes, RULE))
 
 
 def sweep_view(sweep: Sweep, layout: str) -> Table:

@@ -13,7 +13,8 @@ from convcalc.run import statistics
 
 def checks_view(report: NetworkReport, run: NetworkRun, layout: str, ran_on: str, path: str | None) -> Table:
     """Predicted beside measured; `ran_on` says what data and weights, `path` where the output went."""
-    shown = [*run.totals, *(check for check in run.checks if check.layer and not check.ok)]
+    wrong = [check for check in run.checks if check.layer and not check.ok]
+    shown = [*run.totals, *wrong]
     agreed = [check for check in run.checks if check.layer and check.ok]
     layers = len({check.layer for check in run.checks if check.layer})
     aside = [f"{len(agreed)} checks of {layers} layers agree; {ran_on}"]
@@ -23,8 +24,8 @@ def checks_view(report: NetworkReport, run: NetworkRun, layout: str, ran_on: str
         aside.append(f"output {show_size(run.out.shape)} {run.out.dtype}: {found}{written}")
     return Table(
         f"{title(report, layout)}  {run.seconds * 1000:.3g} ms",
-        ("check", "layer", "predicted", "measured", "ok", "how"),
-        tuple(_row(check) for check in shown),
+        ("check", *(("layer",) if wrong else ()), "predicted", "measured", "ok", "how"),
+        tuple(_row(check, bool(wrong)) for check in shown),
         aside=tuple(aside),
         spare=("how",),
         verdict=verdict(run),
@@ -41,8 +42,9 @@ def verdict(run: NetworkRun) -> str:
     return f"DISAGREES: {wrong}{f' in {layers}' if layers else ''}"
 
 
-def _row(check: Check) -> tuple[Cell, ...]:
-    return check.name, check.layer or None, _flat(check.predicted), _flat(check.measured), check.ok, check.how
+def _row(check: Check, with_layer: bool) -> tuple[Cell, ...]:
+    layer = (check.layer or None,) if with_layer else ()
+    return check.name, *layer, _flat(check.predicted), _flat(check.measured), check.ok, check.how
 
 
 def _flat(value: object) -> Cell:
