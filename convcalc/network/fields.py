@@ -42,6 +42,7 @@ class Reads:
         """The reads of a transposed convolution: input i reaches output i*stride + t*dilation - before."""
         taps = []
         period = window.stride // gcd(window.stride, window.dilation)
+        check_phases(window.stride)
         for output in range(window.stride):
             # the first tap t < period with (output + before - t*dilation) a multiple of stride; then every period-th
             first = next(
@@ -162,6 +163,15 @@ class Field:
         first = seen_by(0)
         jump = self.strands[0].jump if self.strands else Fraction(0)
         return AxisField(widest.span, jump, first.first if first.runs else None, widest.count)
+
+
+def check_phases(count: int) -> None:
+    """Raises ShapeError for a layer whose reads repeat too seldom to be enumerated."""
+    if count > MOST_PHASES:
+        raise ShapeError(
+            f"stride: a receptive field repeats only after {count} outputs, more than {MOST_PHASES} are not "
+            "enumerated; use smaller transposed strides or sizes"
+        )
 
 
 def merged(arms: Sequence[Field]) -> Field:

@@ -12,7 +12,7 @@ from math import gcd, prod
 from typing import assert_never
 
 from convcalc.errors import ShapeError
-from convcalc.network.fields import Field, Reads, centre, merged
+from convcalc.network.fields import Field, Reads, centre, check_phases, merged
 from convcalc.network.graph import Network, Node
 from convcalc.network.operators import (
     AdaptivePool,
@@ -313,6 +313,7 @@ def adaptive_reads(before: int, after: int) -> Reads:
     """Which inputs each output of an adaptive pool reads."""
     common = gcd(before, after)
     period, advance = after // common, before // common
+    check_phases(period)
     firsts = [output * before // after for output in range(period)]
     ends = [-(-(output + 1) * before // after) for output in range(period)]
     return Reads(tuple((first, 1, end - first) for first, end in zip(firsts, ends, strict=True)), advance)
@@ -333,6 +334,7 @@ def resize_reads(before: int, after: int, operator: Resize) -> Reads:
         over, out_of, shift, halves = before, after, 0, 1
     common = gcd(over, out_of) or 1
     period, advance = out_of // common, over // common
+    check_phases(period)
     taps = []
     for output in range(period):
         numerator, denominator = output * over * halves + shift * out_of, out_of * halves
