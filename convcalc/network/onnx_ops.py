@@ -447,7 +447,7 @@ def instance_norm(place: Place) -> list[Value]:
     shape = place.shape(data)
     weights = scale_and_shift(place, (shape[1] if len(shape) > 1 else 1,), needed=True)
     epsilon, over = place.attributes.float("epsilon", 1e-5), tuple(range(2, len(shape)))
-    if not any(known.tensor for known in weights) and not any(known.learned for known in weights):
+    if not any(known.learned for known in weights):
         scale, shift = (known.small() for known in weights)
         if scale is not None and shift is not None and np.all(scale == 1) and not np.any(shift):
             # constants of the exporter, who writes a group normalization with them
@@ -855,6 +855,8 @@ def arranged_known(place: Place, known: Known) -> Known | None:
         case "Cast":
             type = place.attributes.int("to", known.type)
             return known.through(lambda array: array, known.shape, type)
+        case "CastLike":
+            return known.through(lambda array: array, known.shape, known_at(place, 1, "type").type)
         case "DequantizeLinear":
             return dequantized(place, known)
         case "Transpose":

@@ -112,7 +112,7 @@ def _last_map(network: Network, seen: Sequence[Seen]) -> int:
     """The output, or what it was made of before its outputs stopped moving over the input."""
     at: int | None = network.output
     last = network.output
-    while at is not None and not any(along.field.strands for along in seen[at]):
+    while at is not None and not all(along.field.strands for along in seen[at]):
         last = at
         inputs = network.nodes[at].inputs  # of which constants see nothing
         at = next((i for i in inputs if any(along.field.strands or along.field.whole.runs for along in seen[i])), None)
