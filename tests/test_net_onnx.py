@@ -297,7 +297,7 @@ def test_shapes_worked_out_on_the_way_are_understood(tmp_path: Path) -> None:
 def test_a_bias_made_from_the_shape_of_a_weight_is_understood(tmp_path: Path) -> None:
     """What unoptimized exports have for a convolution without bias."""
     proto = model(
-        [node("CastLike", "zero w", "z"), node("Expand", "z n", "b"), node("Conv", "x w b", group=2)],
+        [node("CastLike", "zero x", "z"), node("Expand", "z n", "b"), node("Conv", "x w b", group=2)],
         [W, number("zero", 0), ints("n", 4)],
     )
     assert [layer.op for layer in report(tmp_path, proto).layers] == ["conv"]
