@@ -187,6 +187,8 @@ def weights_of_window(place: Place, shape: Axes) -> tuple[Known, list[Known]]:
     if place.attributes.ints("kernel_shape") not in (None, (), weight.shape[2:]):
         raise MalformedError(f"its kernel_shape must be that of its weight, got {weight.shape}")
     bias = [] if value_at(place, 2) is None else [known_at(place, 2, "bias")]
+    if bias and not bias[0].tensor and bias[0].uniform() and not np.any(bias[0].load()):
+        bias = []  # zeros worked out on the way stand for no bias
     return weight, [weight, *bias]
 
 
