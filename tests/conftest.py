@@ -9,13 +9,19 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """CI sets CONVCALC_ORACLE=required: without PyTorch the run stops rather than skipping its oracle tests."""
+    """CI sets CONVCALC_ORACLE=required: without PyTorch or ONNX the run stops rather than skipping their tests."""
     del config
-    if os.environ.get("CONVCALC_ORACLE") == "required" and importlib.util.find_spec("torch") is None:
-        pytest.exit("CONVCALC_ORACLE=required, but PyTorch is not installed", returncode=1)
+    for module, name in (("torch", "PyTorch"), ("onnx", "ONNX")):
+        if os.environ.get("CONVCALC_ORACLE") == "required" and importlib.util.find_spec(module) is None:
+            pytest.exit(f"CONVCALC_ORACLE=required, but {name} is not installed", returncode=1)
 
 
-def pytest_report_header() -> str:
-    """Say whether the oracle is there."""
-    found = importlib.util.find_spec("torch") is not None
-    return f"oracle (PyTorch): {'found' if found else 'absent, its tests are skipped; install .[oracle] to run them'}"
+def pytest_report_header() -> list[str]:
+    """Say whether the oracle and the extra are there."""
+    return [
+        f"{title}: {'found' if found else f'absent, its tests are skipped; install .[{extra}] to run them'}"
+        for title, extra, found in (
+            ("oracle (PyTorch)", "oracle", importlib.util.find_spec("torch") is not None),
+            ("ONNX", "onnx", importlib.util.find_spec("onnx") is not None),
+        )
+    ]

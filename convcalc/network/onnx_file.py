@@ -84,8 +84,6 @@ def _read(path: str, input: PerAxis | None, batch: int) -> _Reader:
     try:
         reader = _Reader(model, path, input, batch)
         reader.walk()
-    except UnicodeDecodeError:
-        raise DataError(f"{clean(path)}: must have names in UTF-8, got other bytes; export it again") from None
     except ConvcalcError as error:
         raise type(error)(f"{clean(path)}: {error}") from None
     return reader

@@ -187,6 +187,8 @@ def weights_of_window(place: Place, shape: Axes) -> tuple[Known, list[Known]]:
     if place.attributes.ints("kernel_shape") not in (None, (), weight.shape[2:]):
         raise MalformedError(f"its kernel_shape must be that of its weight, got {weight.shape}")
     bias = [] if value_at(place, 2) is None else [known_at(place, 2, "bias")]
+    if bias and not bias[0].tensor and bias[0].uniform() and not np.any(bias[0].load()):
+        bias = []  # zeros worked out on the way stand for no bias
     return weight, [weight, *bias]
 
 
@@ -447,7 +449,7 @@ def instance_norm(place: Place) -> list[Value]:
     shape = place.shape(data)
     weights = scale_and_shift(place, (shape[1] if len(shape) > 1 else 1,), needed=True)
     epsilon, over = place.attributes.float("epsilon", 1e-5), tuple(range(2, len(shape)))
-    if not any(known.tensor for known in weights) and not any(known.learned for known in weights):
+    if not any(known.learned for known in weights):
         scale, shift = (known.small() for known in weights)
         if scale is not None and shift is not None and np.all(scale == 1) and not np.any(shift):
             # constants of the exporter, who writes a group normalization with them
@@ -527,6 +529,13 @@ def activation(kind: str, **settings: float) -> Lower:
         return [place.emit(kind, Elementwise(kind, told), [place.tensor(0)])]
 
     return lower
+
+
+def cast_like(place: Place) -> list[Value]:
+    value = value_at(place, 0)
+    if isinstance(value, Known):  # the type of a layer is of no matter for what is counted
+        return [value]
+    return [place.emit("cast", Elementwise("cast"), [place.tensor(0)])]
 
 
 def gelu(place: Place) -> list[Value]:
@@ -855,6 +864,8 @@ def arranged_known(place: Place, known: Known) -> Known | None:
         case "Cast":
             type = place.attributes.int("to", known.type)
             return known.through(lambda array: array, known.shape, type)
+        case "CastLike":
+            return known.through(lambda array: array, known.shape, known_at(place, 1, "type").type)
         case "DequantizeLinear":
             return dequantized(place, known)
         case "Transpose":
@@ -915,13 +926,13 @@ LOWERED: dict[str, Lower] = {
         "Sign": "sign", "Erf": "erf", "Sin": "sin", "Cos": "cos", "Tan": "tan", "Asin": "asin", "Acos": "acos",
         "Atan": "atan", "Sinh": "sinh", "Cosh": "cosh", "Asinh": "asinh", "Acosh": "acosh", "Atanh": "atanh",
         "Not": "not", "IsNaN": "is_nan", "IsInf": "is_inf", "Identity": "identity", "Dropout": "dropout",
-        "Cast": "cast", "CastLike": "cast", "BitwiseNot": "bitwise_not",
+        "Cast": "cast", "BitwiseNot": "bitwise_not",
     }.items()},
     "LeakyRelu": activation("leaky_relu", alpha=0.01), "Elu": activation("elu", alpha=1.0),
     "Selu": activation("selu", alpha=1.67326319217681884765625, gamma=1.05070102214813232421875),
     "Celu": activation("celu", alpha=1.0), "HardSigmoid": activation("hard_sigmoid", alpha=0.2, beta=0.5),
     "ThresholdedRelu": activation("thresholded_relu", alpha=1.0), "Shrink": activation("shrink", bias=0.0, lambd=0.5),
-    "Gelu": gelu, "Swish": swish, "Clip": clip, "PRelu": prelu,
+    "CastLike": cast_like, "Gelu": gelu, "Swish": swish, "Clip": clip, "PRelu": prelu,
     "QuantizeLinear": quantize("quantize"), "DequantizeLinear": quantize("dequantize"),
     **{name: arithmetic(kind) for name, kind in {
         "Add": "add", "Sub": "subtract", "Mul": "multiply", "Div": "divide", "Pow": "power", "Max": "maximum",

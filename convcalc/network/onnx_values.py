@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from typing import Any
 
@@ -65,7 +65,33 @@ def read_model(path: str) -> ModelProto:
         raise DataError(f"{path}: must be an ONNX model, got bytes that are not one; export it again") from None
     if not model.HasField("graph"):
         raise DataError(f"{path}: must have a graph, got a model without one; export it again")
+    if not all(isinstance(text, str) for text in _texts(model)):  # what is not UTF-8 is left as bytes
+        raise DataError(f"{path}: must have names in UTF-8, got other bytes; export it again")
     return model
+
+
+def _texts(model: ModelProto) -> Iterator[object]:
+    """All names of a model and of the graphs inside it."""
+    yield from (model.producer_name, model.producer_version, *(entry.domain for entry in model.opset_import))
+    pending = [model.graph]
+    while pending:
+        graph = pending.pop()
+        tensors = [*graph.initializer, *(sparse.values for sparse in graph.sparse_initializer)]
+        for value in (*graph.input, *graph.output, *graph.value_info):
+            yield value.name
+            if value.type.HasField("tensor_type"):
+                yield from (dim.dim_param for dim in value.type.tensor_type.shape.dim)
+        for node in graph.node:
+            yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+            for attribute in node.attribute:
+                yield attribute.name
+                tensors.append(attribute.t)
+                pending += [attribute.g] if attribute.HasField("g") else []
+                pending += attribute.graphs
+        for tensor in tensors:
+            yield tensor.name
+            for entry in tensor.external_data:
+                yield from (entry.key, entry.value)
 
 
 def clean(text: str) -> str:

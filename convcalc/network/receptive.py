@@ -126,7 +126,7 @@ def _last_map(network: Network, seen: Sequence[Seen]) -> int:
 
 def _is_map(node: Node, seen: Seen) -> bool:
     """Whether a layer has more than one place: where its outputs move over the input, or would but for a whole."""
-    return any(along.field.strands for along in seen) or prod((node.shape or ())[2:]) > 1
+    return all(along.field.strands for along in seen) or prod((node.shape or ())[2:]) > 1
 
 
 def _after(node: Node, arms: Sequence[Along], size: int) -> Along:
