@@ -33,21 +33,25 @@ PROBED_SIGNAL = 1 << 24
 """Pixels of a signal to probe the receptive field on at the most, or four times the input's."""
 PROBED_PIXELS, PROBED_PRODUCTS = 1 << 20, 1 << 25
 """What probing may hold at once, and about what it may cost before only some inputs are probed."""
+MARGIN_PRODUCTS = 1 << 21
+"""What the pixels on one side of the watched windows, which must not matter, may cost every probe, about."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One number predicted and measured; `how` says what was measured."""
+    """One number predicted and measured; `how` says what was measured, `layer` of which layer of a network."""
 
     name: str
     predicted: Any
     measured: Any
     ok: bool
     how: str = ""
+    layer: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "name": self.name,
+            **({"layer": self.layer} if self.layer else {}),
             "predicted": self.predicted,
             "measured": self.measured,
             "ok": self.ok,
@@ -85,16 +89,17 @@ def check_multiplications(report: Report, executed: Sequence[Executed]) -> Check
     Where an algorithm executed others than the definition has, the definition is executed along every axis on its own,
     with one channel; positions and taps of the axes are independent, so their products are the whole layer's.
     """
-    counted = [run for run in executed if run.counter.as_defined]
-    measured = sum(run.counter.multiplications if run in counted else _by_axes(run) for run in executed)
+    measured = sum(counted_multiplications(run) for run in executed)
     how = "counted as the engine executed them"
-    if len(counted) < len(executed):
+    if not all(run.counter.as_defined for run in executed):
         how = "counted along every axis with one channel, times the channel pairs; the algorithm executes others"
     return _equal("multiplications", report.multiplications, measured, how)
 
 
-def _by_axes(run: Executed) -> int:
-    """The multiplications of a step by its definition, executed axis by axis."""
+def counted_multiplications(run: Executed) -> int:
+    """The multiplications of a step by its definition, as executed, or where others were, executed axis by axis."""
+    if run.counter.as_defined:
+        return run.counter.multiplications
     assert run.weight is not None
     dims = run.x.ndim - 2
     total: int = len(run.x) * run.weight.shape[0] * run.weight.shape[1]
@@ -146,21 +151,26 @@ def _equal(name: str, predicted: Any, measured: Any, how: str) -> Check:
 def _probed(executed: Sequence[Executed], axis: int) -> AxisField:
     """The field along one axis as the engine's outputs depend on it.
 
-    Two periods of outputs are watched, far enough in that their windows meet no border of the signal.
+    Two periods of outputs are watched, far enough in that their windows meet no border of the signal. Around them lie
+    as many pixels again as they reach, or of a kernel too long for that as many as are cheap to run it over.
     Raises ShapeError where strides make that signal too long to hold.
     """
     stages = [_along(run, axis) for run in executed if run.weight is not None]
     links = axis_links(stages, 0)
     period = phase_count(links)
-    reach, begin, end, jump = 1, 1, 0, Fraction(1)
+    reach, spread, begin, end, jump = 1, 0, 1, 0, Fraction(1)
     for link in links:
         after = jump / link.window.stride if link.transposed else jump * link.window.stride
         pixel = after if link.transposed else jump  # of the window, in pixels of the signal
         reach += ceil(link.window.extent * pixel)
         begin += ceil(link.window.before * pixel)
-        end += ceil(link.window.after * pixel) if link.transposed else 0  # cropped away, so more is needed
+        if link.transposed:
+            spread += ceil(link.window.extent * pixel)  # the first outputs have fewer inputs
+            end += ceil(link.window.after * pixel)  # cropped away, so more is needed
         jump = after
-    first = period * ceil((reach + begin) / jump / period)
+    kernel = max(link.window.kernel for link in links)
+    margin = min(reach, max(1 + spread, MARGIN_PRODUCTS // kernel))
+    first = period * ceil((margin + begin) / jump / period)
     watched = slice(first, first + 2 * period)
     longest = ceil(watched.stop * max(jump, Fraction(1))) + reach + end
     if longest > max(PROBED_SIGNAL, *(4 * size for size in executed[0].x.shape)):
@@ -169,10 +179,10 @@ def _probed(executed: Sequence[Executed], axis: int) -> AxisField:
             "run it without checks"
         )
     expected = [set(positions_seen(links, output)) for output in range(watched.start, watched.stop)]
-    size = max(max(seen) for seen in expected if seen) + reach + end
+    size = max(max(seen) for seen in expected if seen) + margin + end
     while trace(_chain(stages), (1, size))[-1].output[1] < watched.stop:
         size *= 2
-    probes = _probes(size, expected, max(link.window.kernel for link in links))
+    probes = _probes(size, expected, kernel)
     depends = _dependencies(stages, size, probes, watched)
     seen = [probes[depends[:, o]] for o in range(2 * period)]
     missed = [len(expected[o] - set(probes.tolist())) for o in range(2 * period)]  # not probed: taken as predicted

@@ -81,7 +81,7 @@ def compare(type: str, options: LayerOptions, types: Iterable[str], *, batch: in
             )
     every = "all" in names
     recipes = [r for r in RECIPES if r is not base.recipe and r.name not in STAND_INS] if every else []
-    recipes += [recipe for name in names if name != "all" and (recipe := _stand_in(name)) not in recipes]
+    recipes += [recipe for name in names if name != "all" and (recipe := stand_in(name)) not in recipes]
     compared, notes = [], []
     for recipe in dict.fromkeys(recipes):
         try:
@@ -105,7 +105,8 @@ def _own_options(type: str, options: LayerOptions, names: Iterable[str]) -> Laye
     )
 
 
-def _stand_in(name: str) -> Recipe:
+def stand_in(name: str) -> Recipe:
+    """The type of that name, or the one that stands for it where it alone cannot map the channels."""
     recipe = recipe_named(name)
     return recipe_named(STAND_INS.get(recipe.name, recipe.name))
 
@@ -130,23 +131,29 @@ def _compared(base: Layer, base_report: Report, options: LayerOptions, recipe: R
 
 def _options_for(base: Layer, base_report: Report, options: LayerOptions, recipe: Recipe) -> LayerOptions:
     """The base's geometry, and of its other options those that the compared type has."""
-    request = base.request
-    own_groups = recipe.default_groups > 1
+    fitted = fitting_options(base.request, recipe, base_report.output[0], options.bias)
+    return replace(
+        fitted,
+        input=base.input,
+        groups=options.groups if recipe.default_groups > 1 else None,
+        multiplier=options.multiplier if "multiplier" in recipe.options else None,
+        mid_channels=options.mid_channels if "mid_channels" in recipe.options else None,
+    )
+
+
+def fitting_options(request: Request, recipe: Recipe, filters: int, bias: bool) -> LayerOptions:
+    """The options with which a type maps what the request's does to as many positions, as far as it can."""
     keeps_dilation = recipe.default_dilation == 1 or set(request.dilation) != {1}
     kernel = (1,) * request.dims if recipe.default_kernel == 1 else request.kernel
     dilation = request.dilation if keeps_dilation else (recipe.default_dilation,) * request.dims
     return LayerOptions(
-        input=base.input,
         kernel=kernel,
-        filters=base_report.output[0],
+        filters=filters,
         stride=request.stride,
         padding=_fitting_padding(request, kernel, dilation),
         dilation=dilation,
-        groups=options.groups if own_groups else None,
-        multiplier=options.multiplier if "multiplier" in recipe.options else None,
-        mid_channels=options.mid_channels if "mid_channels" in recipe.options else None,
         output_padding=request.output_padding if "output_padding" in recipe.options else None,
-        bias=options.bias,
+        bias=bias,
     )
 
 

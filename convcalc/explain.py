@@ -50,12 +50,7 @@ def explain_cost(report: Report) -> tuple[Explanation, ...]:
     stages = [
         row
         for stage in report.stages
-        for row in (
-            *_shape(stage.name, stage.step),
-            *_params(stage),
-            *_cost(stage, report.batch),
-            _memory(stage.name, stage, report.dtype),
-        )
+        for row in (*explain_stage(stage, report.batch), _memory(stage.name, stage, report.dtype))
     ]
     names = ("parameters", "multiplications", "multiplications_effective", "additions", "macs", "flops", "activations")
     return (
@@ -63,6 +58,11 @@ def explain_cost(report: Report) -> tuple[Explanation, ...]:
         *_totals(report, names),
         *([_memory("total", report, report.dtype)] if len(report.stages) > 1 else []),
     )
+
+
+def explain_stage(stage: StageReport, batch: int) -> tuple[Explanation, ...]:
+    """The working-out of one stage: output, parameters and every count."""
+    return (*_shape(stage.name, stage.step), *_params(stage), *_cost(stage, batch))
 
 
 def explain_comparison(comparison: Comparison) -> tuple[Explanation, ...]:
@@ -76,7 +76,7 @@ def explain_comparison(comparison: Comparison) -> tuple[Explanation, ...]:
             ("parameters", compared.ratio_parameters),
         ):
             theirs, ours = getattr(compared.report, quantity), getattr(comparison.base, quantity)
-            rows.append(_row(name, f"ratio of {quantity}", formulas.RATIO, float(ratio), compared=theirs, base=ours))
+            rows.append(row_of(name, f"ratio of {quantity}", formulas.RATIO, float(ratio), compared=theirs, base=ours))
         if compared.closed_form and compared.ratio_formula:
             rows.append(
                 Explanation(
@@ -106,13 +106,14 @@ def explain_rf(names: Sequence[str], layers: Sequence[Sequence[Stage]]) -> tuple
         walked += stages
         windowed = next(stage for stage in walked if not isinstance(stage, ShuffleChannels))
         axes = [list(_field(name, walked, len(stages), axis)) for axis in range(len(windowed.kernel))]
-        rows += _named_axes(axes)
+        rows += named_axes(axes)
     return tuple(rows)
 
 
-def _row(
+def row_of(
     where: str, quantity: str, formula: Formula, result: int | float | None, **symbols: int | Sequence[int]
 ) -> Explanation:
+    """An explanation with the symbols' numbers put into the formula."""
     return Explanation(where, quantity, formula.text, formula.with_numbers(**symbols), result, formula.source)
 
 
@@ -126,15 +127,15 @@ def _shape(where: str, step: Step) -> Iterator[Explanation]:
             yield _output_channels(where, step.path, step.stage)
         case Pool():
             pass
-    yield from _named_axes([list(_output(where, step, axis)) for axis in range(len(step.output) - 1)])
+    yield from named_axes([list(_output(where, step, axis)) for axis in range(len(step.output) - 1)])
 
 
 def _output_channels(where: str, path: str, layer: Correlate | TransposedCorrelate) -> Explanation:
     channels, filters = layer.in_channels, layer.out_channels
     if path == "depthwise":
         formula = formulas.OUTPUT_CHANNELS_DEPTHWISE
-        return _row(where, "output channels", formula, filters, channels=channels, multiplier=filters // channels)
-    return _row(where, "output channels", formulas.OUTPUT_CHANNELS, filters, filters=filters)
+        return row_of(where, "output channels", formula, filters, channels=channels, multiplier=filters // channels)
+    return row_of(where, "output channels", formulas.OUTPUT_CHANNELS, filters, filters=filters)
 
 
 def _output(where: str, step: Step, axis: int) -> Iterator[Explanation]:
@@ -148,21 +149,21 @@ def _output(where: str, step: Step, axis: int) -> Iterator[Explanation]:
         formula = formulas.TOTAL_PADDING[word]
         if transposed and word != "valid":
             formula = formulas.SAME_TRANSPOSED
-        yield _row(where, f"padding '{word}', total", formula, total, **symbols)
+        yield row_of(where, f"padding '{word}', total", formula, total, **symbols)
         if word.startswith("same"):
             half = formulas.PADDING_BEGIN if word == "same" else formulas.PADDING_BEGIN_LOWER
-            yield _row(where, f"padding '{word}', begin", half, window.before, total=total)
+            yield row_of(where, f"padding '{word}', begin", half, window.before, total=total)
     if isinstance(step.stage, TransposedCorrelate):
         formula = formulas.OUTPUT_TRANSPOSED
         symbols["output_padding"] = step.stage.output_padding[axis]
         if symbols["output_padding"]:
-            yield _row(where, "output padding", formulas.LENGTHENED, symbols["output_padding"], **symbols)
+            yield row_of(where, "output padding", formulas.LENGTHENED, symbols["output_padding"], **symbols)
     else:
         formula = formulas.OUTPUT if window.dilation == 1 else formulas.OUTPUT_DILATED
-    yield _row(where, "output", formula, size, **symbols)
+    yield row_of(where, "output", formula, size, **symbols)
 
 
-def _named_axes(axes: Sequence[Sequence[Explanation]]) -> Iterator[Explanation]:
+def named_axes(axes: Sequence[Sequence[Explanation]]) -> Iterator[Explanation]:
     """The rows of every axis with the axis's name, one row for axes that work out alike."""
     named = [(name, row) for name, rows in zip(AXIS_NAMES[len(axes)], axes, strict=True) for row in rows]
     for quantity in dict.fromkeys(row.quantity for rows in axes for row in rows):
@@ -187,9 +188,9 @@ def _params(stage: StageReport) -> Iterator[Explanation]:
         return
     formula = formulas.WEIGHTS_TRANSPOSED if isinstance(layer, TransposedCorrelate) else formulas.WEIGHTS
     symbols = _layer_symbols(layer)
-    yield _row(stage.name, "weights", formula, stage.weights, **symbols)
-    yield _row(stage.name, "biases", formulas.BIASES, stage.biases, **symbols)
-    yield _row(
+    yield row_of(stage.name, "weights", formula, stage.weights, **symbols)
+    yield row_of(stage.name, "biases", formulas.BIASES, stage.biases, **symbols)
+    yield row_of(
         stage.name, "parameters", formulas.PARAMETERS, stage.parameters, weights=stage.weights, biases=stage.biases
     )
 
@@ -208,7 +209,7 @@ def _cost(stage: StageReport, batch: int) -> Iterator[Explanation]:
     step, layer, name = stage.step, stage.step.stage, stage.name
     if not isinstance(layer, Correlate | TransposedCorrelate):
         output, channels = step.output[1:], step.output[0]
-        yield _row(
+        yield row_of(
             name, "activations", formulas.ACTIVATIONS, stage.activations, batch=batch, filters=channels, output=output
         )
         return
@@ -219,19 +220,19 @@ def _cost(stage: StageReport, batch: int) -> Iterator[Explanation]:
         "taps_on_data": on_data,
     }  # fmt: skip
     multiplications = formulas.MULTIPLICATIONS_TRANSPOSED if transposed else formulas.MULTIPLICATIONS
-    yield _row(name, "multiplications", multiplications, stage.multiplications, **symbols)
-    yield from _named_axes([[_taps(stage, axis, on_data[axis])] for axis in range(len(on_data))])
+    yield row_of(name, "multiplications", multiplications, stage.multiplications, **symbols)
+    yield from named_axes([[_taps(stage, axis, on_data[axis])] for axis in range(len(on_data))])
     effective = formulas.EFFECTIVE_TRANSPOSED if transposed else formulas.EFFECTIVE
-    yield _row(name, "effective multiplications", effective, stage.multiplications_effective, **symbols)
+    yield row_of(name, "effective multiplications", effective, stage.multiplications_effective, **symbols)
     if transposed:
         zero_inserted = stage.multiplications_zero_inserted
-        yield _row(name, "zero-inserted multiplications", formulas.ZERO_INSERTED, zero_inserted, **symbols)
+        yield row_of(name, "zero-inserted multiplications", formulas.ZERO_INSERTED, zero_inserted, **symbols)
         symbols |= {"effective": stage.multiplications_effective, "outputs_reached": reached_outputs(step)}
     additions = formulas.ADDITIONS_TRANSPOSED if transposed else formulas.ADDITIONS
-    yield _row(name, "additions", additions, stage.additions, **symbols)
-    yield _row(name, "macs", formulas.MACS, stage.macs, multiplications=stage.multiplications)
-    yield _row(name, "flops", formulas.FLOPS, stage.flops, macs=stage.macs)
-    yield _row(name, "activations", formulas.ACTIVATIONS, stage.activations, **symbols)
+    yield row_of(name, "additions", additions, stage.additions, **symbols)
+    yield row_of(name, "macs", formulas.MACS, stage.macs, multiplications=stage.multiplications)
+    yield row_of(name, "flops", formulas.FLOPS, stage.flops, macs=stage.macs)
+    yield row_of(name, "activations", formulas.ACTIVATIONS, stage.activations, **symbols)
 
 
 def _taps(stage: StageReport, axis: int, result: int) -> Explanation:
@@ -243,7 +244,7 @@ def _taps(stage: StageReport, axis: int, result: int) -> Explanation:
     transposed = isinstance(step.stage, TransposedCorrelate)
     formula = formulas.TAPS_IN_OUTPUT if transposed else formulas.TAPS_ON_DATA
     if window.kernel > MOST_TERMS:
-        return _row(
+        return row_of(
             stage.name, "taps on data along", formula, result, input=size, output=positions,
             **_window_symbols(window),
         )  # fmt: skip
@@ -260,7 +261,7 @@ def _taps(stage: StageReport, axis: int, result: int) -> Explanation:
 
 
 def _memory(where: str, counted: Counted, dtype: str) -> Explanation:
-    return _row(
+    return row_of(
         where,
         f"{dtype} bytes",
         formulas.BYTES,
@@ -295,7 +296,7 @@ def _field(name: str, walked: Sequence[Stage], new: int, axis: int) -> Iterator[
         strides = [f"{'/' if link.transposed else '*'} {link.window.stride}" for link in links[len(before) :]]
         formula = " ".join(f"{stride[0]} stride" for stride in strides)
         if widest.runs:
-            yield _row(name, "size along", formulas.SPAN, widest.span, first=widest.first, last=widest.last)
+            yield row_of(name, "size along", formulas.SPAN, widest.span, first=widest.first, last=widest.last)
         else:
             yield Explanation(name, "size along", formulas.SPAN.text, "0", 0, "no tap reaches any output")
         yield Explanation(
@@ -308,16 +309,16 @@ def _field(name: str, walked: Sequence[Stage], new: int, axis: int) -> Iterator[
         seen, whole = positions_seen(before, 0), jump.numerator
         window = _window_symbols(added[0].window if added else Window(1))
         symbols = {**window, "size_before": seen.span, "jump_before": whole, "start_before": seen.first}
-        yield _row(name, "size along", formulas.SIZE, widest.span, **symbols)
-        yield _row(name, "jump along", formulas.JUMP, number(total_jump(links)), **symbols)
-        yield _row(name, "start along", formulas.START, widest.first, **symbols)
+        yield row_of(name, "size along", formulas.SIZE, widest.span, **symbols)
+        yield row_of(name, "jump along", formulas.JUMP, number(total_jump(links)), **symbols)
+        yield row_of(name, "start along", formulas.START, widest.first, **symbols)
     yield Explanation(
-        name, "coverage along", formulas.COVERAGE.text, f"count({_listed(widest)})", widest.count,
+        name, "coverage along", formulas.COVERAGE.text, f"count({listed(widest)})", widest.count,
         formulas.COVERAGE.source,
     )  # fmt: skip
 
 
-def _listed(positions: Positions) -> str:
+def listed(positions: Positions) -> str:
     """The positions one by one; unbroken runs of many as first..last, and a long list shortened."""
     shown = []
     for first, last in positions.runs[: MOST_TERMS + 1]:

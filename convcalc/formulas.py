@@ -115,6 +115,14 @@ MACS = Formula("multiplications", "one multiply-accumulate per multiplication")
 FLOPS = Formula("2 * macs", "the convention of most papers")
 BYTES = Formula("(parameters + activations) * bytes_per_element", DEFINITION)
 
+WEIGHTS_LINEAR = Formula("in_features * filters", "one weight for every pair of features")
+MULTIPLICATIONS_LINEAR = Formula("rows * in_features * filters", "every input feature times each of its weights")
+ADDITIONS_LINEAR = Formula("rows * filters * (in_features - 1 + bias)", ADDITIONS.source)
+MULTIPLICATIONS_MATMUL = Formula("elements * summed", "a sum of so many products for every element of the output")
+ADDITIONS_MATMUL = Formula("elements * (summed - 1)", ADDITIONS.source)
+PARAMETERS_NORM = Formula("2 * channels", "a scale and a shift for every channel")
+BYTES_MOVED = Formula("(read + parameters + written) * bytes_per_element", "inputs, parameters and outputs, once each")
+
 RATIO = Formula("compared / base", DEFINITION)
 
 SIZE = Formula("size_before + (kernel - 1)*dilation*jump_before", ARAUJO)

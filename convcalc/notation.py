@@ -79,6 +79,16 @@ def parse_size(value: PerAxis, name: str = "input", layout: str = "channels-firs
     return numbers
 
 
+def parse_features(value: PerAxis, name: str = "input", layout: str = "channels-first") -> Axes:
+    """A size as parse_size reads it, or a number of features alone, which have no spatial axes.
+
+    >>> parse_features("784"), parse_features("1x28x28")
+    ((784,), (1, 28, 28))
+    """
+    numbers = _numbers(value, name, 1)
+    return numbers if len(numbers) == 1 else parse_size(value, name, layout)
+
+
 def parse_layout(layout: str) -> str:
     """The layout itself, if it is one. Raises NotationError otherwise."""
     if not isinstance(layout, str) or layout not in LAYOUTS:

@@ -94,10 +94,7 @@ class Run:
     @property
     def statistics(self) -> dict[str, float | int]:
         """min, max and mean of the output; of complex values, of their magnitudes."""
-        with np.errstate(all="ignore"):
-            values = np.abs(self.out) if self.out.dtype.kind == "c" else self.out
-            mean = float(values.mean(dtype=np.float64))
-        return {"min": values.min().item(), "max": values.max().item(), "mean": mean}
+        return statistics(self.out)
 
     def to_dict(self, path: str | None) -> dict[str, Any]:
         """The run as plain JSON values; statistics that are not finite have no JSON number and are null."""
@@ -106,12 +103,7 @@ class Run:
             "report": self.report.to_dict(),
             "checks": [check.to_dict() for check in self.checks],
             "ok": self.ok,
-            "output": {
-                "shape": list(self.out.shape),
-                "dtype": str(self.out.dtype),
-                "path": path,
-                **{name: _json_number(value) for name, value in self.statistics.items()},
-            },
+            "output": output_dict(self.out, path),
             "algorithm": self.algorithm,
             "multiplications_executed": self.multiplications_executed,
             "engine": [asdict(stage) for stage in self.engine],
@@ -180,6 +172,20 @@ def run(input: Named, kernels: Sequence[Named], biases: Sequence[Named], options
         if (choice := done.counter.choice) is not None
     )
     return Run(predicted, restored(out, input, dims, layout), dims, checks, seconds, error, engine)
+
+
+def statistics(out: np.ndarray) -> dict[str, float | int]:
+    """min, max and mean of an array; of complex values, of their magnitudes."""
+    with np.errstate(all="ignore"):
+        values = np.abs(out) if out.dtype.kind == "c" else out
+        mean = float(values.mean(dtype=np.float64))
+    return {"min": values.min().item(), "max": values.max().item(), "mean": mean}
+
+
+def output_dict(out: np.ndarray, path: str | None) -> dict[str, Any]:
+    """What JSON says of an output and the file it went to."""
+    numbers = {name: _json_number(value) for name, value in statistics(out).items()}
+    return {"shape": list(out.shape), "dtype": str(out.dtype), "path": path, **numbers}
 
 
 def _json_number(value: float | int | None) -> float | int | None:

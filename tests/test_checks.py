@@ -633,8 +633,10 @@ def test_factored_kernels_pass(x: str, w: str) -> None:
 # Receptive fields too long to probe input by input
 
 
-def test_probing_some_inputs_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("margin", [checks.MARGIN_PRODUCTS, 1])
+def test_probing_some_inputs_of_many(margin: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "PROBED_PRODUCTS", 1 << 10)
+    monkeypatch.setattr(checks, "MARGIN_PRODUCTS", margin)
     for report in (
         LAYER,
         CHAIN,

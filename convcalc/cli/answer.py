@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from convcalc.cli.options import Asked
@@ -17,8 +17,16 @@ def print_json(value: dict[str, Any]) -> None:
     print(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=True))
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How to answer, for a command without the shared options."""
+
+    explain: bool
+    json: bool
+
+
 def answer(
-    asked: Asked,
+    asked: Asked | Form,
     value: dict[str, Any],
     view: Callable[[], Table],
     working_out: Callable[[], Sequence[Explanation]],

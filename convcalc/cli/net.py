@@ -6,17 +6,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
 from convcalc.cli import ANSWERED
-from convcalc.cli.answer import print_json
-from convcalc.cli.options import JSON, LAYOUT, flag, option
+from convcalc.cli.answer import Form, answer, print_json
+from convcalc.cli.options import EXPLAIN, JSON, LAYOUT, flag, option
 from convcalc.cost import BYTES
 from convcalc.errors import NotationError
-from convcalc.network import load_network, zoo_names
-from convcalc.notation import parse_layout, parse_size, whole_number
+from convcalc.network import zoo, zoo_names
+from convcalc.notation import parse_features, parse_layout, whole_number
+from convcalc.report import SCHEMA
 
 
 def _complete_model(incomplete: str) -> list[str]:
@@ -27,11 +29,11 @@ def _complete_dtype(incomplete: str) -> list[str]:
     return [name for name in BYTES if name.startswith(incomplete)]
 
 
-SHOWING, ASKING, READING = "What to show", "What if", "Reading and writing"
+SHOWING, ASKING, PROVING, READING = "What to show", "What if", "Proof by execution", "Reading and writing"
 MODEL = Annotated[
     str | None,
     typer.Argument(
-        metavar="MODEL", help="A network of the zoo, a .toml or an .onnx file; without it, the zoo's names.",
+        metavar="MODEL", help="A network of the zoo, a .toml or an .onnx file; without it, what the zoo has.",
         autocompletion=_complete_model, show_default=False,
     ),
 ]  # fmt: skip
@@ -47,12 +49,21 @@ ONLY = option("--only", metavar="WHAT", help="Only layers of this op, kind or na
               panel=SHOWING)  # fmt: skip
 PEAK = option("--peak", metavar="RATE", help="A machine's arithmetic, such as 100GOPS.", panel=SHOWING)
 BANDWIDTH = option("--bandwidth", metavar="RATE", help="Its memory bandwidth, such as 10GB/s.", panel=SHOWING)
-COMPARE = option("--compare", metavar="MODEL", help="Another network beside it.", panel=ASKING)
+COMPARE = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--compare", metavar="MODEL", help="Another network beside it; may be repeated.", rich_help_panel=ASKING,
+        autocompletion=_complete_model, show_default=False,
+    ),
+]  # fmt: skip
 REPLACE = option(
     "--replace", metavar="TYPE=TYPE", help="Replace convolutions, as in standard=depthwise-separable.", panel=ASKING
 )
 SWEEP = option("--sweep", metavar="SIZES", help="Over input sizes, such as 128..320:32 or 192,224.", panel=ASKING)
 SWEEP_WIDTH = option("--sweep-width", metavar="X,X", help="Over widths, such as 0.25,0.5,0.75,1.0.", panel=ASKING)
+CHECK = flag("--check", help="Run the network and check every number.", panel=PROVING)
+ARRAY = option("--array", metavar="X.npy", help="The data to run on; - is stdin [random].", panel=PROVING)
+OUTPUT_FILE = option("-o", "--output", metavar="OUT.npy", help="Write the output; - is stdout.", panel=PROVING)
 CSV = flag("--csv", help="Print the rows as CSV.", panel=READING)
 
 
@@ -61,51 +72,99 @@ def command(
     input: INPUT = None,
     batch: BATCH = None,
     width: WIDTH = None,
+    replace: REPLACE = None,
+    compare: COMPARE = None,
+    sweep: SWEEP = None,
+    sweep_width: SWEEP_WIDTH = None,
     dtype: DTYPE = None,
     sort: SORT = None,
     only: ONLY = None,
     peak: PEAK = None,
     bandwidth: BANDWIDTH = None,
+    check: CHECK = False,
+    array: ARRAY = None,
+    output: OUTPUT_FILE = None,
     layout: LAYOUT = None,
+    explain: EXPLAIN = False,
     csv: CSV = False,
     json: JSON = False,
 ) -> int:
     """Shapes, parameters, multiplications, receptive fields and memory of a whole network.
 
     Examples:
+      convcalc net
       convcalc net mobilenet-v1
       convcalc net resnet50 --only conv --sort multiplications
+      convcalc net resnet50 --only layer1/1/conv2 --explain
+      convcalc net mobilenet-v1 --replace depthwise-separable=standard
+      convcalc net resnet50 --check
+      convcalc net resnet50 --compare mobilenet-v2
+      convcalc net mobilenet-v2 --sweep 128..320:32
       convcalc net mobilenet-v1 --peak 100GOPS --bandwidth 10GB/s --dtype int8
     """
-    from convcalc.network.report import network_report
+    from convcalc.network.explain import explain_network
+    from convcalc.network.questions import NetworkOptions, compared, over_sizes, over_widths, report_of
     from convcalc.network.roofline import machine
-    from convcalc.render.network import network_csv, network_view
-    from convcalc.render.table import show
+    from convcalc.network.selection import chosen
+    from convcalc.render import network as views
 
     order = parse_layout("channels-first" if layout is None else layout)
-    if json and csv:
-        raise NotationError("net: --json and --csv both fill stdout; choose one")
     if model is None:
-        raise NotationError(f"net: must be given a model; the zoo: {', '.join(zoo_names())}")
-    size = None if input is None else parse_size(input, "input", order)
-    network = load_network(
-        model, input=size, batch=whole_number(1 if batch is None else batch, "batch"), width=_width(width)
+        return _show_zoo(json)
+    _check_alone({"--json": json, "--csv": csv})
+    asked = {"--compare": compare, "--sweep": sweep, "--sweep-width": sweep_width}
+    _check_alone({"--csv": csv, "--explain": explain, "--check": check, **asked})
+    if not check and (array or output):
+        raise NotationError(f"net: {'--array' if array else '--output'} is for a network that is run; add --check")
+    options = NetworkOptions(
+        input=None if input is None else parse_features(input, "input", order),
+        batch=whole_number(1 if batch is None else batch, "batch"),
+        width=width,
+        replace=replace,
+        dtype="float32" if dtype is None else dtype,
+        machine=machine(peak, bandwidth),
     )
-    report = network_report(network, dtype=dtype or "float32", machine=machine(peak, bandwidth))
+    if sweep is not None or sweep_width is not None:
+        swept = over_widths(model, sweep_width or "", options) if sweep is None else over_sizes(model, sweep, options)
+        return answer(Form(False, json), swept.to_dict(), lambda: views.sweep_view(swept, order), tuple)
+    if compare:
+        beside = compared(model, compare, options)
+        return answer(Form(False, json), beside.to_dict(), lambda: views.comparison_view(beside, order), tuple)
+    report = report_of(model, options)
+    shown = chosen(report, only, sort)
+    if check:
+        from convcalc.cli.net_check import answer_checked
+
+        file = model if model.endswith(".onnx") and replace is None else None
+        value = report.to_dict(shown)
+        return answer_checked(report, value, order, file=file, array=array, output=output, json=json)
+    if csv:
+        sys.stdout.write(views.network_csv(report, shown, order))
+        return ANSWERED
+    return answer(
+        Form(explain, json),
+        report.to_dict(shown),
+        lambda: views.network_view(report, shown, order),
+        lambda: explain_network(report, shown),
+    )
+
+
+def _show_zoo(json: bool) -> int:
+    from convcalc.render.network import zoo_view
+    from convcalc.render.table import show
+
+    networks = zoo()
     if json:
-        print_json(report.to_dict())
-    elif csv:
-        sys.stdout.write(network_csv(report, order, only=only, sort=sort))
+        print_json(
+            {"schema": SCHEMA, "zoo": [dict(zip(("name", "input", "source"), row, strict=True)) for row in networks]}
+        )
     else:
-        show(network_view(report, order, only=only, sort=sort))
+        show(zoo_view(networks))
     return ANSWERED
 
 
-def _width(text: str | None) -> float:
-    try:
-        width = 1.0 if text is None else float(text)
-    except ValueError:
-        width = 0.0
-    if not 0 < width < 1e6:
-        raise NotationError(f"width: must be a number above 0, such as 0.5, got {text!r}")
-    return width
+def _check_alone(given: Mapping[str, object]) -> None:
+    """Raises NotationError where more than one of these options is given."""
+    both = [name for name, value in given.items() if value]
+    if len(both) > 1:
+        raise NotationError(f"net: {both[0]} and {both[1]} do not go together, got both; choose one")

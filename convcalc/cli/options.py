@@ -58,6 +58,8 @@ LAYOUT = option(
 )  # fmt: skip
 JSON = flag("--json", help="Print one JSON object.", panel="Reading and writing")
 
+EXPLAIN = flag("--explain", help="Show how every number comes about.", panel="Reading and writing")
+
 LAYER = {
     "type": TYPE,
     "input": INPUT,
@@ -74,7 +76,7 @@ LAYER = {
     "bias": flag("--bias", help="One bias per filter, in every stage.", panel="Layer"),
     "batch": option("--batch", metavar="N", help="Batch size; counts are for the whole batch [1]."),
     "layout": LAYOUT,
-    "explain": flag("--explain", help="Show how every number comes about.", panel="Reading and writing"),
+    "explain": EXPLAIN,
     "json": JSON,
 }
 

@@ -20,6 +20,14 @@ def zoo_names() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".toml") for name in os.listdir(ZOO) if name.endswith(".toml")))
 
 
+def zoo() -> tuple[tuple[str, str, str], ...]:
+    """Every network that comes along: its name, its input as written, and its source."""
+    import tomllib
+
+    files = ((name, tomllib.loads(_read(os.path.join(ZOO, f"{name}.toml")).decode())) for name in zoo_names())
+    return tuple((name, str(file["input"]), str(file["source"])) for name, file in files)
+
+
 def load_network(model: str, *, input: PerAxis | None = None, batch: int = 1, width: float = 1.0) -> Network:
     """The network of that name in the zoo, or in that .toml or .onnx file, on its own input or another.
 

@@ -14,7 +14,7 @@ from functools import reduce
 from math import gcd, lcm
 
 from convcalc.errors import ShapeError
-from convcalc.positions import Positions, spread, union
+from convcalc.positions import Positions, spread, spread_from, union
 from convcalc.receptive import MOST_PHASES, AxisField
 from convcalc.window import Window
 
@@ -39,28 +39,10 @@ class Reads:
 
     @staticmethod
     def spread(window: Window) -> Reads:
-        """The reads of a transposed convolution: input i reaches output i*stride + t*dilation - before."""
-        taps = []
-        period = window.stride // gcd(window.stride, window.dilation)
+        """The reads of a transposed convolution. Raises ShapeError where its stride has too many phases."""
         check_phases(window.stride)
-        for output in range(window.stride):
-            # the first tap t < period with (output + before - t*dilation) a multiple of stride; then every period-th
-            first = next(
-                (
-                    t
-                    for t in range(min(period, window.kernel))
-                    if (output + window.before - t * window.dilation) % window.stride == 0
-                ),
-                None,
-            )
-            if first is None:
-                taps.append((0, 1, 0))
-                continue
-            count = (window.kernel - 1 - first) // period + 1
-            hop = period * window.dilation // window.stride
-            highest = (output + window.before - first * window.dilation) // window.stride
-            taps.append((highest - hop * (count - 1), hop, count))
-        return Reads(tuple(taps), 1)
+        each = (spread_from(Positions.single(output), window) for output in range(window.stride))
+        return Reads(tuple((seen.first, seen.step, seen.count) if seen.runs else (0, 1, 0) for seen in each), 1)
 
     @staticmethod
     def shifted(first: int, step: int = 1) -> Reads:
@@ -87,11 +69,7 @@ class Strand:
         """The strand of a layer that reads this one."""
         period, own = len(self.phases), len(reads.taps)
         rounds = period // gcd(period, reads.advance)
-        if own * rounds > MOST_PHASES:
-            raise ShapeError(
-                f"stride: a receptive field repeats only after {own * rounds} outputs, more than {MOST_PHASES} are "
-                "not enumerated; use smaller transposed strides"
-            )
+        check_phases(own * rounds)
         phases = []
         for output in range(own * rounds):
             first, step, count = reads.taps[output % own]
@@ -146,32 +124,24 @@ class Field:
 
     def summary(self, outputs: int, size: int) -> AxisField:
         """Size, jump, start and coverage; borders count only where something of the whole input is read."""
-        if not self.strands and not self.whole.runs:
-            return AxisField(0, Fraction(0), None, 0)
+        widest, first = self.widest(outputs, size), self.seen(0, size)
+        jump = self.strands[0].jump if self.strands else Fraction(0)
+        return AxisField(widest.span, jump, first.first if first.runs else None, widest.count)
 
-        def seen_by(output: int) -> Positions:
-            seen = reduce(union, (strand.at(output) for strand in self.strands), Positions.none())
-            return union(seen.within(0, size), self.whole) if self.whole.runs else seen
+    def seen(self, output: int, size: int) -> Positions:
+        """What an output reads; of what moves with it only the part on the input, where it reads a whole as well."""
+        moving = reduce(union, (strand.at(output) for strand in self.strands), Positions.none())
+        return union(moving.within(0, size), self.whole) if self.whole.runs else moving
 
+    def widest(self, outputs: int, size: int) -> Positions:
+        """The positions read by an output that reads furthest; among those, one that reads most."""
         if not self.strands:
             looked_at: Iterable[int] = (0,)
         elif len(self.strands) > 1 or self.whole.runs:
             looked_at = range(min(outputs, MOST_OUTPUTS))
         else:
             looked_at = range(len(self.strands[0].phases))
-        widest = max((seen_by(output) for output in looked_at), key=lambda seen: (seen.span, seen.count))
-        first = seen_by(0)
-        jump = self.strands[0].jump if self.strands else Fraction(0)
-        return AxisField(widest.span, jump, first.first if first.runs else None, widest.count)
-
-
-def check_phases(count: int) -> None:
-    """Raises ShapeError for a layer whose reads repeat too seldom to be enumerated."""
-    if count > MOST_PHASES:
-        raise ShapeError(
-            f"stride: a receptive field repeats only after {count} outputs, more than {MOST_PHASES} are not "
-            "enumerated; use smaller transposed strides or sizes"
-        )
+        return max((self.seen(output, size) for output in looked_at), key=lambda seen: (seen.span, seen.count))
 
 
 def merged(arms: Sequence[Field]) -> Field:
@@ -190,17 +160,29 @@ def _both(left: Strand, right: Strand) -> Strand:
     if left == right:
         return left
     period = lcm(len(left.phases), len(right.phases))
-    if period > MOST_PHASES:
-        raise ShapeError(
-            f"stride: a receptive field repeats only after {period} outputs, more than {MOST_PHASES} are not enumerated"
-        )
+    check_phases(period)
     phases = tuple(union(left.at(p), right.at(p)) for p in range(period))
     return Strand(phases, left.advance * period // len(left.phases))
 
 
+def check_phases(phases: int) -> None:
+    """Raises ShapeError where a pattern is too long to enumerate."""
+    if phases > MOST_PHASES:
+        raise ShapeError(
+            f"stride: a receptive field repeats only after {phases} outputs, more than {MOST_PHASES} are not "
+            "enumerated; use smaller transposed strides"
+        )
+
+
 def centre(field: Field) -> Fraction | None:
-    """The middle of what output 0 reads, in input pixels; None where nothing moves with the output."""
+    """The middle of what output 0 reads, in input pixels; None where nothing, or not one thing, moves with the output.
+
+    Of upsampled outputs, whose phases lie to either side, it is the middle that they have on average.
+    """
     if len(field.strands) != 1:
         return None
-    seen = field.strands[0].at(0)
-    return Fraction(seen.first + seen.last, 2) if seen.runs else None
+    [strand] = field.strands
+    if not all(seen.runs for seen in strand.phases):
+        return None
+    middles = [Fraction(seen.first + seen.last, 2) - p * strand.jump for p, seen in enumerate(strand.phases)]
+    return sum(middles, Fraction(0)) / len(middles)

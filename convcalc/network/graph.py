@@ -41,8 +41,7 @@ from convcalc.trace import Step, trace
 class Node:
     """One layer at its place: its inputs by number, whole shapes with the batch, and the steps of its stages.
 
-    `op` is what the file calls it. `shape` is None where it cannot be known. `shared` are the roles of parameters
-    that are an earlier layer's, and counted there.
+    `op` is what the file calls it. `shape` is None where it cannot be known.
     """
 
     name: str
@@ -52,7 +51,6 @@ class Node:
     input_shapes: tuple[Axes | None, ...]
     shape: Axes | None
     steps: tuple[Step, ...] = ()
-    shared: tuple[str, ...] = ()
 
     @property
     def elements(self) -> int:
@@ -91,9 +89,7 @@ class Assembly:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
 
-    def add(
-        self, name: str, op: str, operator: Operator, inputs: Sequence[int] = (), shared: tuple[str, ...] = ()
-    ) -> int:
+    def add(self, name: str, op: str, operator: Operator, inputs: Sequence[int] = ()) -> int:
         """The number of a new layer. Raises ShapeError, naming it, where its inputs do not fit."""
         shapes = tuple(self.nodes[i].shape for i in inputs)
         known = tuple(shape for shape in shapes if shape is not None)
@@ -103,7 +99,7 @@ class Assembly:
             shape, steps = placed(operator, known, [self.nodes[i].name for i in inputs])
         except ShapeError as error:
             raise ShapeError(f"{name}: {error}") from None
-        self.nodes.append(Node(name, op, operator, tuple(inputs), shapes, shape, steps, shared))
+        self.nodes.append(Node(name, op, operator, tuple(inputs), shapes, shape, steps))
         return len(self.nodes) - 1
 
 
@@ -122,9 +118,12 @@ def placed(operator: Operator, shapes: tuple[Axes, ...], names: Sequence[str]) -
         case ShuffleChannels():
             return _stages(Chain((("shuffle", operator),)), shapes[0])
         case Linear():
-            if shapes[0][-1] != operator.in_features:
-                raise ShapeError(f"takes {operator.in_features} features, got {shapes[0][-1]}")
-            return (*shapes[0][:-1], operator.out_features), ()
+            rows, features = shapes[0][:-1], shapes[0][-1]
+            if operator.flatten:
+                rows, features = shapes[0][:1], prod(shapes[0][1:])
+            if features != operator.in_features:
+                raise ShapeError(f"takes {operator.in_features} features, got {features}")
+            return (*rows, operator.out_features), ()
         case MatMul():
             return _product(*shapes), ()
         case Normalize() | Elementwise() | Softmax():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from math import prod
 from typing import Any, TypeAlias
 
 from convcalc.errors import NotationError, ShapeError
@@ -33,7 +34,7 @@ from convcalc.stages import Axes, ShuffleChannels
 
 Keys: TypeAlias = Mapping[str, Any]
 Steps: TypeAlias = list[tuple[str, Operator]]
-"""What a layer becomes, one operator after the other, each with what it adds to the layer's name."""
+"""What a layer becomes: one operator, or one for each part of a split, with what it adds to the layer's name."""
 
 ACTIVATIONS = (
     "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "swish", "mish", "sigmoid", "tanh",
@@ -41,6 +42,7 @@ ACTIVATIONS = (
     "dropout", "identity",
 )  # fmt: skip
 FILTERS = ("filters", "out_channels", "out_features")
+FACTORS = ("factor", "scale", "scale_factor")
 CONVOLUTION_KEYS = frozenset(field.name for field in fields(LayerOptions)) - {"input", "layout"} | {"out_channels"}
 
 
@@ -108,22 +110,12 @@ def _linear(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
     if filters is None:
         raise NotationError("filters: must be given, the number of output features")
     outputs, bias = whole_number(filters, "filters"), _truth(keys, "bias", False)
-    if len(shape) == 2:
-        return [("", Linear(shape[1], outputs, bias))]
-    flat = _flattened(shape)
-    return [("/flatten", Reshape(flat)), ("", Linear(flat[1], outputs, bias))]
+    return [("", Linear(prod(shape[1:]), outputs, bias, flatten=len(shape) > 2))]
 
 
 def _flatten(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
     del op, keys
-    return [("", Reshape(_flattened(shapes[0])))]
-
-
-def _flattened(shape: Axes) -> Axes:
-    features = 1
-    for size in shape[1:]:
-        features *= size
-    return shape[0], features
+    return [("", Reshape((shapes[0][0], prod(shapes[0][1:]))))]
 
 
 def _reshape(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
@@ -202,14 +194,15 @@ def _split(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
 def _upsample(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
     del op
     spatial = _spatial(shapes[0])
-    ways = [name for name in ("factor", "size") if name in keys] + (["from"] if len(shapes) > 1 else [])
+    factor = [name for name in FACTORS if name in keys]
+    ways = [*factor, *(["size"] if "size" in keys else [])] + (["from"] if len(shapes) > 1 else [])
     if len(ways) != 1:
         raise NotationError(
             "factor: give one of factor, size, or a second layer in from whose size to take, "
             f"got {' and '.join(ways) or 'none'}"
         )
-    if ways == ["factor"]:
-        factors = parse_axes(keys["factor"], "factor", len(spatial))
+    if factor:
+        factors = parse_axes(keys[factor[0]], factor[0], len(spatial))
         sizes = tuple(n * factor for n, factor in zip(spatial, factors, strict=True))
     elif ways == ["size"]:
         sizes = parse_axes(keys["size"], "size", len(spatial))
@@ -283,6 +276,8 @@ def _op(lower: Callable[[str, Keys, Sequence[Axes]], Steps], *keys: str, inputs:
     return Op(frozenset(keys), lower, inputs)
 
 
+IGNORED = {"dropout": ("p", "rate")}
+"""Keys that say nothing about what is counted, but may stand."""
 WINDOW = ("kernel", "stride", "padding", "ceil_mode")
 OPS: dict[str, Op] = {
     **{name: Op(CONVOLUTION_KEYS, _convolution) for name in BY_NAME},
@@ -299,7 +294,8 @@ OPS: dict[str, Op] = {
     "layer_norm": _op(_normalize, "affine"),
     "group_norm": _op(_normalize, "affine", "groups"),
     "instance_norm": _op(_normalize, "affine"),
-    **{name: _op(_activation, *(("alpha",) if name in ("leaky_relu", "elu", "celu") else ())) for name in ACTIVATIONS},
+    **{name: _op(_activation, *IGNORED.get(name, ())) for name in ACTIVATIONS},
+    **{name: _op(_activation, "alpha") for name in ("leaky_relu", "elu", "celu")},
     "prelu": _op(_prelu, "per_channel"),
     "softmax": _op(_softmax),
     "log_softmax": _op(_softmax),
@@ -307,7 +303,7 @@ OPS: dict[str, Op] = {
     **{name: _op(_merge, inputs=(2, None)) for name in ("add", "subtract", "multiply", "maximum")},
     "concat": _op(_concat, "axis", inputs=(2, None)),
     "split": _op(_split, "parts", "sizes"),
-    "upsample": _op(_upsample, "factor", "size", "mode", "align_corners", inputs=(1, 2)),
+    "upsample": _op(_upsample, *FACTORS, "size", "mode", "align_corners", inputs=(1, 2)),
     "pad": _op(_pad, "padding", "mode"),
     "crop": _op(_crop, "padding", inputs=(1, 2)),
     "channel_shuffle": _op(_shuffle, "groups"),

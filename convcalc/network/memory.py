@@ -15,11 +15,7 @@ def peak_elements(network: Network) -> tuple[int, int]:
     Every layer writes a tensor of its own; a tensor lives from then until its last reader has run, the output for
     good. A layer of several stages lets go of its input and its own tensors stage by stage.
     """
-    last_read = dict(enumerate(range(len(network.nodes))))
-    for number, node in enumerate(network.nodes):
-        for i in node.inputs:
-            last_read[i] = number
-    last_read[network.output] = len(network.nodes)
+    last_read = last_reads(network)
     live: dict[int, int] = {}
     peak = at = 0
     for number, node in enumerate(network.nodes):
@@ -33,6 +29,16 @@ def peak_elements(network: Network) -> tuple[int, int]:
         if last_read[number] > number:
             live[number] = node.elements
     return peak, at
+
+
+def last_reads(network: Network) -> list[int]:
+    """The number of each tensor's last reader: its own where nothing reads it, beyond all for the output."""
+    last_read = list(range(len(network.nodes)))
+    for number, node in enumerate(network.nodes):
+        for i in node.inputs:
+            last_read[i] = number
+    last_read[network.output] = len(network.nodes)
+    return last_read
 
 
 def _stages(node: Node) -> Iterator[tuple[int | None, int]]:

@@ -46,8 +46,6 @@ except ImportError as error:
 MOST_NODES = 20_000
 MOST_FOLDED_IN_ALL = 1 << 26
 ARRANGING = ("Identity", "Cast", "Reshape", "Transpose", "Squeeze", "Unsqueeze")
-MOST_NOTES = 4
-"""Shared parameters are named up to here, and counted beyond."""
 
 
 def network_from_onnx(path: str, *, input: PerAxis | None = None, batch: int = 1) -> Network:
@@ -107,7 +105,8 @@ class _Reader:
         self.kept: list[Known] = []  # so that no id in `constants` is used again
         self.names: set[str] = set()
         self.notes: list[str] = []
-        self.sharing: list[str] = []
+        self.again = 0
+        """Parameters of layers that an earlier layer has as well."""
         self.forced: int | None = None
         """The batch that the file fixes, where another was asked for."""
         self.other_sizes = False
@@ -126,9 +125,10 @@ class _Reader:
                 f"{len(outputs)} outputs: the first is {self.assembly.nodes[numbers[0]].name}; besides it {shown}"
                 + (" and more" if len(outputs) > 4 else "")
             )
-        self.notes += self.sharing[:MOST_NOTES]
-        if len(self.sharing) > MOST_NOTES:
-            self.notes.append(f"{len(self.sharing) - MOST_NOTES} more parameters are those of earlier layers")
+        if self.again:
+            self.notes.append(
+                f"{self.again:,} parameters are in arrays that several layers have; every layer counts its own in full"
+            )
         if not any(not isinstance(node.operator, Input) for node in self.assembly.nodes):
             raise DataError("the graph must have at least one layer, got none")
         producer = " ".join(clean(part) for part in (self.model.producer_name, self.model.producer_version) if part)
@@ -446,15 +446,12 @@ class _Reader:
     def emitted(
         self, name: str, op: str, operator: Operator, inputs: Sequence[int], weights: Sequence[Known] = ()
     ) -> int:
-        """The number of a new layer. Parameters that are counted already are counted no more."""
+        """The number of a new layer."""
         name = self.unique(name)
-        shared = []
-        for (role, _), known in zip(parameter_shapes(operator), weights, strict=False):
-            other = self.counted.setdefault(known.tensor, name) if known.tensor else name
-            if other != name:
-                shared.append(role)
-                self.sharing.append(f"{name}: its {role} is that of {other}, counted there")
-        number = self.assembly.add(name, op, operator, inputs, tuple(shared))
+        for (_, shape), known in zip(parameter_shapes(operator), weights, strict=False):
+            if known.tensor and self.counted.setdefault(known.tensor, name) != name:
+                self.again += prod(shape)
+        number = self.assembly.add(name, op, operator, inputs)
         node = self.assembly.nodes[number]
         if node.shape is not None and 0 in node.shape:
             raise DataError(f"{name}: an output must have elements, got shape {node.shape}")

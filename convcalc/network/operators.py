@@ -39,11 +39,15 @@ class Convolve:
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """Every row along the last axis times a matrix (out_features, in_features), plus a bias if there is one."""
+    """Every row along the last axis times a matrix (out_features, in_features), plus a bias if there is one.
+
+    With `flatten`, everything but the batch is one row.
+    """
 
     in_features: int
     out_features: int
     bias: bool
+    flatten: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,11 @@ def receptive_fields(network: Network) -> Fields:
     notes = []
     if mapped != network.output:
         notes.append(f"receptive field: of {network.nodes[mapped].name}, the last map before the whole image is read")
+    from_here = next((n for n, axes in enumerate(seen[: mapped + 1]) if any(a.field.whole.runs for a in axes)), None)
+    if from_here is not None and any(along.field.whole.runs for along in seen[mapped]):
+        notes.append(
+            f"receptive field: of what {network.nodes[from_here].name} gives, every output reads the whole image"
+        )
     notes += unaligned[:MOST_NOTES]
     if len(unaligned) > MOST_NOTES:
         notes.append(f"{len(unaligned) - MOST_NOTES} more merges have arms that are not aligned")
@@ -109,14 +114,19 @@ def receptive_fields(network: Network) -> Fields:
 
 
 def _last_map(network: Network, seen: Sequence[Seen]) -> int:
-    """The output, or what it was made of before its outputs stopped moving over the input."""
+    """The output, or what it was made of before no axis of the input was left to it."""
     at: int | None = network.output
     last = network.output
-    while at is not None and not all(along.field.strands for along in seen[at]):
+    while at is not None and not _is_map(network.nodes[at], seen[at]):
         last = at
         inputs = network.nodes[at].inputs  # of which constants see nothing
         at = next((i for i in inputs if any(along.field.strands or along.field.whole.runs for along in seen[i])), None)
     return last if at is None else at
+
+
+def _is_map(node: Node, seen: Seen) -> bool:
+    """Whether a layer has more than one place: where its outputs move over the input, or would but for a whole."""
+    return any(along.field.strands for along in seen) or prod((node.shape or ())[2:]) > 1
 
 
 def _after(node: Node, arms: Sequence[Along], size: int) -> Along:
@@ -136,6 +146,8 @@ def _after(node: Node, arms: Sequence[Along], size: int) -> Along:
         case Softmax():
             return _mixed(first, shapes[0], (operator.axis,), size)
         case Linear():
+            if operator.flatten:
+                return _everything(arms, shapes, size)
             return _gone(first, shapes[0], (len(shapes[0]) - 1,), size)
         case MatMul():
             return _product(arms, shapes, len(node.shape or ()), size)

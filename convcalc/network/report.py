@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, assert_never
@@ -111,6 +112,8 @@ class NetworkReport(Counted):
     peak_layer: str
     notes: tuple[str, ...]
     machine: Machine | None = None
+    before: NetworkReport | None = None
+    """The network as it was, where convolutions of it are replaced."""
 
     @property
     def name(self) -> str:
@@ -163,8 +166,8 @@ class NetworkReport(Counted):
             **({} if self.seconds is None else {"least_seconds": self.seconds}),
         }
 
-    def to_dict(self) -> dict[str, Any]:
-        """The report as plain JSON values, schema 1."""
+    def to_dict(self, shown: Sequence[LayerReport] | None = None) -> dict[str, Any]:
+        """The report as plain JSON values, schema 1; with only the layers shown, if not all are to be."""
         return {
             "schema": SCHEMA,
             "name": self.name,
@@ -174,8 +177,9 @@ class NetworkReport(Counted):
             "input": list(self.input),
             "output": None if self.output is None else list(self.output),
             "totals": self.totals(),
+            **({} if self.before is None else {"before": self.before.totals()}),
             "receptive_field": field_dict(self.receptive_field),
-            "layers": [layer.to_dict(self.dtype) for layer in self.layers],
+            "layers": [layer.to_dict(self.dtype) for layer in (self.layers if shown is None else shown)],
             "notes": list(self.notes),
             "unsupported": [_unsupported(layer) for layer in self.layers if not layer.node.counted],
         }

@@ -10,11 +10,11 @@ from math import floor
 from typing import Any
 
 from convcalc.errors import ConvcalcError, DataError, NotationError
-from convcalc.network.expressions import names_in, value_of
+from convcalc.network.expressions import divisible, names_in, value_of
 from convcalc.network.graph import Assembly, Network
 from convcalc.network.layers import FILTERS, OPS, SPELLED
 from convcalc.network.operators import Input
-from convcalc.notation import PerAxis, parse_size, whole_number
+from convcalc.notation import PerAxis, parse_features, show_size, whole_number
 from convcalc.stages import Axes
 
 TOP_KEYS = ("name", "input", "source", "notes", "width_divisor", "width_scales", "blocks", "layers")
@@ -22,6 +22,8 @@ COMMON_KEYS = frozenset({"name", "op", "from", "when", "fixed_width"})
 USE_KEYS = frozenset({"name", "block", "from", "when", "repeat", "layers", "fixed_width"})
 BLOCK_KEYS = frozenset({"name", "repeat", "layers"})
 MOST_LAYERS = 100_000
+MOST_ENTRIES = 10 * MOST_LAYERS
+"""Tables gone through at the most, those left out included."""
 MOST_DEPTH = 16
 
 
@@ -75,12 +77,16 @@ class _Reader:
         self.blocks = dict(self._blocks())
         self.used: set[str] = set()
         self.assembly = Assembly()
-        self.notes: list[str] = []
+        self.entries = 0
 
     def network(self, input: PerAxis | None, batch: int) -> Network:
         if input is None and "input" not in self.document:
             raise NotationError('input: must be given, such as input = "3x224x224", or with --input')
-        shape = (batch, *_input_size(self.document["input"] if input is None else input))
+        own = parse_features(self.document["input"]) if "input" in self.document else None
+        size = own if input is None else parse_features(input)
+        if own is not None and size is not None and len(own) != len(size):
+            raise NotationError(f"input: must have the axes of the network's {show_size(own)}, got {show_size(size)}")
+        shape = (batch, *(size or ()))
         first = self.assembly.add("input", "input", Input(shape))
         top = Scope("", first, None, {})
         entries, blocks = _tables(self.document, "layers", ""), _tables(self.document, "blocks", "")
@@ -100,9 +106,11 @@ class _Reader:
             notes.append(f"blocks that no layer uses: {', '.join(unused)}")
         name = self.document.get("name", "network")
         source = self.document.get("source", "")
-        own = self.document.get("notes", [])
-        own = [own] if isinstance(own, str) else own
-        return Network(str(name), tuple(self.assembly.nodes), last, (*map(str, own), *notes), str(source))
+        written = self.document.get("notes", [])
+        told = [written] if isinstance(written, str) else written
+        if not isinstance(told, list) or not all(isinstance(text, str) for text in (name, source, *told)):
+            raise NotationError("name, source and notes: must be text, or a list of texts for notes")
+        return Network(name, tuple(self.assembly.nodes), last, (*told, *notes), source)
 
     def _unread(self, last: int) -> list[str]:
         read = {i for node in self.assembly.nodes for i in node.inputs} | {last}
@@ -124,6 +132,9 @@ class _Reader:
 
     def _entry(self, entry: Mapping[str, Any], scope: Scope, last: int) -> int:
         """The number of the layer that the next one reads, after this table."""
+        self.entries += 1
+        if self.entries > MOST_ENTRIES:
+            raise _AtLayerError(NotationError, f"layers: a file may ask for {MOST_ENTRIES} layers, got more")
         kind = next((entry[key] for key in ("op", "block") if isinstance(entry.get(key), str)), "block")
         scope.ops[kind] = scope.ops.get(kind, 0) + 1
         label = entry.get("name", f"{kind}{scope.ops[kind]}")
@@ -149,24 +160,25 @@ class _Reader:
         if not self._wanted(entry, scope):
             return at
         layers = _tables(block, "layers", "")
-        names = {name for layer in layers for name in _names(layer)} | {"filters", "stride"}
         own = {k: v for k, v in entry.items() if k not in USE_KEYS}
         defaults = {k: v for k, v in block.items() if k not in BLOCK_KEYS | own.keys()}
+        names = {"filters", "stride", *defaults, *(name for part in (defaults, *layers) for name in _names(part))}
         for key in own if block is not entry else ():
             if key not in names:
                 raise NotationError(f"{key}: is not a value of this block; its values: {', '.join(sorted(names))}")
-        values = {
-            key: value if entry.get("fixed_width") else self._scaled(key, value, given[key])
-            for given, known in ((defaults, {}), (own, scope.values))
-            for key, value in _evaluated(given, known).items()
-        }
+        fixed = entry.get("fixed_width")
+        values = self._values(own, scope.values, fixed)
         asked = {"repeat": entry.get("repeat", block.get("repeat", 1))}
         repeat = whole_number(_evaluated(asked, scope.values)["repeat"], "repeat", 0)
+        if repeat > MOST_LAYERS:
+            raise NotationError(f"repeat: must be at most {MOST_LAYERS}, got {repeat}")
         strided = any("stride" in _names(layer) for layer in layers)
         for index in range(1, repeat + 1):
             path = f"{label}/{index}/" if repeat > 1 else f"{label}/"
             shape = self._shape(at)
             told = {"stride": 1, **values, "channels": shape[1], "index": index}
+            for key, value in defaults.items():  # in their order, so that one may be made of those before
+                told |= self._values({key: value}, told, fixed)
             if index > 1:
                 told["stride"] = 1
             inner = Scope(f"{scope.path}{path}", at, scope, told, free_stride=not strided)
@@ -176,6 +188,11 @@ class _Reader:
             scope.named[path[:-1]] = at
         scope.named[label] = at
         return at
+
+    def _values(self, given: Mapping[str, Any], known: Mapping[str, Any], fixed: object) -> dict[str, Any]:
+        """What a block is told, worked out and at the width asked for."""
+        evaluated = _evaluated(given, known)
+        return evaluated if fixed else {key: self._scaled(key, v, given[key]) for key, v in evaluated.items()}
 
     def _block_of(self, entry: Mapping[str, Any]) -> Mapping[str, Any]:
         """The block that a layer uses: one with a name, or the layers of its own."""
@@ -193,6 +210,8 @@ class _Reader:
 
     def _layer(self, entry: Mapping[str, Any], label: str, scope: Scope, last: int) -> int:
         written = _text(entry["op"], "op")
+        if written not in OPS and isinstance(scope.values.get(written), str):
+            written = scope.values[written]
         op = written if written in OPS else SPELLED.get(written, written)
         if op not in OPS:
             raise NotationError(f"op: unknown op {written!r}; {_near(op, OPS)}")
@@ -214,11 +233,8 @@ class _Reader:
         for suffix, operator in OPS[op].lower(op, keys, [self._shape(i) for i in inputs]):
             if len(self.assembly.nodes) > MOST_LAYERS:
                 raise NotationError(f"layers: a network may have {MOST_LAYERS} layers, got more")
-            named = "flatten" if suffix == "/flatten" else written
-            number = self.assembly.add(f"{scope.path}{label}{suffix}", named, operator, inputs)
+            number = self.assembly.add(f"{scope.path}{label}{suffix}", written, operator, inputs)
             scope.named[f"{label}{suffix}"] = number
-            if suffix == "/flatten":
-                inputs = [number]
         return number
 
     def _fill_in(self, op: str, keys: dict[str, Any], scope: Scope) -> None:
@@ -279,8 +295,7 @@ class _Reader:
             return value
         if self.divisor == 1:
             return max(1, floor(value * self.width))
-        nearest = max(self.divisor, floor(value * self.width + self.divisor / 2) // self.divisor * self.divisor)
-        return nearest + (self.divisor if nearest < 0.9 * value * self.width else 0)
+        return divisible(value * self.width, self.divisor)
 
 
 class _AtLayerError(Exception):
@@ -318,7 +333,7 @@ def _names(layer: Mapping[str, Any]) -> Iterator[str]:
         for part in value if isinstance(value, list) else [value]:
             if isinstance(part, Mapping):
                 yield from _names(part)
-            elif isinstance(part, str) and key not in ("name", "op", "block"):
+            elif isinstance(part, str) and key not in ("name", "block") and not (key == "op" and part in OPS):
                 yield from names_in(part)
 
 
@@ -327,15 +342,6 @@ def _near(name: str, known: Iterable[str]) -> str:
     names = list(known)
     near = get_close_matches(name, names, n=1)
     return (f"did you mean {near[0]}? " if near else "") + f"known: {', '.join(names) or 'none'}"
-
-
-def _input_size(value: PerAxis) -> Axes:
-    """(channels, *spatial), or (features,) alone."""
-    text = str(value) if isinstance(value, int | str) else value
-    try:
-        return (whole_number(text, "input"),)
-    except NotationError:
-        return parse_size(value, "input")
 
 
 def _tables(table: Mapping[str, Any], key: str, where: str) -> list[Mapping[str, Any]]:

@@ -4,61 +4,20 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from io import StringIO
 
-from convcalc.errors import NotationError
+from convcalc.network.comparison import RATIOS, NetworkComparison
 from convcalc.network.costs import RULE
 from convcalc.network.report import LayerReport, NetworkReport
+from convcalc.network.sweep import Sweep
 from convcalc.notation import show_axes, show_size
 from convcalc.receptive import AxisField
 from convcalc.render.table import Bar, Cell, Table
 from convcalc.report import memory
 
-SORTED = (
-    "parameters", "multiplications", "macs", "flops", "activations", "share", "bytes", "intensity", "receptive_field",
-    "seconds",
-)  # fmt: skip
-"""The columns that rows can be ordered by."""
 
-
-def _measure(layer: LayerReport, column: str, dtype: str) -> float:
-    match column:
-        case "bytes":
-            return memory(layer.cost, dtype)["bytes"]
-        case "intensity":
-            return layer.intensity(dtype)
-        case "receptive_field":
-            return max((axis.size for axis in layer.receptive_field), default=0)
-        case "seconds":
-            return layer.bound.seconds if layer.bound else 0.0
-        case _:
-            return float(getattr(layer, column))
-
-
-def chosen(report: NetworkReport, only: str | None, sort: str | None) -> tuple[LayerReport, ...]:
-    """The layers to show, in their order. Raises NotationError for a column or a choice that there is not."""
-    layers = report.layers
-    if only is not None:
-        wanted = only.split(",")
-        layers = tuple(layer for layer in layers if any(_is(layer, part) for part in wanted))
-        if not layers:
-            known = dict.fromkeys(name for layer in report.layers for name in (layer.kind, layer.op))
-            raise NotationError(f"only: no layer is {only!r}; use a layer's name or one of {', '.join(known)}")
-    if sort is not None:
-        if sort not in SORTED:
-            raise NotationError(f"sort: unknown column {sort!r}; use one of {', '.join(SORTED)}")
-        layers = tuple(sorted(layers, key=lambda layer: -_measure(layer, sort, report.dtype)))
-    return layers
-
-
-def _is(layer: LayerReport, wanted: str) -> bool:
-    return wanted in (layer.kind, layer.op) or fnmatchcase(layer.name, wanted)
-
-
-def network_view(report: NetworkReport, layout: str, *, only: str | None = None, sort: str | None = None) -> Table:
+def network_view(report: NetworkReport, layers: Sequence[LayerReport], layout: str) -> Table:
     """One row a layer with its share of the multiplications, totals below."""
-    layers = chosen(report, only, sort)
     rows = [_row(layer, report, layout) for layer in layers]
     part = len(layers) < len(report.layers)
     if part:
@@ -73,24 +32,76 @@ def network_view(report: NetworkReport, layout: str, *, only: str | None = None,
     sizes = memory(report.cost, report.dtype)
     least = "at least " if report.unsupported else ""
     peak = report.to_dict()["totals"]["peak_activation_bytes"]
-    kinds = ", ".join(
-        f"{kind} {part.multiplications:,}" for kind, part in report.by_kind().items() if part.multiplications
-    )
     aside = [
         f"{report.dtype}: weights {_bytes(sizes['parameter_bytes'])}, peak of live activations {_bytes(peak)} "
         f"at {report.peak_layer}",
         f"receptive field {_field(report.receptive_field)}",
-        f"{least}{report.multiplications:,} multiplications: {kinds or 'none'}",
+        *(f"{least}{line}" for line in _by_kind(report)),
+        *_since(report),
         *(note for note in report.notes if note != RULE),
         RULE,
     ]
     return Table(
-        _title(report, layout), tuple(columns), tuple(rows), 2 if part else 1, tuple(aside),
+        title(report, layout), tuple(columns), tuple(rows), 2 if part else 1, tuple(aside),
         spare=("activations", "op", "receptive field"),
     )  # fmt: skip
 
 
-def network_csv(report: NetworkReport, layout: str, *, only: str | None = None, sort: str | None = None) -> str:
+def zoo_view(networks: Sequence[tuple[str, str, str]]) -> Table:
+    """The networks that come along."""
+    return Table("the zoo", ("network", "input", "source"), tuple(networks), aside=("convcalc net NETWORK",))
+
+
+def comparison_view(comparison: NetworkComparison, layout: str) -> Table:
+    """The totals of networks side by side, each with its ratio to the first."""
+    base, others = comparison.base, comparison.compared
+    totals = [report.totals() for report in (base, *others)]
+    rows: list[tuple[Cell, ...]] = []
+    for label, key in TOTALS:
+        if key in RATIOS:
+            ratios = [comparison.ratio(other, key) for other in others]
+            beside = [
+                (total[key], None if r is None else float(r)) for total, r in zip(totals[1:], ratios, strict=True)
+            ]
+        else:
+            beside = [(total[key], None) for total in totals[1:]]
+        rows.append((label, totals[0][key], *(cell for pair in beside for cell in pair)))
+    shown = [(report, _size(report.output, layout), _field_size(report.receptive_field)) for report in (base, *others)]
+    rows.append(("output", shown[0][1], *(cell for row in shown[1:] for cell in (row[1], None))))
+    rows.append(("receptive field", shown[0][2], *(cell for row in shown[1:] for cell in (row[2], None))))
+    changed = ", replaced" if base.before else ""
+    columns = ("total", f"{base.name}{changed}", *(name for other in others for name in (other.name, "ratio")))
+    title = ", ".join(title(report, layout) for report in (base, *others))
+    notes = [f"{report.name}: totals are at least these" for report in (base, *others) if report.unsupported]
+    return Table(title, columns, tuple(rows), aside=(*base.network.notes[-1:], *notes, RULE))
+
+
+def sweep_view(sweep: Sweep, layout: str) -> Table:
+    """One row for every size or width."""
+    rows: list[tuple[Cell, ...]] = []
+    first = sweep.points[0][1]
+    for value, report in sweep.points:
+        totals = report.totals()
+        ratio = totals["multiplications"] / first.multiplications if first.multiplications else None
+        rows.append((value, _size(report.input, layout), _size(report.output, layout),
+                     *(totals[key] for _, key in TOTALS[:-1]), ratio))  # fmt: skip
+    columns = (sweep.over, "input", "output", *(label for label, _ in TOTALS[:-1]), "of the first")
+    return Table(
+        f"{first.name} over {sweep.over}s", columns, tuple(rows), aside=(RULE,),
+        spare=("activations", "output", "input", "of the first"),
+    )  # fmt: skip
+
+
+TOTALS = (
+    ("parameters", "parameters"),
+    ("multiplications", "multiplications"),
+    ("activations", "activations"),
+    ("peak activation bytes", "peak_activation_bytes"),
+    ("layers", "layers"),
+)
+
+
+def network_csv(report: NetworkReport, layers: Sequence[LayerReport], layout: str) -> str:
     """The rows as CSV, every count of every layer."""
     text = StringIO()
     columns = [
@@ -100,7 +111,7 @@ def network_csv(report: NetworkReport, layout: str, *, only: str | None = None, 
     ]  # fmt: skip
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    for layer in chosen(report, only, sort):
+    for layer in layers:
         values = layer.to_dict(report.dtype)
         shown = {
             **values,
@@ -110,6 +121,25 @@ def network_csv(report: NetworkReport, layout: str, *, only: str | None = None, 
         }
         writer.writerow(["" if shown[column] is None else shown[column] for column in columns])
     return text.getvalue()
+
+
+def _by_kind(report: NetworkReport) -> list[str]:
+    """The totals of every kind of layer that has any."""
+    return [
+        f"{kind}: {part['parameters']:,} parameters, {part['multiplications']:,} multiplications "
+        f"in {part['layers']} layer{'s' if part['layers'] > 1 else ''}"
+        for kind, part in report.totals()["by_kind"].items()
+        if part["parameters"] or part["multiplications"]
+    ]
+
+
+def _since(report: NetworkReport) -> list[str]:
+    """What became of the totals where convolutions are replaced."""
+    if report.before is None:
+        return []
+    pairs = [(name, getattr(report.before, name), getattr(report, name)) for name in ("multiplications", "parameters")]
+    told = (f"{name} {was:,}, now {now / was:.5g} of it" for name, was, now in pairs if was)
+    return [f"before: {'; '.join(told)}"]
 
 
 def _row(layer: LayerReport, report: NetworkReport, layout: str) -> tuple[Cell, ...]:
@@ -127,7 +157,7 @@ def _row(layer: LayerReport, report: NetworkReport, layout: str) -> tuple[Cell, 
 
 def _total_row(
     name: str, parameters: int, multiplications: int, activations: int, report: NetworkReport,
-    layers: tuple[LayerReport, ...],
+    layers: Sequence[LayerReport],
 ) -> tuple[Cell, ...]:  # fmt: skip
     unknown = any(not layer.node.counted for layer in layers)
     counts: list[Cell] = [parameters, multiplications, activations]
@@ -140,10 +170,13 @@ def _total_row(
     return row
 
 
-def _title(report: NetworkReport, layout: str) -> str:
+def title(report: NetworkReport, layout: str) -> str:
     batch = f", batch {report.batch}" if report.batch > 1 else ""
-    output = "?" if report.output is None else show_size(report.output, layout)
-    return f"{report.name}  {show_size(report.input, layout)} -> {output}{batch}"
+    return f"{report.name}  {_size(report.input, layout)} -> {_size(report.output, layout) or '?'}{batch}"
+
+
+def _size(size: tuple[int, ...] | None, layout: str) -> str | None:
+    return None if size is None else show_size(size, layout)
 
 
 def _field_size(fields: tuple[AxisField, ...]) -> str | None:

@@ -29,7 +29,7 @@ class Bar(float):
         """The bar in eighths of a cell, and the share in per cent."""
         whole, eighths = divmod(round(self * BAR_WIDTH * 8), 8)
         bar = "█" * whole + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths]
-        return f"{bar:<{BAR_WIDTH}} {self:6.2%}"
+        return f"{bar:<{BAR_WIDTH}} {self:7.2%}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,82 @@
+"""`convcalc net --check`: a network run, and every number about it checked."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from convcalc.cli import ANSWERED, DISAGREED
+from convcalc.cli.answer import print_json
+from convcalc.cli.progress import progress
+from convcalc.errors import DataError, NotationError
+from convcalc.network.check import check_network
+from convcalc.network.report import NetworkReport
+from convcalc.notation import show_size
+from convcalc.npy import check_writable, read_npy, write_npy
+from convcalc.reading import Named
+from convcalc.stages import Axes
+
+
+def answer_checked(
+    report: NetworkReport, value: dict[str, Any], layout: str, *, file: str | None, array: str | None,
+    output: str | None, json: bool,
+) -> int:  # fmt: skip
+    """Run the report's network on an array in a file or on random data, check it, and show how that went.
+
+    `value` is the report as JSON, to which the checks are added; `file` the ONNX file that the network is that of,
+    whose weights are taken.
+    """
+    if json and output == "-":
+        raise NotationError("net: --json fills stdout, got --output - too; choose one")
+    if output is not None:
+        check_writable(output)
+    given = None if array is None else Named(array, read_npy(array))
+    x = None if given is None else _whole(given, report.network.inputs[0].shape or (), layout)
+    arrays, weights, reference = None, "random weights", None
+    if file is not None:
+        from convcalc.network.onnx_weights import file_weights, runtime_reference
+
+        arrays, weights = file_weights(file, input=report.input, batch=report.batch)
+        reference = runtime_reference(file, report.network) if arrays is not None else None
+    with progress(f"{report.name}: checking") as told:
+        run = check_network(report.network, x, arrays, reference=reference, progress=told)
+    if run.out is not None:
+        without_batch = given is not None and x is not None and given.array.ndim < x.ndim
+        run = replace(run, out=_in_order(run.out, layout, without_batch))
+    if output is not None and run.out is not None:
+        write_npy(output, run.out)
+    if json:
+        print_json({**value, **run.to_dict(output)})
+    else:
+        from convcalc.render.network_checks import checks_view
+        from convcalc.render.table import show
+
+        ran_on = f"{'random data' if array is None else array}, {weights}"
+        show(checks_view(report, run, layout, ran_on, output), sys.stderr if output == "-" else sys.stdout)
+    return ANSWERED if run.ok else DISAGREED
+
+
+def _whole(given: Named, shape: Axes, layout: str) -> np.ndarray:
+    """The array with its batch and its channels first, as floats. Raises DataError if it is not the network's input."""
+    name, array = given.name, given.array
+    if array.dtype.kind == "c":
+        raise DataError(f"{name}: a network takes real numbers, got {array.dtype}; give one part of them")
+    x = array if array.ndim == len(shape) else array[np.newaxis]
+    if layout == "channels-last" and x.ndim > 1:
+        x = np.moveaxis(x, -1, 1)
+    if x.shape != shape:
+        raise DataError(
+            f"{name}: must be the network's input, {show_size(shape)} with the batch and channels first, got shape "
+            f"{array.shape}; ask for it with --input and --batch"
+        )
+    return np.ascontiguousarray(x, np.float64 if x.dtype == np.float64 else np.float32)
+
+
+def _in_order(out: np.ndarray, layout: str, without_batch: bool) -> np.ndarray:
+    """The output in the order of axes asked for, without a batch where the input had none."""
+    if layout == "channels-last" and out.ndim > 1:
+        out = np.moveaxis(out, 1, -1)
+    return out[0] if without_batch and len(out) == 1 else out

@@ -1,0 +1,33 @@
+"""Networks side by side: every total with its ratio to the first network's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from convcalc.network.report import NetworkReport
+from convcalc.report import SCHEMA
+
+RATIOS = ("parameters", "multiplications", "activations", "peak_activation_bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkComparison:
+    """A base and the networks it is compared with."""
+
+    base: NetworkReport
+    compared: tuple[NetworkReport, ...]
+
+    def ratio(self, report: NetworkReport, total: str) -> Fraction | None:
+        """A total over the base's, None where the base has none of it."""
+        ours, base = report.totals()[total], self.base.totals()[total]
+        return Fraction(ours, base) if base else None
+
+    def to_dict(self) -> dict[str, Any]:
+        compared = []
+        for report in self.compared:
+            ratios = {total: self.ratio(report, total) for total in RATIOS}
+            numbers = {f"ratio_{total}": None if r is None else float(r) for total, r in ratios.items()}
+            compared.append({**report.to_dict(), **numbers})
+        return {"schema": SCHEMA, "base": self.base.to_dict(), "compared": compared}

@@ -1,0 +1,64 @@
+"""What can be asked of a model by name: its report as it is, changed, beside others, or over sizes and widths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from convcalc.network import load_network
+from convcalc.network.comparison import NetworkComparison
+from convcalc.network.graph import Network
+from convcalc.network.replace import replaced
+from convcalc.network.report import NetworkReport, network_report
+from convcalc.network.roofline import Machine
+from convcalc.network.sweep import Sweep, sizes, swept, width_of, widths
+from convcalc.notation import PerAxis, parse_axes
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkOptions:
+    """How a model is asked about; None is as the model has it."""
+
+    input: PerAxis | None = None
+    batch: int = 1
+    width: str | None = None
+    replace: str | None = None
+    dtype: str = "float32"
+    machine: Machine | None = None
+
+
+def network_of(model: str, options: NetworkOptions) -> Network:
+    """The network, at the input, batch and width asked for, with its convolutions replaced if they are to be."""
+    width = 1.0 if options.width is None else width_of(options.width, "width")
+    network = load_network(model, input=options.input, batch=options.batch, width=width)
+    return network if options.replace is None else replaced(network, options.replace)
+
+
+def report_of(model: str, options: NetworkOptions) -> NetworkReport:
+    """The report of a model; of one with convolutions replaced, with the totals before."""
+    report = network_report(network_of(model, options), dtype=options.dtype, machine=options.machine)
+    if options.replace is None:
+        return report
+    return replace(report, before=report_of(model, replace(options, replace=None)))
+
+
+def compared(model: str, others: Sequence[str], options: NetworkOptions) -> NetworkComparison:
+    """A model, changed as the options say, beside others as they are."""
+    plain = replace(options, replace=None, width=None)
+    return NetworkComparison(report_of(model, options), tuple(report_of(other, plain) for other in others))
+
+
+def over_sizes(model: str, text: str, options: NetworkOptions) -> Sweep:
+    """A model at input sizes written as `128..320:32`, its channels as they are."""
+    shape = load_network(model, input=options.input, batch=1).inputs[0].shape or ()
+    channels, dims = shape[1], len(shape) - 2
+
+    def at(size: str) -> NetworkReport:
+        return report_of(model, replace(options, input=(channels, *parse_axes(size, "sweep", dims))))
+
+    return swept("size", sizes(text), at)
+
+
+def over_widths(model: str, text: str, options: NetworkOptions) -> Sweep:
+    """A model at widths written as `0.25,0.5,1.0`."""
+    return swept("width", widths(text), lambda width: report_of(model, replace(options, width=width)))

@@ -1,0 +1,54 @@
+"""The checks of a network that was run: totals, and a row for whatever disagrees."""
+
+from __future__ import annotations
+
+from convcalc.checks import Check
+from convcalc.network.check import NetworkRun
+from convcalc.network.report import NetworkReport
+from convcalc.notation import show_size
+from convcalc.render.network import title
+from convcalc.render.table import Cell, Table
+from convcalc.run import statistics
+
+
+def checks_view(report: NetworkReport, run: NetworkRun, layout: str, ran_on: str, path: str | None) -> Table:
+    """Predicted beside measured; `ran_on` says what data and weights, `path` where the output went."""
+    shown = [*run.totals, *(check for check in run.checks if check.layer and not check.ok)]
+    agreed = [check for check in run.checks if check.layer and check.ok]
+    layers = len({check.layer for check in run.checks if check.layer})
+    aside = [f"{len(agreed)} checks of {layers} layers agree; {ran_on}"]
+    if run.out is not None:
+        found = ", ".join(f"{name} {value:.6g}" for name, value in statistics(run.out).items())
+        written = "" if path is None else f"; written to {'stdout' if path == '-' else path}"
+        aside.append(f"output {show_size(run.out.shape)} {run.out.dtype}: {found}{written}")
+    return Table(
+        f"{title(report, layout)}  {run.seconds * 1000:.3g} ms",
+        ("check", "layer", "predicted", "measured", "ok", "how"),
+        tuple(_row(check) for check in shown),
+        aside=tuple(aside),
+        spare=("how",),
+        verdict=verdict(run),
+        good=run.ok,
+    )
+
+
+def verdict(run: NetworkRun) -> str:
+    """Whether all agrees; if not, what does not, and in which layers."""
+    if run.ok:
+        return "every check agrees"
+    wrong = ", ".join(dict.fromkeys(check.name for check in run.checks if not check.ok))
+    layers = ", ".join(run.wrong_layers)
+    return f"DISAGREES: {wrong}{f' in {layers}' if layers else ''}"
+
+
+def _row(check: Check) -> tuple[Cell, ...]:
+    return check.name, check.layer or None, _flat(check.predicted), _flat(check.measured), check.ok, check.how
+
+
+def _flat(value: object) -> Cell:
+    """A check's value on one line: a size as 3x5x5, inputs from first to last as 0..8x0..6."""
+    if isinstance(value, list):
+        if any(part is None or isinstance(part, list) for part in value):
+            return "x".join("none" if part is None else f"{part[0]}..{part[1]}" for part in value)
+        return show_size(value) or "one number"
+    return value if isinstance(value, int | float | str | None) else str(value)

@@ -1,0 +1,144 @@
+"""`convcalc net` from outside: what is printed, in which form, with which exit code; and its page, read and run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from convcalc.network.layers import OPS
+from convcalc.network.toml_file import COMMON_KEYS, network_from_toml
+from convcalc.recipes import BY_NAME
+from tests.test_cli import CONVCALC, Run, output, refusal
+from tests.test_net_report import SEPARABLE
+
+__all__ = ["output", "refusal"]
+PAGE = (Path(__file__).parent.parent / "docs" / "networks.md").read_text()
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    path = tmp_path / "net.toml"
+    path.write_text(SEPARABLE)
+    return str(path)
+
+
+def test_json_is_one_object_and_rows_are_the_same_numbers(output: Run, model: str) -> None:
+    answer = json.loads(output("net", model, "--json"))
+    assert answer["schema"] == 1
+    header, *rows = [line.split("\t") for line in output("net", model).splitlines()]
+    assert header == [
+        "name", "op", "output", "parameters", "multiplications", "activations", "receptive field", "share"
+    ]  # fmt: skip
+    for row, layer in zip(rows[:-1], answer["layers"], strict=True):
+        size = "x".join(map(str, layer["output"]))
+        assert row[:5] == [layer["name"], layer["op"], size, str(layer["parameters"]), str(layer["multiplications"])]
+    assert rows[-1][0] == "total"
+    assert rows[-1][3] == str(answer["totals"]["parameters"])
+
+
+def test_csv_has_every_count(output: Run, model: str) -> None:
+    rows = list(csv.DictReader(io.StringIO(output("net", model, "--csv"))))
+    layers = json.loads(output("net", model, "--json"))["layers"]
+    for row, layer in zip(rows, layers, strict=True):
+        for key in ("parameters", "multiplications_effective", "additions", "activations", "bytes_moved"):
+            assert int(row[key]) == layer[key]
+        assert row["input"] == "x".join(map(str, layer["input"]))
+
+
+def test_sorting_and_choosing(output: Run, model: str) -> None:
+    rows = json.loads(output("net", model, "--json", "--only", "conv", "--sort", "multiplications"))["layers"]
+    assert [row["name"] for row in rows] == ["stem", "deep", "point"]
+    rows = json.loads(output("net", model, "--json", "--only", "batch_norm,p*", "--sort", "parameters"))["layers"]
+    assert [row["name"] for row in rows] == ["point", "norm", "batch_norm1"]
+    lines = output("net", model, "--only", "linear").splitlines()
+    assert [line.split("\t")[0] for line in lines] == ["name", "linear1", "shown", "total"]
+
+
+def test_changes_and_comparisons(output: Run, model: str) -> None:
+    plain = json.loads(output("net", model, "--json"))
+    full = json.loads(output("net", model, "--replace", "depthwise-separable=standard", "--json"))
+    assert full["before"] == plain["totals"]
+    assert "1 depthwise-separable convolutions replaced by standard" in full["notes"]
+    beside = json.loads(output("net", model, "--replace", "depthwise-separable=standard", "--compare", model, "--json"))
+    assert beside["base"]["totals"] == full["totals"]
+    [other] = beside["compared"]
+    assert other["totals"] == plain["totals"]
+    ratio = plain["totals"]["multiplications"] / full["totals"]["multiplications"]
+    assert other["ratio_multiplications"] == pytest.approx(ratio)
+
+
+def test_sweeps_over_sizes_and_widths(output: Run, model: str) -> None:
+    points = json.loads(output("net", model, "--sweep", "20..40:20", "--json"))["points"]
+    assert [point["input"] for point in points] == [[3, 20, 20], [3, 40, 40]]
+    points = json.loads(output("net", model, "--sweep-width", "0.5,1", "--json"))["points"]
+    assert points[1]["totals"] == json.loads(output("net", model, "--json"))["totals"]
+    assert points[0]["totals"]["parameters"] == 3 * 3 * 9 + 3 * 25 + 2 * 3 + 3 * 5 + 5 + 2 * 5 + 5 * 7
+    assert output("net", model, "--sweep", "20,40").splitlines()[0].startswith("size\tinput\toutput\tparameters")
+
+
+def test_machine_dtype_input_and_batch(output: Run, model: str) -> None:
+    options = ["--peak", "1GOPS", "--bandwidth", "1GB/s", "--dtype", "int8", "-i", "3x24x24", "--batch", "2"]
+    answer = json.loads(output("net", model, *options, "--json"))
+    assert (answer["input"], answer["batch"], answer["dtype"]) == ([3, 24, 24], 2, "int8")
+    assert answer["totals"]["parameter_bytes"] == answer["totals"]["parameters"]
+    assert answer["totals"]["least_seconds"] == sum(layer["least_seconds"] for layer in answer["layers"])
+    last = json.loads(output("net", model, "-i", "24x24x3", "--layout", "channels-last", "--json"))
+    assert last["input"] == [3, 24, 24]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["resnet5"], "resnet5: must be a .toml or .onnx file or a network of the zoo"),
+        (["no/such.toml"], "no/such.toml: must be a file that can be read, got no such file or directory"),
+        (["MODEL", "--only", "pool2"], "only: no layer is 'pool2'; use a layer's name or one of conv"),
+        (["MODEL", "--sort", "price"], "sort: unknown column 'price'"),
+        (["MODEL", "--json", "--csv"], "net: --json and --csv do not go together"),
+        (["MODEL", "--sweep", "8", "--compare", "MODEL"], "net: --compare and --sweep do not go together"),
+        (["MODEL", "--dtype", "int3"], "dtype: unknown element type 'int3'"),
+        (["MODEL", "--width", "wide"], "width: must be a number above 0"),
+        (["MODEL", "--batch", "0"], "batch: must be at least 1, got 0"),
+        (["MODEL", "-i", "4x20x28", "--replace", "a=b"], "replace: type: unknown convolution type 'a'"),
+        (["MODEL", "-i", "20x28"], "MODEL: input: must have the axes of the network's 3x20x28, got 20x28"),
+        (["MODEL", "-i", "3x1x1x1x1"], "input: a size has channels and 1 to 3 spatial axes"),
+        (["MODEL", "--peak", "1GOPS"], "bandwidth: must be given too"),
+    ],
+)
+def test_refusals(refusal: Run, model: str, arguments: list[str], message: str) -> None:
+    told = refusal("net", *(model if word == "MODEL" else word for word in arguments))
+    assert told.startswith(message.replace("MODEL", model))
+
+
+def test_nothing_heavy_is_imported(model: str) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", *CONVCALC[2:], "net", model, "--json"]
+    trace = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    modules = {line.rpartition("|")[2].strip().partition(".")[0] for line in trace.splitlines()}
+    assert not modules & {"numpy", "rich", "pydantic", "onnx"}
+
+
+def test_the_page_s_files_are_read() -> None:
+    files = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    assert len(files) >= 2
+    for text in files:
+        network_from_toml(text.encode(), "docs/networks.md")
+
+
+def test_the_page_lists_every_op_and_key() -> None:
+    listed: dict[str, set[str]] = {}
+    for line in PAGE.partition("## Ops")[2].partition("## Blocks")[0].splitlines():
+        cells = line.strip("|").split("|")
+        if len(cells) == 3 and cells[0].strip(" -") not in ("", "op"):
+            names = re.findall(r"`([a-z_0-9]+)`", cells[0]) or ["conv"]
+            for name in names:
+                listed[name] = set(re.findall(r"`([a-z_]+)`", cells[1]))
+    for name, op in OPS.items():
+        row = listed["conv" if name in BY_NAME else name]
+        missing = op.keys - row - {"out_channels"} - COMMON_KEYS
+        assert not missing, (name, missing)

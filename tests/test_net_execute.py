@@ -1,0 +1,507 @@
+"""Every operator of a network run on arrays: against PyTorch on unequal axes, or by hand where it has none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from convcalc.errors import DataError
+from convcalc.network.arrays import array_shapes, drawn_arrays, drawn_input
+from convcalc.network.execute import LayerError, needed, run_layers
+from convcalc.network.graph import Assembly, Network
+from convcalc.network.layers import ACTIVATIONS, OPS
+from convcalc.network.operators import (
+    AdaptivePool,
+    Concat,
+    Elementwise,
+    Expand,
+    Input,
+    Linear,
+    MatMul,
+    Merge,
+    Normalize,
+    Operator,
+    Pad,
+    Reduce,
+    Reshape,
+    Resize,
+    Slice,
+    Softmax,
+    Transpose,
+    Unknown,
+    WithConstant,
+)
+from convcalc.network.ops.activations import ELEMENTWISE, erf
+from convcalc.network.ops.resampling import resize
+from convcalc.network.toml_file import network_from_toml
+from convcalc.stages import Pool, ShuffleChannels
+
+RNG = np.random.default_rng(5)
+SHAPES = {1: (2, 6, 19), 2: (2, 6, 11, 17), 3: (2, 6, 5, 8, 7)}
+
+
+def data(*shape: int) -> np.ndarray:
+    return RNG.standard_normal(shape)
+
+
+def network(operator: Operator, *shapes: tuple[int, ...]) -> Network:
+    """One layer on its inputs."""
+    assembly = Assembly()
+    inputs = [assembly.add(f"input{i}", "input", Input(shape)) for i, shape in enumerate(shapes)]
+    last = assembly.add("layer", "layer", operator, inputs)
+    return Network("one", tuple(assembly.nodes), last)
+
+
+def ran(operator: Operator, *xs: np.ndarray, arrays: Sequence[np.ndarray] = ()) -> np.ndarray:
+    """The output of one layer, which has the shape and the dtype predicted."""
+    one = network(operator, *(x.shape for x in xs))
+    *_, run = run_layers(one, xs, {"layer": tuple(arrays)})
+    assert run.out.shape == one.nodes[-1].shape
+    assert run.out.dtype == xs[0].dtype
+    return run.out
+
+
+def torch() -> Any:
+    return pytest.importorskip("torch")
+
+
+def expected(result: Any) -> np.ndarray:
+    array: np.ndarray = result.numpy()
+    return array
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+@pytest.mark.parametrize("op", [op for op in OPS if op in ("conv", "transposed", "grouped", "depthwise", "dilated")])
+@pytest.mark.parametrize("bias", [False, True])
+def test_convolutions(op: str, dims: int, bias: bool) -> None:
+    functional = torch().nn.functional
+    keys: dict[str, Any] = {"kernel": [3, 2, 4][:dims], "stride": [2, 3, 1][:dims], "padding": [1, 0, 2][:dims],
+                            "bias": bias}  # fmt: skip
+    keys |= {} if op == "depthwise" else {"filters": 10}
+    x = data(*SHAPES[dims])
+    [(_, operator)] = OPS[op].lower(op, keys, [x.shape])
+    arrays = [data(*shape) for _, shape in array_shapes(network(operator, x.shape).nodes[-1])]
+    weight, *rest = map(torch().from_numpy, arrays)
+    groups = {"grouped": 2, "depthwise": 6}.get(op, 1)
+    options = {"stride": keys["stride"], "padding": keys["padding"], "groups": groups}
+    options |= {"dilation": 2} if op == "dilated" else {}
+    conv = getattr(functional, f"conv_transpose{dims}d" if op == "transposed" else f"conv{dims}d")
+    theirs = conv(torch().from_numpy(x), weight, *rest, **options)
+    assert_allclose(ran(operator, x, arrays=arrays), expected(theirs), atol=1e-12)
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+@pytest.mark.parametrize("ceil_mode", [False, True])
+@pytest.mark.parametrize("padding", [(0, 0, 0), (1, 0, 1), (0, 1, 2)])
+@pytest.mark.parametrize("kernel", [(3, 2, 4), (2, 3, 4)])
+@pytest.mark.parametrize("stride", [(2, 3, 3), (3, 2, 1), (4, 5, 3)])
+def test_pools(
+    dims: int, ceil_mode: bool, padding: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...]
+) -> None:
+    functional = torch().nn.functional
+    kernel, stride = kernel[:dims], stride[:dims]
+    padding = tuple(min(p, k // 2) for p, k in zip(padding, kernel, strict=False))
+    x = data(*SHAPES[dims])
+    pairs = tuple((p, p) for p in padding)
+    for dilation in ((1, 1, 1), (2, 1, 1), (1, 2, 1)):
+        stage = Pool("max", kernel, stride, pairs, dilation[:dims], ceil_mode)
+        theirs = getattr(functional, f"max_pool{dims}d")(
+            torch().from_numpy(x), kernel, stride, padding, dilation[:dims], ceil_mode
+        )
+        assert_array_equal(ran(stage, x), expected(theirs))
+    for counted in (True, False):
+        stage = Pool("avg", kernel, stride, pairs, (1,) * dims, ceil_mode, counted)
+        theirs = getattr(functional, f"avg_pool{dims}d")(
+            torch().from_numpy(x), kernel, stride, padding, ceil_mode, counted
+        )
+        assert_allclose(ran(stage, x), expected(theirs), atol=1e-14)
+
+
+def test_pools_with_one_sided_padding() -> None:
+    functional = torch().nn.functional
+    x = data(2, 3, 7, 10)
+    pairs = ((0, 1), (1, 0))
+    padded = functional.pad(torch().from_numpy(x), (1, 0, 0, 1), value=-np.inf)
+    theirs = functional.max_pool2d(padded, (2, 3), (1, 2))
+    assert_array_equal(ran(Pool("max", (2, 3), (1, 2), pairs, (1, 1)), x), expected(theirs))
+    theirs = functional.avg_pool2d(functional.pad(torch().from_numpy(x), (1, 0, 0, 1)), (2, 3), (1, 2))
+    assert_allclose(ran(Pool("avg", (2, 3), (1, 2), pairs, (1, 1)), x), expected(theirs), atol=1e-14)
+    ours = ran(Pool("avg", (2, 3), (1, 2), pairs, (1, 1), count_include_pad=False), x)
+    ones = functional.avg_pool2d(functional.pad(torch().ones(x.shape), (1, 0, 0, 1)), (2, 3), (1, 2))
+    assert_allclose(ours, expected(theirs / ones), atol=1e-14)
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["avg", "max"])
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (3, 5, 4), (7, 4, 11), (5, 17, 2)])
+def test_adaptive_pools(dims: int, kind: str, sizes: tuple[int, ...]) -> None:
+    x = data(*SHAPES[dims])
+    theirs = getattr(torch().nn.functional, f"adaptive_{kind}_pool{dims}d")(torch().from_numpy(x), sizes[:dims])
+    assert_allclose(ran(AdaptivePool(kind, sizes[:dims]), x), expected(theirs), atol=1e-14)
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 5), (2, 3, 5), (2, 3, 4, 5)])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("outputs", [1, 7])
+def test_linear(shape: tuple[int, ...], bias: bool, outputs: int) -> None:
+    x, weight, shift = data(*shape), data(outputs, 5), data(outputs)
+    ours = ran(Linear(5, outputs, bias), x, arrays=[weight, shift][: 1 + bias])
+    assert_allclose(ours, x @ weight.T + (shift if bias else 0), atol=1e-13)
+
+
+@pytest.mark.parametrize(("left", "right"), [((3, 4), (4, 5)), ((2, 3, 4), (4, 5)), ((3, 1, 2, 4), (2, 4, 7))])
+def test_matrix_products_are_counted(left: tuple[int, ...], right: tuple[int, ...]) -> None:
+    a, b = data(*left), data(*right)
+    assert_allclose(ran(MatMul(), a, b), a @ b, atol=1e-14)
+    [run] = run_layers(network(MatMul(), left, right), [a, b], {})
+    assert run.multiplications == (a @ b).size * left[-1]
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+@pytest.mark.parametrize("affine", [True, False])
+def test_normalizations(dims: int, affine: bool) -> None:
+    functional, t = torch().nn.functional, torch().from_numpy
+    x = data(*SHAPES[dims]) * 3 + 1
+    weight, bias, mean = data(6), data(6), data(6)
+    variance = data(6) ** 2 + 0.1
+    learned = [weight, bias] if affine else []
+    w, b = (t(weight), t(bias)) if affine else (None, None)
+    shape = (6,) if affine else ()
+    spatial = tuple(range(2, 2 + dims))
+    theirs = functional.batch_norm(t(x), t(mean), t(variance), w, b, eps=1e-3)
+    ours = ran(Normalize("batch_norm", shape, (), epsilon=1e-3), x, arrays=[*learned, mean, variance])
+    assert_allclose(ours, expected(theirs), atol=1e-12)
+    theirs = functional.group_norm(t(x), 3, w, b, 1e-2)
+    ours = ran(Normalize("group_norm", shape, (1, *spatial), 3, 1e-2), x, arrays=learned)
+    assert_allclose(ours, expected(theirs), atol=1e-12)
+    theirs = functional.instance_norm(t(x), weight=w, bias=b, eps=1e-5)
+    assert_allclose(ran(Normalize("instance_norm", shape, spatial), x, arrays=learned), expected(theirs), atol=1e-12)
+    theirs = functional.layer_norm(t(x).movedim(1, -1), (6,), w, b, 1e-6).movedim(-1, 1)
+    ours = ran(Normalize("layer_norm", shape, (1,), epsilon=1e-6), x, arrays=learned)
+    assert_allclose(ours, expected(theirs), atol=1e-12)
+    last = SHAPES[dims][-2:]
+    weight, bias = data(*last), data(*last)
+    theirs = functional.layer_norm(t(x), last, t(weight), t(bias))
+    ours = ran(Normalize("layer_norm", last, (dims, dims + 1)), x, arrays=[weight, bias])
+    assert_allclose(ours, expected(theirs), atol=1e-12)
+
+
+TORCH_NAMES = {
+    "hard_sigmoid": "hardsigmoid", "hard_swish": "hardswish", "hard_tanh": "hardtanh", "log_sigmoid": "logsigmoid",
+    "dropout": None, "identity": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ACTIVATIONS if kind != "swish"])
+def test_activations(kind: str) -> None:
+    functional = torch().nn.functional
+    x = np.concatenate([np.linspace(-9, 9, 601), [-800.0, 800.0, 0.0, -0.0, np.inf, -np.inf, np.nan]])
+    name = TORCH_NAMES.get(kind, kind)
+    function = getattr(functional, name or "", None) or getattr(torch(), name or "", lambda x: x)
+    theirs = expected(function(torch().from_numpy(x)))
+    ours = ran(Elementwise(kind), x.reshape(1, -1))[0]
+    finite = np.isfinite(x)
+    assert_allclose(ours[finite], theirs[finite], rtol=1e-11, atol=1e-14)
+    assert np.isnan(ours[-1])
+    if kind in ("leaky_relu", "elu", "celu"):
+        settings = {"leaky_relu": "negative_slope"}.get(kind, "alpha")
+        theirs = expected(function(torch().from_numpy(x), **{settings: 0.3}))
+        assert_allclose(ran(Elementwise(kind, (("alpha", 0.3),)), x.reshape(1, -1))[0][finite], theirs[finite])
+
+
+@pytest.mark.parametrize("kind", list(ELEMENTWISE))
+def test_nan_passes_through_every_function(kind: str) -> None:
+    x = np.array([[1.0, np.nan, 2.0]], np.float32)
+    assert_array_equal(np.isnan(ran(Elementwise(kind), x)), [[False, True, False]])
+
+
+def test_erf() -> None:
+    x = np.linspace(-7, 7, 3001)
+    theirs = expected(torch().erf(torch().from_numpy(x)))
+    assert_allclose(erf(x), theirs, rtol=0, atol=3e-14)
+
+
+def test_nan_passes_through_windows_and_merges() -> None:
+    x = data(1, 2, 7, 6)
+    x[0, 1, 3, 2] = np.nan
+    held = ran(Pool("max", (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1)), x)
+    where = np.argwhere(np.isnan(held[0]))
+    assert {tuple(map(int, place)) for place in where} == {(1, r, c) for r in range(1, 4) for c in range(3)}
+    for kind in ("maximum", "add", "multiply"):
+        assert np.isnan(ran(Merge(kind), x, np.zeros_like(x))).sum() == 1
+    assert np.isnan(ran(AdaptivePool("max", (1, 1)), x)).sum() == 1
+
+
+def test_merges_and_constants_broadcast() -> None:
+    x, y, scale = data(2, 3, 4), data(2, 3, 1), data(3, 1)
+    assert_array_equal(ran(Merge("add"), x, y, x), x + y + x)
+    assert_array_equal(ran(Merge("subtract"), x, y), x - y)
+    assert_array_equal(ran(Merge("multiply"), x, y), x * y)
+    assert_array_equal(ran(Merge("maximum"), x, y), np.maximum(x, y))
+    assert_array_equal(ran(WithConstant("multiply", (3, 1), True), x, arrays=[scale]), x * scale)
+    assert_array_equal(ran(WithConstant("subtract", (3, 1), False, first=True), x, arrays=[scale]), scale - x)
+    theirs = torch().nn.functional.prelu(torch().from_numpy(x), torch().from_numpy(scale[:, 0]))
+    assert_array_equal(ran(WithConstant("prelu", (3, 1), True), x, arrays=[scale]), expected(theirs))
+
+
+def test_softmax() -> None:
+    functional = torch().nn.functional
+    x = data(2, 3, 5) * 100
+    for axis in range(3):
+        theirs = functional.softmax(torch().from_numpy(x), axis)
+        assert_allclose(ran(Softmax(axis), x), expected(theirs), atol=1e-14)
+        theirs = functional.log_softmax(torch().from_numpy(x), axis)
+        assert_allclose(ran(Softmax(axis, log=True), x), expected(theirs), atol=1e-12)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_reductions(keep: bool) -> None:
+    x = np.abs(data(2, 3, 5, 7))
+    for kind, function in {"mean": np.mean, "max": np.max, "min": np.min, "sum": np.sum, "prod": np.prod}.items():
+        assert_allclose(ran(Reduce(kind, (2, 3), keep), x), function(x, (2, 3), keepdims=keep))  # type: ignore[operator]
+    assert_allclose(ran(Reduce("l2", (1,), keep), x), np.linalg.norm(x, axis=1, keepdims=keep))
+    assert_allclose(ran(Reduce("l1", (1,), keep), x), x.sum(1, keepdims=keep))
+    assert_allclose(ran(Reduce("sum_square", (1,), keep), x), (x**2).sum(1, keepdims=keep))
+    assert_allclose(ran(Reduce("log_sum_exp", (1,), keep), x), np.log(np.exp(x).sum(1, keepdims=keep)))
+
+
+@pytest.mark.parametrize(
+    ("first", "count", "step", "kept"),
+    [(1, 3, 1, [1, 2, 3]), (0, 3, 3, [0, 3, 6]), (6, 7, -1, [6, 5, 4, 3, 2, 1, 0]), (5, 2, -3, [5, 2])],
+)
+def test_slices(first: int, count: int, step: int, kept: list[int]) -> None:
+    x = data(2, 7, 3)
+    assert_array_equal(ran(Slice(1, first, count, step), x), x[:, kept])
+
+
+def test_shapes_move_as_in_numpy() -> None:
+    x, y = data(2, 3, 4), data(2, 5, 4)
+    assert_array_equal(ran(Concat(1), x, y), np.concatenate([x, y], 1))
+    assert_array_equal(ran(Reshape((2, 12)), x), x.reshape(2, 12))
+    assert_array_equal(ran(Transpose((0, 2, 1)), x), x.transpose(0, 2, 1))
+    assert_array_equal(ran(Expand((5, 2, 3, 4)), x), np.broadcast_to(x, (5, 2, 3, 4)))
+    assert_array_equal(ran(Expand((7, 1)), data(2, 1, 1) * 0), np.zeros((2, 7, 1)))
+
+
+@pytest.mark.parametrize(("mode", "theirs"), [("reflect", "reflect"), ("edge", "replicate"), ("wrap", "circular")])
+def test_padding_modes(mode: str, theirs: str) -> None:
+    x = data(2, 3, 5, 6)
+    padded = torch().nn.functional.pad(torch().from_numpy(x), (3, 1, 0, 2), mode=theirs)
+    assert_array_equal(ran(Pad(((0, 0), (0, 0), (0, 2), (3, 1)), mode), x), expected(padded))
+
+
+def test_padding_with_numbers_and_cropping() -> None:
+    x = data(2, 3, 5, 6)
+    padded = torch().nn.functional.pad(torch().from_numpy(x), (3, -1, -2, 2), value=0.5)
+    ours = ran(Pad(((0, 0), (0, 0), (-2, 2), (3, -1)), "constant", 0.5), x)
+    assert_array_equal(ours, expected(padded))
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+@pytest.mark.parametrize("sizes", [(9, 13, 10), (4, 22, 3), (1, 5, 16)])
+def test_resizing(dims: int, sizes: tuple[int, ...]) -> None:
+    functional = torch().nn.functional
+    x, sizes = data(*SHAPES[dims]), sizes[:dims]
+    t = torch().from_numpy(x)
+    assert_array_equal(ran(Resize(sizes), x), expected(functional.interpolate(t, sizes)))
+    mode = ("linear", "bilinear", "trilinear")[dims - 1]
+    modes = [("linear", mode)] + ([("cubic", "bicubic")] if dims == 2 else [])
+    for ours, theirs in modes:
+        for corners, coordinates in ((False, "half_pixel"), (True, "align_corners")):
+            wanted = functional.interpolate(t, sizes, mode=theirs, align_corners=corners)
+            assert_allclose(ran(Resize(sizes, ours, coordinates), x), expected(wanted), atol=1e-12)
+    wanted = functional.interpolate(t, sizes, mode="nearest-exact")
+    assert_array_equal(ran(Resize(sizes, "nearest", "half_pixel", "round_prefer_ceil"), x), expected(wanted))
+
+
+@pytest.mark.parametrize(
+    ("rounding", "kept"), [("floor", [0, 1, 3]), ("ceil", [0, 2, 4]), ("round_prefer_floor", [0, 2, 3]),
+                           ("round_prefer_ceil", [0, 2, 3])]
+)  # fmt: skip
+def test_nearest_by_rounding(rounding: str, kept: list[int]) -> None:
+    """Outputs 0, 1, 2 of 3 lie at 0, 5/3 and 10/3 of 5 inputs."""
+    x = np.arange(5.0).reshape(1, 1, 5)
+    assert_array_equal(resize(x, (3,), "nearest", "asymmetric", rounding)[0, 0], kept)
+
+
+def test_resizing_reads_only_what_has_weight() -> None:
+    x = np.array([[[1.0, np.nan, 3.0]]])
+    assert_array_equal(resize(x, (5,), "linear", "align_corners", "floor"), [[[1, np.nan, np.nan, np.nan, 3]]])
+
+
+def test_channel_shuffle() -> None:
+    x = data(2, 6, 5, 4)
+    theirs = torch().nn.functional.channel_shuffle(torch().from_numpy(x), 3)
+    assert_array_equal(ran(ShuffleChannels(3), x), expected(theirs))
+
+
+RESIDUAL = b"""
+input = "6x23x18"
+[[layers]]
+name = "stem"
+op = "conv"
+filters = 12
+kernel = [3, 5]
+stride = [2, 1]
+padding = [[1, 0], [2, 2]]
+bias = true
+[[layers]]
+name = "norm"
+op = "batch_norm"
+[[layers]]
+name = "act"
+op = "hard_swish"
+[[layers]]
+name = "squeeze"
+op = "global_avg_pool"
+[[layers]]
+name = "less"
+op = "conv"
+filters = 3
+kernel = 1
+bias = true
+[[layers]]
+op = "relu"
+[[layers]]
+name = "more"
+op = "conv"
+filters = 12
+kernel = 1
+[[layers]]
+name = "gate"
+op = "sigmoid"
+[[layers]]
+name = "gated"
+op = "multiply"
+from = ["act", "gate"]
+[[layers]]
+name = "parts"
+op = "split"
+sizes = [4, 8]
+[[layers]]
+name = "right"
+op = "depthwise"
+kernel = 3
+padding = 1
+from = "parts/2"
+[[layers]]
+name = "both"
+op = "concat"
+from = ["parts/1", "right"]
+[[layers]]
+name = "mixed"
+op = "channel_shuffle"
+groups = 3
+[[layers]]
+name = "sum"
+op = "add"
+from = ["mixed", "act"]
+[[layers]]
+name = "down"
+op = "max_pool"
+kernel = 3
+stride = 2
+padding = 1
+[[layers]]
+name = "up"
+op = "transposed"
+filters = 12
+kernel = 4
+stride = 2
+padding = 1
+[[layers]]
+name = "wide"
+op = "upsample"
+from = ["down", "up"]
+mode = "bilinear"
+[[layers]]
+name = "joined"
+op = "add"
+from = ["up", "wide"]
+[[layers]]
+name = "pooled"
+op = "adaptive_avg_pool"
+output_size = [2, 3]
+[[layers]]
+name = "scores"
+op = "linear"
+filters = 5
+bias = true
+"""
+
+
+def test_a_residual_network_gives_what_pytorch_gives() -> None:
+    functional = torch().nn.functional
+    net = network_from_toml(RESIDUAL, "net.toml", batch=2)
+    arrays = drawn_arrays(net, seed=3, dtype=np.dtype(np.float64))
+    x = drawn_input((2, 6, 23, 18), 4, np.dtype(np.float64))
+    *_, run = run_layers(net, [x], arrays)
+    of = {name: [torch().from_numpy(array) for array in several] for name, several in arrays.items()}
+    t = functional.conv2d(functional.pad(torch().from_numpy(x), (2, 2, 1, 0)), *of["stem"], stride=(2, 1))
+    weight, bias, mean, variance = of["norm"]
+    act = functional.hardswish(functional.batch_norm(t, mean, variance, weight, bias))
+    gate = functional.relu(functional.conv2d(act.mean((2, 3), keepdim=True), *of["less"]))
+    gated = act * functional.conv2d(gate, *of["more"]).sigmoid()
+    right = functional.conv2d(gated[:, 4:], *of["right"], padding=1, groups=8)
+    both = functional.channel_shuffle(torch().cat([gated[:, :4], right], 1), 3)
+    down = functional.max_pool2d(both + act, 3, 2, 1)
+    up = functional.conv_transpose2d(down, *of["up"], stride=2, padding=1)
+    wide = functional.interpolate(down, up.shape[2:], mode="bilinear")
+    scores = functional.linear(functional.adaptive_avg_pool2d(up + wide, (2, 3)).flatten(1), *of["scores"])
+    assert_allclose(run.out, expected(scores), rtol=1e-10)
+    single = {name: tuple(array.astype(np.float32) for array in several) for name, several in arrays.items()}
+    *_, run = run_layers(net, [x.astype(np.float32)], single)
+    assert run.out.dtype == np.float32
+    assert_allclose(run.out, expected(scores), rtol=1e-4)
+
+
+def test_a_run_stops_at_the_layer_asked_for_and_runs_only_what_it_needs() -> None:
+    net = network_from_toml(RESIDUAL, "net.toml")
+    names = [node.name for node in net.nodes]
+    x = drawn_input((1, 6, 23, 18))
+    for name in ("act", "squeeze", "parts/1", "right"):
+        runs = [run.node.name for run in run_layers(net, [x], drawn_arrays(net), until=names.index(name))]
+        assert runs[-1] == name
+        assert len(runs) == len(needed(net, names.index(name))) - 1
+    assert "parts/1" not in runs
+
+
+def test_deep_networks_stay_finite() -> None:
+    layers = b'[[layers]]\nop = "conv"\nkernel = 3\npadding = 1\nfilters = 16\n[[layers]]\nop = "relu"\n'
+    net = network_from_toml(b'input = "3x9x9"\n' + layers * 200, "net.toml")
+    *_, run = run_layers(net, [drawn_input((1, 3, 9, 9))], drawn_arrays(net))
+    assert 1e-9 < run.out.std() < 1e9
+
+
+def test_tensors_are_let_go_after_their_last_reader() -> None:
+    import tracemalloc
+
+    layers = b'[[layers]]\nop = "relu"\n'
+    net = network_from_toml(b'input = "1x500x500"\n' + layers * 50, "net.toml")
+    x = drawn_input((1, 1, 500, 500))
+    tracemalloc.start()
+    for run in run_layers(net, [x], {}):
+        del run
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5 * x.nbytes
+
+
+def test_unknown_layers_are_refused_by_name() -> None:
+    with pytest.raises(DataError, match=r"got layer \(layer\): no such thing; what depends"):
+        list(run_layers(network(Unknown("no such thing", (1, 2)), (1, 2)), [data(1, 2)], {}))
+    for operator in (Elementwise("what"), Merge("what"), WithConstant("what", (1,), True), Normalize("what", ()),
+                     Reduce("what", (1,)), Resize((3,), "nearest", "what")):  # fmt: skip
+        with pytest.raises(DataError, match=r"layer .*no definition of .*what"):
+            list(run_layers(network(operator, (1, 2, 5)), [data(1, 2, 5)], {}))
+
+
+def test_arrays_that_do_not_fit_are_the_layers_fault() -> None:
+    net = network(Linear(4, 3, True), (2, 4))
+    for arrays in ((), (data(3, 5), data(3)), (data(3, 4), data(2))):
+        with pytest.raises(LayerError, match="layer: "):
+            list(run_layers(net, [data(2, 4)], {"layer": arrays}))

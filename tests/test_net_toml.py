@@ -1,0 +1,463 @@
+"""Networks in TOML: what blocks, branches and expressions mean, and what is said of files that are wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from convcalc.errors import ConvcalcError
+from convcalc.network import load_network
+from convcalc.network.graph import Network
+from convcalc.network.report import NetworkReport, network_report
+from convcalc.network.toml_file import network_from_toml
+
+CONTRACT = """
+name = "tiny"
+input = "3x32x32"
+
+[[layers]]
+op = "conv"
+filters = 16
+kernel = 3
+padding = 1
+
+[[layers]]
+name = "down"
+op = "conv"
+filters = 16
+kernel = 3
+padding = 1
+bias = true
+
+[[layers]]
+op = "add"
+from = ["conv1", "down"]
+"""
+
+
+def network(text: str, **options: object) -> Network:
+    return network_from_toml(text.encode(), "net.toml", **options)  # type: ignore[arg-type]
+
+
+def report(text: str, **options: object) -> NetworkReport:
+    return network_report(network(text, **options))
+
+
+def rows(text: str, **options: object) -> list[tuple[object, ...]]:
+    return [(layer.name, layer.output, layer.multiplications) for layer in report(text, **options).layers]
+
+
+def test_the_contract_s_example() -> None:
+    answer = report(CONTRACT).to_dict()
+    assert [layer["name"] for layer in answer["layers"]] == ["conv1", "down", "add1"]
+    assert [layer["parameters"] for layer in answer["layers"]] == [3 * 16 * 9, 16 * 16 * 9 + 16, 0]
+    assert [layer["inputs"] for layer in answer["layers"]] == [["input"], ["conv1"], ["conv1", "down"]]
+    assert answer["totals"]["multiplications"] == 32 * 32 * (3 * 16 * 9 + 16 * 16 * 9)
+    assert answer["output"] == [16, 32, 32]
+    assert answer["receptive_field"] == {"size": [5, 5], "jump": [1, 1], "start": [-2, -2], "coverage": [5, 5]}
+    assert answer["unsupported"] == []
+
+
+def test_keys_are_read_as_the_options_are() -> None:
+    text = """
+    input = [4, 13, 17]
+    [[layers]]
+    op = "conv"
+    filters = 6
+    kernel = [3, 5]
+    stride = [2, 3]
+    padding = [[0, 1], [2, 0]]
+    dilation = "1x2"
+    groups = 2
+    [[layers]]
+    op = "transposed"
+    out_channels = 5
+    kernel = 4
+    stride = 2
+    padding = "same"
+    [[layers]]
+    op = "max_pool"
+    kernel = 3
+    stride = 2
+    ceil_mode = true
+    """
+    # floor((13 + 1 - 3)/2) + 1 = 6 and floor((17 + 2 - 9)/3) + 1 = 4; then twice; then ceil((12 - 3)/2) + 1 = 6, and
+    # ceil((8 - 3)/2) + 1 = 4
+    assert rows(text) == [
+        ("conv1", (6, 6, 4), 6 * 6 * 4 * 2 * 15),
+        ("transposed1", (5, 12, 8), 6 * 4 * 6 * 5 * 16),
+        ("max_pool1", (5, 6, 4), 0),
+    ]
+
+
+def test_a_type_of_several_stages_is_one_layer() -> None:
+    [layer] = report('input = "5x9x9"\n[[layers]]\nop = "ds"\nfilters = 7\nkernel = 3\n').to_dict()["layers"]
+    assert layer["op"] == "ds"
+    assert layer["multiplications"] == 49 * (5 * 9 + 5 * 7)
+    assert [stage["name"] for stage in layer["stages"]] == ["depthwise", "pointwise"]
+
+
+BLOCK = """
+input = "8x16x16"
+
+[[blocks]]
+name = "residual"
+expand = 3
+[[blocks.layers]]
+name = "wide"
+op = "pointwise"
+filters = "expand*channels"
+[[blocks.layers]]
+op = "dw"
+kernel = 3
+stride = "stride"
+padding = 1
+[[blocks.layers]]
+name = "narrow"
+op = "pointwise"
+filters = "filters"
+[[blocks.layers]]
+op = "add"
+from = ["narrow", "input"]
+when = "stride == 1 and channels == filters"
+
+[[layers]]
+block = "residual"
+name = "stage"
+filters = 12
+stride = 2
+repeat = 2
+
+[[layers]]
+block = "residual"
+filters = 12
+expand = 2
+
+[[layers]]
+op = "concat"
+from = ["stage", "residual2", "stage/1"]
+"""
+
+
+def test_blocks_take_values_and_stride_belongs_to_the_first_repetition() -> None:
+    assert rows(BLOCK) == [
+        ("stage/1/wide", (24, 16, 16), 256 * 8 * 24),
+        ("stage/1/dw1", (24, 8, 8), 64 * 24 * 9),
+        ("stage/1/narrow", (12, 8, 8), 64 * 24 * 12),
+        ("stage/2/wide", (36, 8, 8), 64 * 12 * 36),
+        ("stage/2/dw1", (36, 8, 8), 64 * 36 * 9),
+        ("stage/2/narrow", (12, 8, 8), 64 * 36 * 12),
+        ("stage/2/add1", (12, 8, 8), 0),
+        ("residual2/wide", (24, 8, 8), 64 * 12 * 24),
+        ("residual2/dw1", (24, 8, 8), 64 * 24 * 9),
+        ("residual2/narrow", (12, 8, 8), 64 * 24 * 12),
+        ("residual2/add1", (12, 8, 8), 0),
+        ("concat1", (36, 8, 8), 0),
+    ]
+
+
+def test_a_block_without_expressions_takes_filters_and_stride_from_its_use() -> None:
+    text = """
+    input = "3x12x12"
+    [[blocks]]
+    name = "basic"
+    repeat = 2
+    [[blocks.layers]]
+    op = "conv"
+    kernel = 3
+    padding = 1
+    [[blocks.layers]]
+    op = "relu"
+    [[blocks.layers]]
+    op = "conv"
+    kernel = 1
+    [[layers]]
+    block = "basic"
+    filters = 5
+    stride = 2
+    """
+    assert [row[1] for row in rows(text)] == [(5, 6, 6)] * 6
+
+
+def test_a_block_in_place_needs_no_name() -> None:
+    text = """
+    input = "2x8x8"
+    [[blocks]]
+    repeat = 3
+    [[blocks.layers]]
+    op = "conv"
+    filters = 2
+    kernel = 3
+    [[layers]]
+    repeat = 2
+    [[layers.layers]]
+    op = "avg_pool"
+    kernel = 2
+    stride = 1
+    padding = 1
+    """
+    assert [row[:2] for row in rows(text)] == [
+        ("block1/1/conv1", (2, 6, 6)),
+        ("block1/2/conv1", (2, 4, 4)),
+        ("block1/3/conv1", (2, 2, 2)),
+        ("block2/1/avg_pool1", (2, 3, 3)),
+        ("block2/2/avg_pool1", (2, 4, 4)),
+    ]
+
+
+def test_a_block_may_read_a_layer_outside_by_a_value() -> None:
+    text = """
+    input = "4x8x8"
+    [[blocks]]
+    name = "up"
+    [[blocks.layers]]
+    op = "upsample"
+    factor = 2
+    [[blocks.layers]]
+    op = "concat"
+    from = ["upsample1", "skip"]
+    [[layers]]
+    name = "first"
+    op = "conv"
+    filters = 3
+    kernel = 1
+    [[layers]]
+    op = "max_pool"
+    kernel = 2
+    [[layers]]
+    block = "up"
+    skip = "first"
+    """
+    assert rows(text)[-1][:2] == ("up1/concat1", (6, 8, 8))
+
+
+def test_splits_shuffles_and_gates() -> None:
+    text = """
+    input = "6x10x8"
+    [[layers]]
+    name = "halves"
+    op = "split"
+    parts = 2
+    [[layers]]
+    op = "conv"
+    filters = 3
+    kernel = 3
+    padding = 1
+    [[layers]]
+    op = "concat"
+    from = ["halves/1", "conv1"]
+    [[layers]]
+    op = "channel_shuffle"
+    groups = 2
+    [[layers]]
+    op = "global_avg_pool"
+    [[layers]]
+    op = "sigmoid"
+    [[layers]]
+    op = "multiply"
+    from = ["channel_shuffle1", "sigmoid1"]
+    [[layers]]
+    op = "linear"
+    filters = 4
+    """
+    answer = report(text)
+    assert [(layer.name, layer.output) for layer in answer.layers] == [
+        ("halves/1", (3, 10, 8)),
+        ("halves/2", (3, 10, 8)),
+        ("conv1", (3, 10, 8)),
+        ("concat1", (6, 10, 8)),
+        ("channel_shuffle1", (6, 10, 8)),
+        ("global_avg_pool1", (6, 1, 1)),
+        ("sigmoid1", (6, 1, 1)),
+        ("multiply1", (6, 10, 8)),
+        ("linear1", (4,)),
+    ]
+    sizes = {layer.name: [axis.size for axis in layer.receptive_field] for layer in answer.layers}
+    assert sizes["concat1"] == [3, 3]
+    assert sizes["global_avg_pool1"] == sizes["multiply1"] == sizes["linear1"] == [10, 8]
+
+
+def test_crops_and_pads() -> None:
+    text = """
+    input = "1x12x12"
+    [[layers]]
+    name = "valid"
+    op = "conv"
+    filters = 2
+    kernel = [4, 3]
+    [[layers]]
+    op = "crop"
+    from = ["input", "valid"]
+    [[layers]]
+    op = "concat"
+    from = ["valid", "crop1"]
+    [[layers]]
+    op = "pad"
+    padding = "1:2x0"
+    [[layers]]
+    op = "crop"
+    padding = 1
+    """
+    answer = report(text)
+    assert [layer.output for layer in answer.layers] == [(2, 9, 10), (1, 9, 10), (3, 9, 10), (3, 12, 10), (3, 10, 8)]
+    assert [axis.start for axis in answer.layers[1].receptive_field] == [1, 1]
+    assert any("crop1" in note and "not aligned" in note for note in answer.notes)  # 3 pixels less leave no middle
+
+
+def test_misaligned_arms_are_told() -> None:
+    text = """
+    input = "1x16x16"
+    [[layers]]
+    op = "conv"
+    filters = 1
+    kernel = 3
+    padding = "0:2x1"
+    [[layers]]
+    op = "add"
+    from = ["conv1", "input"]
+    [[layers]]
+    op = "conv"
+    filters = 1
+    kernel = 1
+    """
+    told = [note for note in report(text).notes if "aligned" in note]
+    assert told == ["add1: its arms are not aligned along the height: output 0 is centred on 0 (input) and 1 (conv1)"]
+
+
+def test_another_input_batch_and_width() -> None:
+    assert report(CONTRACT, input=(3, 20, 24)).output == (16, 20, 24)
+    assert report(CONTRACT, batch=3).multiplications == 3 * report(CONTRACT).multiplications
+    half = report(CONTRACT, width=0.5)
+    assert [layer.parameters for layer in half.layers] == [3 * 8 * 9, 8 * 8 * 9 + 8, 0]
+
+
+def test_widths_go_to_multiples_and_spare_what_is_fixed() -> None:
+    text = """
+    input = "3x8x8"
+    width_divisor = 8
+    [[layers]]
+    op = "conv"
+    filters = 24
+    kernel = 1
+    [[layers]]
+    op = "conv"
+    filters = 100
+    kernel = 1
+    fixed_width = true
+    [[layers]]
+    op = "global_avg_pool"
+    [[layers]]
+    op = "linear"
+    filters = 10
+    """
+    # 24 * 0.4 = 9.6 goes to 8, which is less than nine tenths of it, so 16 (Sandler et al. 2018, their code)
+    assert [layer.output for layer in report(text, width=0.4).layers][:2] == [(16, 8, 8), (100, 8, 8)]
+    assert report(text, width=0.4).output == (10,)
+
+
+def test_layers_without_spatial_axes() -> None:
+    text = 'input = 784\n[[layers]]\nop = "linear"\nfilters = 10\nbias = true\n'
+    answer = report(text).to_dict()
+    assert (answer["output"], answer["totals"]["parameters"]) == ([10], 7850)
+    assert answer["receptive_field"] == {"size": [], "jump": [], "start": [], "coverage": []}
+
+
+WRONG = {
+    "not toml": ("input = ", "net.toml: must be TOML"),
+    "no input": ("[[layers]]\nop = 'relu'", "net.toml: input: must be given"),
+    "no layers": ("input = '3x8x8'", "net.toml: layers: must have at least one layer"),
+    "a key of the file": ("inputs = '3x8x8'", "net.toml: inputs: is not a key of the file; did you mean input?"),
+    "layers as text": ("input = '3x8x8'\nlayers = 'conv'", r"layers: must be tables, written \[\[layers\]\]"),
+    "an op": ("[[layers]]\nop = 'conf'\n", "net.toml: conf1: op: unknown op 'conf'; did you mean conv"),
+    "no op": ("[[layers]]\nfilters = 3\n", "net.toml: block1: op: must be given, or block"),
+    "a key of a layer": (
+        "[[layers]]\nop = 'conv'\nfilter = 3\n",
+        "net.toml: conv1: filter: is not a key of conv; did you mean filters[?] known: .*kernel",
+    ),
+    "no kernel": ("[[layers]]\nop = 'conv'\nfilters = 3\n", "net.toml: conv1: kernel: must be given"),
+    "no filters": ("[[layers]]\nop = 'conv'\nkernel = 3\n", "net.toml: conv1: filters: must be given"),
+    "a value": ("[[layers]]\nop = 'conv'\nkernel = 3.5\nfilters = 2\n", "net.toml: conv1: kernel: must be a whole"),
+    "groups": (
+        "[[layers]]\nname = 'one'\nop = 'conv'\nkernel = 3\nfilters = 4\ngroups = 2\n",
+        "net.toml: one: groups must divide in_channels, got groups=2 and in_channels=3",
+    ),
+    "a window too large": (
+        "[[layers]]\nop = 'conv'\nkernel = 11\nfilters = 4\n",
+        "net.toml: conv1: height: the window must fit the padded input",
+    ),
+    "a layer not there": (
+        "[[layers]]\nop = 'relu'\nfrom = 'conf1'\n",
+        "net.toml: relu1: from: no layer 'conf1' before this one; known: input",
+    ),
+    "one arm": ("[[layers]]\nop = 'add'\n", "net.toml: add1: from: add reads 2 or more layers, got 1"),
+    "arms that disagree": (
+        "[[layers]]\nop = 'conv'\nkernel = 3\nfilters = 4\n[[layers]]\nop = 'add'\nfrom = ['conv1', 'input']\n",
+        "net.toml: add1: its inputs must have one shape, got 4x6x6 from conv1 and 3x8x8 from input",
+    ),
+    "arms that cannot be side by side": (
+        "[[layers]]\nop = 'max_pool'\nkernel = 2\n[[layers]]\nop = 'concat'\nfrom = ['input', 'max_pool1']\n",
+        "net.toml: concat1: its inputs may differ along one axis only, got 3x8x8 from input and 3x4x4 from max_pool1",
+    ),
+    "a name twice": (
+        "[[layers]]\nname = 'a'\nop = 'relu'\n[[layers]]\nname = 'a'\nop = 'relu'\n",
+        "net.toml: a: name: must be different from others here",
+    ),
+    "a block not there": ("[[layers]]\nblock = 'x'\n", "net.toml: x1: block: unknown block 'x'; known: none"),
+    "a block's value": (
+        "[[layers]]\nblock = 'b'\nwidth = 2\n[[blocks]]\nname = 'b'\n[[blocks.layers]]\nop = 'relu'\n",
+        "net.toml: b1: width: is not a value of this block; its values: filters, stride",
+    ),
+    "a name without a value": (
+        "[[layers]]\nblock = 'b'\n[[blocks]]\nname = 'b'\n[[blocks.layers]]\nop = 'conv'\nkernel = 1\n"
+        "filters = '2*width'\n",
+        "net.toml: b1/conv1: filters: has no value for 'width'; known here: channels, index, stride",
+    ),
+    "an expression that is a program": (
+        "[[layers]]\nblock = 'b'\n[[blocks]]\nname = 'b'\n[[blocks.layers]]\nop = 'relu'\nwhen = 'open(channels)'\n",
+        r"net.toml: b1/relu1: cannot work out 'open\(channels\)'",
+    ),
+    "a block of itself": (
+        "[[layers]]\nblock = 'b'\n[[blocks]]\nname = 'b'\n[[blocks.layers]]\nblock = 'b'\n",
+        "block: blocks may use one another 16 deep, got more",
+    ),
+    "too many layers": (
+        "[[layers]]\nrepeat = 1000\n[[layers.layers]]\nrepeat = 1000\n[[layers.layers.layers]]\nop = 'relu'\n",
+        "layers: a network may have 100000 layers",
+    ),
+    "too many repetitions": (
+        "[[layers]]\nrepeat = 1000000\n[[layers.layers]]\nop = 'relu'\n", "repeat: must be at most 100000, got 1000000"
+    ),
+    "text calculated with": (
+        "[[layers]]\nblock = 'b'\nskip = 'input'\n[[blocks]]\nname = 'b'\n[[blocks.layers]]\nop = 'pointwise'\n"
+        "filters = '9999999999*skip'\n",
+        "only whole numbers can be calculated with",
+    ),
+    "a split of a remainder": ("[[layers]]\nop = 'split'\nparts = 2\n", "split1: parts: must divide the channels"),
+    "a pool's padding": (
+        "[[layers]]\nop = 'max_pool'\nkernel = 3\npadding = 2\n", "max_pool1: padding of a pool is at most half"
+    ),
+    "a truth value": (
+        "[[layers]]\nop = 'conv'\nkernel = 1\nfilters = 1\nbias = 1\n", "conv1: bias: must be true or false, got 1"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_said_of_a_wrong_file(name: str) -> None:
+    text, message = WRONG[name]
+    if "layers]]" in text and "input = '" not in text and name != "no input":
+        text = f"input = '3x8x8'\n{text}"
+    with pytest.raises(ConvcalcError, match=message) as error:
+        network(text)
+    assert "\n" not in str(error.value)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    for path, message in [("missing.toml", "no such file"), ("", "a directory"), ("empty.toml", "from 1 to")]:
+        (tmp_path / "empty.toml").touch()
+        (tmp_path / "folder.toml").mkdir(exist_ok=True)
+        with pytest.raises(ConvcalcError, match=message):
+            load_network(str(tmp_path / (path or "folder.toml")))
+    with pytest.raises(ConvcalcError, match=r"must be a \.toml or \.onnx file or a network of the zoo"):
+        load_network("resnet5000")
