@@ -317,13 +317,12 @@ def test_names_are_readable_and_different(tmp_path: Path) -> None:
     assert names == ["layer1.0/relu", "layer1.0/relu_2", "c\\x1b[31m", "y"]
 
 
-def test_a_tensor_that_two_layers_share_is_counted_once(tmp_path: Path) -> None:
+def test_a_tensor_that_two_layers_share_is_told_in_a_note(tmp_path: Path) -> None:
     proto = model([node("MatMul", "x w", "a", name="one"), node("MatMul", "a w", "y", name="two")],
                   [array("w", 13, 13)])  # fmt: skip
     answer = report(tmp_path, proto)
-    assert answer.parameters == 169
-    assert [layer.parameters for layer in answer.layers] == [169, 0]
-    assert any("two: its weight is that of one" in note for note in answer.notes)
+    assert [layer.parameters for layer in answer.layers] == [169, 169]
+    assert any("169 parameters are in arrays that several layers have" in note for note in answer.notes)
     assert answer.multiplications == 2 * 2 * 6 * 11 * 169
 
 
