@@ -114,19 +114,21 @@ def receptive_fields(network: Network) -> Fields:
 
 
 def _last_map(network: Network, seen: Sequence[Seen]) -> int:
-    """The output, or what it was made of before no axis of the input was left to it."""
+    """The output; or the last map that moves over the input, where what reads it is smaller or flat.
+
+    What reads a whole map and gives as large a one, as a normalization over pixels does, leaves the output's.
+    """
     at: int | None = network.output
     last = network.output
-    while at is not None and not _is_map(network.nodes[at], seen[at]):
+    while at is not None and not all(along.field.strands for along in seen[at]):
         last = at
         inputs = network.nodes[at].inputs  # of which constants see nothing
         at = next((i for i in inputs if any(along.field.strands or along.field.whole.runs for along in seen[i])), None)
-    return last if at is None else at
-
-
-def _is_map(node: Node, seen: Seen) -> bool:
-    """Whether a layer has more than one place: where its outputs move over the input, or would but for a whole."""
-    return all(along.field.strands for along in seen) or prod((node.shape or ())[2:]) > 1
+    if at is None:
+        return last
+    before, after = network.nodes[at], network.nodes[last]
+    keeps_the_map = after.elements >= before.elements and len(after.shape or ()) > 2
+    return network.output if last != at and keeps_the_map else at
 
 
 def _after(node: Node, arms: Sequence[Along], size: int) -> Along:
