@@ -342,7 +342,7 @@ def test_what_is_not_understood_stays_a_row_and_counting_goes_on(tmp_path: Path)
         {"x": X, "g": (2, 11, 13, 2)},
     ))  # fmt: skip
     told = answer.to_dict()
-    assert told["unsupported"] == [{"name": "s", "op": "grid_sample", "reason": "the operator is not understood"}]
+    assert told["unsupported"] == [{"name": "s", "op": "GridSample", "reason": "the operator is not understood"}]
     assert told["totals"]["at_least"]
     assert told["totals"]["parameters"] == 216
     assert any("at least" in note for note in told["notes"])

@@ -410,7 +410,7 @@ class _Reader:
         return shapes
 
     def _unknown(self, place: _Place, node: NodeProto, output: int, shape: Axes | None, reason: str) -> int:
-        """A layer that is not understood; what it has learned is counted as constants before it."""
+        """A layer that is not understood, under ONNX's own name; what it has learned is counted as constants before."""
         layers = []
         for value in (*place.inputs, *(self.values.get(name) for name in outer_names(place.attributes.graphs()))):
             if isinstance(value, int):
@@ -419,7 +419,7 @@ class _Reader:
                 layers.append(self.materialized(value))
         suffix = f"/{output + 1}" if len(node.output) > 1 else ""
         name = self.unique(f"{place.name}{suffix}")
-        return self.assembly.add(name, row_name(clean(node.op_type)), Unknown(reason, shape), layers)
+        return self.assembly.add(name, clean(node.op_type), Unknown(reason, shape), layers)
 
     # Layers
 
