@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
 from math import prod
@@ -23,6 +23,7 @@ try:
     from convcalc.network.onnx_folding import folded
     from convcalc.network.onnx_ops import LOWERED, Value, arranged_known, row_name
     from convcalc.network.onnx_values import (
+        FLOATING,
         MOST_ELEMENTS,
         MOST_FOLDED,
         Attributes,
@@ -45,6 +46,11 @@ except ImportError as error:
 
 MOST_NODES = 20_000
 MOST_FOLDED_IN_ALL = 1 << 26
+WEIGHT_SLOTS = {
+    "Conv": (1, 2), "ConvTranspose": (1, 2), "Gemm": (1, 2), "MatMul": (1,), "BatchNormalization": (1, 2, 3, 4),
+    "InstanceNormalization": (1, 2), "LayerNormalization": (1, 2), "GroupNormalization": (1, 2), "PRelu": (1,),
+}  # fmt: skip
+"""Which inputs of a layer are its weights, by position."""
 ARRANGING = ("Identity", "Cast", "Reshape", "Transpose", "Squeeze", "Unsqueeze")
 
 
@@ -174,6 +180,13 @@ class _Reader:
 
     def _inputs(self) -> None:
         """The inputs with all sizes as numbers, the image first."""
+        for value, dims in self._weights_without_values():
+            floating = value.type.tensor_type.elem_type in FLOATING
+            learned = floating and prod(dims) > 1
+            known_shape = Known(
+                dims, value.type.tensor_type.elem_type, _no_values(value.name), learned=learned, tensor=value.name
+            )
+            self._define(value.name, known_shape)
         given = [value for value in self.graph.input if value.name not in self.values]  # older files list the weights
         tensors = [value for value in given if value.type.HasField("tensor_type")]
         if not tensors:
@@ -190,6 +203,28 @@ class _Reader:
             else:
                 name = self.unique(clean(value.name) or "input")
                 self._define(value.name, self.assembly.add(name, "input", Unknown("it is not a tensor")))
+
+    def _weights_without_values(self) -> list[tuple[ValueInfoProto, Axes]]:
+        """Arrays of which the file has the shape alone: nothing writes them, and layers read them as weights only."""
+        written = {name for node in self.graph.node for name in node.output} | self.values.keys()
+        inputs = {value.name for value in self.graph.input}
+        slots: dict[str, set[bool]] = {}
+        for node in self.graph.node:
+            for slot, name in enumerate(node.input):
+                slots.setdefault(name, set()).add(slot in WEIGHT_SLOTS.get(node.op_type, ()))
+        found = []
+        for value in (*self.graph.input, *(value for value in self.graph.value_info if value.name not in inputs)):
+            dims = _dims(value) if value.type.HasField("tensor_type") else None
+            sizes = tuple(dim for dim in dims or () if isinstance(dim, int))
+            if (
+                value.name not in written
+                and slots.get(value.name) == {True}
+                and sizes
+                and len(sizes) == len(dims or ())
+            ):
+                found.append((value, dimensions(sizes, value.name)))
+        names = {value.name for value, _ in found}
+        return found if inputs - names - self.values.keys() else []
 
     def _add_input(self, value: ValueInfoProto, shape: Axes) -> None:
         if 0 in shape or prod(shape) > MOST_ELEMENTS:
@@ -470,6 +505,13 @@ class _Reader:
                     f"batch: the file is made for {self.forced} and {node.name} depends on it, got {self.batch}; "
                     "export it with a dynamic batch"
                 )
+
+
+def _no_values(name: str) -> Callable[[], np.ndarray]:
+    def unread() -> np.ndarray:
+        raise DataError(f"{clean(name)}: must have values, got its shape alone")
+
+    return unread
 
 
 class _Place:

@@ -1,0 +1,94 @@
+"""ONNX files run with their own weights: against the engine called by hand, ONNX's reference, and ONNX Runtime."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convcalc import conv
+from tests.test_cli import Run, output, refusal
+
+onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
+__all__ = ["output", "refusal"]
+
+RANDOM = np.random.default_rng(3)
+ARRAYS = {
+    "w": RANDOM.standard_normal((6, 2, 3, 2)).astype("f4"), "b": RANDOM.standard_normal(6).astype("f4"),
+    "scale": RANDOM.standard_normal(6).astype("f4"), "shift": RANDOM.standard_normal(6).astype("f4"),
+    "mean": RANDOM.standard_normal(6).astype("f4"), "variance": RANDOM.random(6).astype("f4") + 0.5,
+    "m": RANDOM.standard_normal((5, 6)).astype("f4"), "c": RANDOM.standard_normal(5).astype("f4"),
+}  # fmt: skip
+X = RANDOM.standard_normal((1, 4, 9, 7)).astype("f4")
+
+
+def model(path: Path, arrays: dict[str, Any]) -> str:
+    """A grouped convolution with one-sided padding beside a shortcut, a gate, and a linear layer."""
+    node = onnx.helper.make_node
+    nodes = [
+        node("Conv", ["x", "w", "b"], ["conv"], group=2, pads=[1, 0, 1, 1], strides=[2, 1], name="first"),
+        node("BatchNormalization", ["conv", "scale", "shift", "mean", "variance"], ["norm"], name="norm"),
+        node("Sigmoid", ["norm"], ["gate"]),
+        node("Mul", ["norm", "gate"], ["silu"]),
+        node("GlobalAveragePool", ["silu"], ["pooled"]),
+        node("Flatten", ["pooled"], ["flat"]),
+        node("Gemm", ["flat", "m", "c"], ["y"], transB=1, alpha=0.5, name="last"),
+    ]
+    info = onnx.helper.make_tensor_value_info
+    missing = [info(name, 1, ARRAYS[name].shape) for name in ARRAYS if name not in arrays]
+    graph = onnx.helper.make_graph(
+        nodes, "g", [info("x", 1, X.shape), *missing], [info("y", 1, [1, 5])],
+        [onnx.numpy_helper.from_array(value, name) for name, value in arrays.items()],
+    )  # fmt: skip
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
+    return str(path)
+
+
+def by_hand() -> np.ndarray:
+    """The same network with the engine's convolution and plain NumPy."""
+    a = {name: value.astype("f8") for name, value in ARRAYS.items()}
+    made = conv(X.astype("f8"), a["w"], a["b"], stride=(2, 1), padding=((1, 1), (0, 1)), groups=2)
+    column = {name: a[name].reshape(-1, 1, 1) for name in ("scale", "shift", "mean", "variance")}
+    made = (made - column["mean"]) / np.sqrt(column["variance"] + 1e-5) * column["scale"] + column["shift"]
+    made = (made / (1 + np.exp(-made))).mean((2, 3))
+    result: np.ndarray = 0.5 * made @ a["m"].T + a["c"]
+    return result
+
+
+def test_a_file_is_run_with_its_own_weights(output: Run, tmp_path: Path) -> None:
+    path, x, out = model(tmp_path / "m.onnx", ARRAYS), tmp_path / "x.npy", tmp_path / "out.npy"
+    np.save(x, X)
+    answer = json.loads(output("net", path, "--check", "--array", str(x), "-o", str(out), "--json"))
+    assert answer["ok"]
+    np.testing.assert_allclose(np.load(out), by_hand(), rtol=1e-4, atol=1e-5)
+    [values] = [check for check in answer["checks"] if check["name"] == "values"]
+    assert "ONNX Runtime" in values["how"]
+    reference = onnx.reference.ReferenceEvaluator(path) if hasattr(onnx, "reference") else None
+    if reference is not None:
+        np.testing.assert_allclose(np.load(out), reference.run(None, {"x": X})[0], rtol=1e-3, atol=1e-4)
+
+
+def test_outputs_are_compared_with_onnx_runtime(output: Run, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    answer = json.loads(output("net", model(tmp_path / "m.onnx", ARRAYS), "--check", "--json"))
+    [values] = [check for check in answer["checks"] if check["name"] == "values"]
+    assert values["predicted"].startswith("error <= ")
+    assert values["ok"]
+
+
+def test_a_file_without_weights_is_run_with_random_ones(output: Run, tmp_path: Path) -> None:
+    """Shapes, counts and receptive fields can be proved all the same; values cannot."""
+    answer = json.loads(output("net", model(tmp_path / "m.onnx", {}), "--check", "--json"))
+    assert answer["ok"]
+    assert answer["totals"]["parameters"] == 6 * 2 * 3 * 2 + 6 + 12 + 30 + 5
+    assert "values" not in {check["name"] for check in answer["checks"]}
+
+
+def test_replaced_convolutions_have_no_weights_in_the_file(output: Run, tmp_path: Path) -> None:
+    path = model(tmp_path / "m.onnx", ARRAYS)
+    answer = json.loads(output("net", path, "--check", "--replace", "grouped=standard", "--json"))
+    assert answer["ok"]
+    assert "values" not in {check["name"] for check in answer["checks"]}
