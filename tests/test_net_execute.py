@@ -248,6 +248,13 @@ def test_merges_and_constants_broadcast() -> None:
     assert_array_equal(ran(WithConstant("prelu", (3, 1), True), x, arrays=[scale]), expected(theirs))
 
 
+def test_features_are_merged_with_the_channels_of_a_map() -> None:
+    features, image = data(2, 4), data(2, 4, 4, 4)
+    np.testing.assert_array_equal(
+        ran(Merge("multiply", flat=True), image, features), np.einsum("bcyx,bc->bcyx", image, features)
+    )
+
+
 def test_softmax() -> None:
     functional = torch().nn.functional
     x = data(2, 3, 5) * 100

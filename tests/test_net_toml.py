@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -433,6 +434,20 @@ WRONG = {
         "filters = '9999999999*skip'\n",
         "only whole numbers can be calculated with",
     ),
+    "an axis that there is not": (
+        "[[layers]]\nop = 'concat'\nfrom = ['input', 'input']\naxis = 3\n",
+        "concat1: axis: must be from 0, the channels, to 2",
+    ),
+    "a number beyond floats": (
+        f"[[layers]]\nop = 'elu'\nalpha = {10**400}\n", "elu1: alpha: must be a number that a float holds, got 1000"
+    ),
+    "alpha that is none": ("[[layers]]\nop = 'elu'\nalpha = nan\n", "elu1: alpha: must be a number that a float"),
+    "one layer too many": (
+        "[[layers]]\nop = 'relu'\nfrom = ['input', 'input']\n",
+        "relu1: from: relu reads 1 layer, got 2; leave the others",
+    ),
+    "the input's name": ("[[layers]]\nname = 'input'\nop = 'relu'\n", "input: name: must be another than input"),
+    "a name that is no text": ("name = 3\n[[layers]]\nop = 'relu'\n", "net.toml: name: must be text, got 3"),
     "a split of a remainder": ("[[layers]]\nop = 'split'\nparts = 2\n", "split1: parts: must divide the channels"),
     "a pool's padding": (
         "[[layers]]\nop = 'max_pool'\nkernel = 3\npadding = 2\n", "max_pool1: padding of a pool is at most half"
@@ -461,3 +476,88 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
             load_network(str(tmp_path / (path or "folder.toml")))
     with pytest.raises(ConvcalcError, match=r"must be a \.toml or \.onnx file or a network of the zoo"):
         load_network("resnet5000")
+
+
+def used(layers: str, use: str) -> str:
+    """A network of one block with these layers, and one use of it."""
+    blocks = "".join(f"[[blocks.layers]]\n{layer}\n" for layer in layers.split("|"))
+    return f'input = "8x16x16"\n[[layers]]\nblock = "b"\n{use}\n[[blocks]]\nname = "b"\n{blocks}'
+
+
+CONV = 'op = "conv"\nkernel = 3\npadding = 1\n'
+
+
+def test_a_use_s_filters_and_stride_take_the_place_of_the_block_s_own() -> None:
+    text = used(f"{CONV}filters = 16\nstride = 1|{CONV}out_channels = 16", "filters = 32\nstride = 2\nrepeat = 2")
+    assert [row[1] for row in rows(text)] == [(32, 8, 8)] * 4
+
+
+def test_what_is_written_for_one_layer_stays_where_others_lack_theirs() -> None:
+    """A squeeze of a quarter, a layer of four, and one that is left to the use."""
+    text = used(f'{CONV}filters = "channels//4"|{CONV}filters = 4|{CONV}', "filters = 32")
+    assert [row[1] for row in rows(text)] == [(2, 16, 16), (4, 16, 16), (32, 16, 16)]
+
+
+def test_the_stride_goes_to_the_first_window_of_every_arm() -> None:
+    """The shortcut reads the block's input, after a normalization; the second 3x3 has a window behind it already."""
+    shortcut = 'name = "norm"\nfrom = "input"\nop = "batch_norm"|name = "short"\nop = "conv"\nkernel = 1'
+    text = used(
+        f'{CONV}|{CONV}name = "main"|{shortcut}|op = "add"\nfrom = ["main", "short"]', "filters = 4\nstride = 2"
+    )
+    assert [row[1][1:] for row in rows(text)] == [(8, 8), (8, 8), (16, 16), (8, 8), (8, 8)]
+
+
+@pytest.mark.parametrize(
+    ("layers", "use", "message"),
+    [
+        (
+            f"{CONV}filters = 4|{CONV}filters = 16",
+            "filters = 8",
+            "b1: filters: the block's layers have 4 and 16, which",
+        ),
+        ('op = "relu"', "filters = 8", 'b1: filters: no layer of the block takes it; write filters = "filters" in'),
+        ('op = "relu"', "stride = 2", 'b1: stride: no layer of the block takes it; write stride = "stride" in the one'),
+    ],
+)
+def test_values_that_nothing_takes_are_told(layers: str, use: str, message: str) -> None:
+    with pytest.raises(ConvcalcError, match=re.escape(message)):
+        network(used(layers, use))
+
+
+def test_default_names_are_those_that_nobody_has() -> None:
+    text = (
+        'input = "3x8x8"\n' + '[[layers]]\nop = "relu"\n' * 60 + '[[layers]]\nop = "relu6"\n[[layers]]\nop = "relu"\n'
+    )
+    assert [row[0] for row in rows(text)][-3:] == ["relu60", "relu61", "relu62"]
+    text = (
+        'input = "3x8x8"\n[[layers]]\nop = "relu"\n[[layers]]\nop = "relu"\n[[layers]]\nname = "relu2"\nop = "relu"\n'
+    )
+    assert [row[0] for row in rows(text)] == ["relu1", "relu3", "relu2"]
+
+
+@pytest.mark.parametrize(("size", "batch"), [("64x64x64", 1), ("64x64x64", 2), ("6x5x7", 3)])
+def test_features_gate_the_channels_of_a_map(size: str, batch: int) -> None:
+    channels = int(size.split("x")[0])
+    text = f"""
+    input = "{size}"
+    [[layers]]
+    op = "global_avg_pool"
+    [[layers]]
+    op = "linear"
+    filters = {channels}
+    [[layers]]
+    op = "multiply"
+    from = ["input", "linear1"]
+    """
+    gated = report(text, batch=batch).layers[-1]
+    assert "x".join(map(str, gated.output or ())) == size
+    assert [axis.size for axis in gated.receptive_field] == [int(n) for n in size.split("x")[1:]]
+
+
+def test_features_of_another_number_are_no_gate() -> None:
+    """Seven features on a map of five channels and seven pixels a row."""
+    text = (
+        'input = "5x4x7"\n[[layers]]\nop = "linear"\nfilters = 7\n[[layers]]\nop = "add"\nfrom = ["input", "linear1"]\n'
+    )
+    with pytest.raises(ConvcalcError, match="must have one shape, got 5x4x7 from input and 7x1x1 from linear1"):
+        network(text)

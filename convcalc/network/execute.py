@@ -15,7 +15,7 @@ from convcalc.engine.stage import run_stage
 from convcalc.errors import DataError
 from convcalc.memory import check_memory
 from convcalc.network.arrays import Arrays
-from convcalc.network.graph import Network, Node
+from convcalc.network.graph import Network, Node, with_space
 from convcalc.network.memory import last_reads
 from convcalc.network.operators import (
     AdaptivePool,
@@ -192,7 +192,9 @@ def _run(
             constant = own[0].astype(x.dtype, copy=False)
             return combined(operator.kind, [constant, x] if operator.first else [x, constant])
         case Merge():
-            return combined(operator.kind, read)
+            rank = max(each.ndim for each in read)
+            full = [each.reshape(with_space(each.shape, rank)) if operator.flat else each for each in read]
+            return combined(operator.kind, full)
         case Softmax():
             return softmax(x, operator.axis, operator.log)
         case Concat():

@@ -131,7 +131,9 @@ def placed(operator: Operator, shapes: tuple[Axes, ...], names: Sequence[str]) -
         case WithConstant():
             return broadcast((shapes[0], operator.shape), (names[0], "its own array")), ()
         case Merge():
-            return broadcast(shapes, names), ()
+            rank = max(map(len, shapes))
+            full = [with_space(shape, rank) if operator.flat else shape for shape in shapes]
+            return broadcast(full, names), ()
         case Concat():
             return _side_by_side(operator.axis, shapes, names), ()
         case Reduce():
@@ -174,6 +176,11 @@ def broadcast(shapes: Sequence[Axes], names: Sequence[str]) -> Axes:
             )
         result = tuple(max(a, b) for a, b in zip(ours, theirs, strict=True))
     return result
+
+
+def with_space(shape: Axes, rank: int) -> Axes:
+    """(batch, features) as (batch, features, 1, ...); what has spatial axes as it is."""
+    return (*shape, *(1,) * (rank - 2)) if len(shape) == 2 else shape
 
 
 def _stretch(left: Axes, right: Axes) -> bool:

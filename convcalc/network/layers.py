@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import prod
@@ -139,7 +140,7 @@ def _normalize(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
 
 def _activation(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
     del shapes
-    settings = (("alpha", float(_number(keys["alpha"], "alpha"))),) if "alpha" in keys else ()
+    settings = (("alpha", _number(keys["alpha"], "alpha")),) if "alpha" in keys else ()
     return [("", Elementwise("silu" if op == "swish" else op, settings))]
 
 
@@ -163,13 +164,22 @@ def _softmax(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
 
 
 def _merge(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
-    del keys, shapes
-    return [("", Merge(op))]
+    """Maps of one size, with one pixel stretching over a map; features alone stretch over the map of each channel."""
+    del keys
+    ranks = sorted({len(shape) for shape in shapes} - {2})
+    if len(ranks) > 1:
+        raise ShapeError(
+            f"its inputs must have as many spatial axes, got {' and '.join(shown(shape) for shape in shapes)}"
+        )
+    return [("", Merge(op, flat=bool(ranks)))]
 
 
 def _concat(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
-    del op, shapes
-    return [("", Concat(1 + whole_number(keys.get("axis", 0), "axis", 0)))]
+    del op
+    axis, last = whole_number(keys.get("axis", 0), "axis", 0), len(shapes[0]) - 2
+    if axis > last:
+        raise ShapeError(f"axis: must be from 0, the channels, to {last}, got {axis}")
+    return [("", Concat(1 + axis))]
 
 
 def _split(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
@@ -202,7 +212,9 @@ def _upsample(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
             f"got {' and '.join(ways) or 'none'}"
         )
     if factor:
-        factors = parse_axes(keys[factor[0]], factor[0], len(spatial))
+        written = keys[factor[0]]
+        whole = int(written) if isinstance(written, float) and written.is_integer() else written
+        factors = parse_axes(whole, factor[0], len(spatial))
         sizes = tuple(n * factor for n, factor in zip(spatial, factors, strict=True))
     elif ways == ["size"]:
         sizes = parse_axes(keys["size"], "size", len(spatial))
@@ -267,9 +279,9 @@ def _truth(keys: Keys, name: str, default: bool) -> bool:
 
 
 def _number(value: object, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise NotationError(f"{name}: must be a number, got {value!r}")
-    return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < sys.float_info.max:
+        raise NotationError(f"{name}: must be a number that a float holds, got {str(value)[:80]}")
+    return float(value)
 
 
 def _op(lower: Callable[[str, Keys, Sequence[Axes]], Steps], *keys: str, inputs: tuple[int, int | None] = (1, 1)) -> Op:
@@ -312,6 +324,6 @@ SPELLED = {name.replace("-", "_"): name for name in BY_NAME} | {
     "relu_6": "relu6", "hardswish": "hard_swish", "hardsigmoid": "hard_sigmoid", "hardtanh": "hard_tanh",
     "leakyrelu": "leaky_relu", "batchnorm": "batch_norm", "layernorm": "layer_norm", "maxpool": "max_pool",
     "avgpool": "avg_pool", "fc": "linear", "dense": "linear", "mul": "multiply", "shuffle": "channel_shuffle",
-    "channel_split": "split",
+    "channel_split": "split", "conv1d": "1d", "conv2d": "2d", "conv3d": "3d", "conv_transpose": "transposed",
 }  # fmt: skip
 """Other spellings of ops that are understood."""

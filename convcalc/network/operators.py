@@ -95,9 +95,14 @@ class WithConstant:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """An element-wise operation of several inputs, broadcast against each other: add, multiply, and so on."""
+    """An element-wise operation of several inputs, broadcast against each other: add, multiply, and so on.
+
+    Shapes of fewer axes lack the first ones, as NumPy has it; with `flat`, what has features alone lacks the spatial
+    ones, so that features meet channels.
+    """
 
     kind: str
+    flat: bool = False
 
 
 @dataclass(frozen=True, slots=True)

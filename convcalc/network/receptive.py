@@ -13,7 +13,7 @@ from typing import assert_never
 
 from convcalc.errors import ShapeError
 from convcalc.network.fields import Field, Reads, centre, check_phases, merged
-from convcalc.network.graph import Network, Node
+from convcalc.network.graph import Network, Node, with_space
 from convcalc.network.operators import (
     AdaptivePool,
     Concat,
@@ -155,6 +155,7 @@ def _after(node: Node, arms: Sequence[Along], size: int) -> Along:
             return _product(arms, shapes, len(node.shape or ()), size)
         case Merge():
             rank = len(node.shape or ())
+            shapes = [with_space(shape, rank) if operator.flat else shape for shape in shapes]
             moved = [_stretched(arm, shape, node.shape or (), size) for arm, shape in zip(arms, shapes, strict=True)]
             return _merged([_shifted_axis(a, rank - len(s)) for a, s in zip(moved, shapes, strict=True)], node, size)
         case Concat():

@@ -15,6 +15,7 @@ from convcalc.network.graph import Assembly, Network
 from convcalc.network.layers import FILTERS, OPS, SPELLED
 from convcalc.network.operators import Input
 from convcalc.notation import PerAxis, parse_features, show_size, whole_number
+from convcalc.recipes import BY_NAME
 from convcalc.stages import Axes
 
 TOP_KEYS = ("name", "input", "source", "notes", "width_divisor", "width_scales", "blocks", "layers")
@@ -25,6 +26,8 @@ MOST_LAYERS = 100_000
 MOST_ENTRIES = 10 * MOST_LAYERS
 """Tables gone through at the most, those left out included."""
 MOST_DEPTH = 16
+PASSED_ON = ("filters", "stride")
+"""Values of a block that go to its layers even where none asks for them by name."""
 
 
 @dataclass(slots=True)
@@ -35,10 +38,18 @@ class Scope:
     input: int
     parent: Scope | None
     values: dict[str, Any]
+    reserved: frozenset[str] = frozenset()
+    """Names that layers here are given in the file, which no default name may take."""
+    free: frozenset[str] = frozenset()
+    """Of filters and stride, those that no layer of the block asks for by name: they go where they are due."""
+    numbers: bool = False
+    """Whether free filters take the place of those that layers have as numbers, rather than fill in what lacks."""
     named: dict[str, int] = field(default_factory=dict)
     ops: dict[str, int] = field(default_factory=dict)
-    free_stride: bool = False
-    """Whether the block's stride is still to be given to its first window."""
+    taken: set[str] = field(default_factory=set)
+    """Of what is free, what a layer took."""
+    strided: set[int] = field(default_factory=set)
+    """Layers of this repetition that have a window behind them on every path from what the block reads."""
 
     @property
     def depth(self) -> int:
@@ -74,6 +85,10 @@ class _Reader:
         self.scales = document.get("width_scales", ["filters"])
         if not isinstance(self.scales, list):
             raise NotationError(f"width_scales: must be a list of names, got {self.scales!r}")
+        self.name = _text(document.get("name", "network"), "name")
+        self.source = _text(document["source"], "source") if "source" in document else ""
+        written = document.get("notes", [])
+        self.notes = [_text(note, "notes") for note in (written if isinstance(written, list) else [written])]
         self.blocks = dict(self._blocks())
         self.used: set[str] = set()
         self.assembly = Assembly()
@@ -88,8 +103,8 @@ class _Reader:
             raise NotationError(f"input: must have the axes of the network's {show_size(own)}, got {show_size(size)}")
         shape = (batch, *(size or ()))
         first = self.assembly.add("input", "input", Input(shape))
-        top = Scope("", first, None, {})
         entries, blocks = _tables(self.document, "layers", ""), _tables(self.document, "blocks", "")
+        top = Scope("", first, None, {}, _given_names(entries))
         in_place: list[Mapping[str, Any]] = [block for block in blocks if "name" not in block]
         last = first
         if not entries:
@@ -104,13 +119,7 @@ class _Reader:
         unused = sorted(self.blocks.keys() - self.used)
         if unused and entries:
             notes.append(f"blocks that no layer uses: {', '.join(unused)}")
-        name = self.document.get("name", "network")
-        source = self.document.get("source", "")
-        written = self.document.get("notes", [])
-        told = [written] if isinstance(written, str) else written
-        if not isinstance(told, list) or not all(isinstance(text, str) for text in (name, source, *told)):
-            raise NotationError("name, source and notes: must be text, or a list of texts for notes")
-        return Network(name, tuple(self.assembly.nodes), last, (*told, *notes), source)
+        return Network(self.name, tuple(self.assembly.nodes), last, (*self.notes, *notes), self.source)
 
     def _unread(self, last: int) -> list[str]:
         read = {i for node in self.assembly.nodes for i in node.inputs} | {last}
@@ -136,12 +145,12 @@ class _Reader:
         if self.entries > MOST_ENTRIES:
             raise _AtLayerError(NotationError, f"layers: a file may ask for {MOST_ENTRIES} layers, got more")
         kind = next((entry[key] for key in ("op", "block") if isinstance(entry.get(key), str)), "block")
-        scope.ops[kind] = scope.ops.get(kind, 0) + 1
-        label = entry.get("name", f"{kind}{scope.ops[kind]}")
+        label = entry.get("name", self._default_name(kind, scope))
         try:
-            if not isinstance(label, str) or not label:
-                raise NotationError(f"name: must be text, got {label!r}")
-            if label in scope.named or label == "input":
+            _text(label, "name")
+            if label == "input":
+                raise NotationError("name: must be another than input, which is what the network or the block reads")
+            if label in scope.named:
                 raise NotationError("name: must be different from others here, got it twice; give another")
             number = self._layer(entry, label, scope, last) if "op" in entry else self._use(entry, label, scope, last)
         except ConvcalcError as error:
@@ -149,6 +158,14 @@ class _Reader:
             where = f"{scope.path}{label}"
             raise _AtLayerError(type(error), text if text.startswith(f"{where}: ") else f"{where}: {text}") from None
         return number
+
+    def _default_name(self, kind: str, scope: Scope) -> str:
+        """The op and its number here, or the next number whose name nobody has."""
+        number = scope.ops.get(kind, 0) + 1
+        while (name := f"{kind}{number}") in scope.named or name in scope.reserved:
+            number += 1
+        scope.ops[kind] = number
+        return name
 
     def _use(self, entry: Mapping[str, Any], label: str, scope: Scope, last: int) -> int:
         """A block put in place: `repeat` times, each repetition on the one before."""
@@ -172,7 +189,10 @@ class _Reader:
         repeat = whole_number(_evaluated(asked, scope.values)["repeat"], "repeat", 0)
         if repeat > MOST_LAYERS:
             raise NotationError(f"repeat: must be at most {MOST_LAYERS}, got {repeat}")
-        strided = any("stride" in _names(layer) for layer in layers)
+        asked_for = {name for layer in layers for name in _names(layer)}
+        free = frozenset(key for key in PASSED_ON if key in {**defaults, **own} and key not in asked_for)
+        numbers = "filters" in free and _have_one_number(layers)
+        taken: set[str] = set()
         for index in range(1, repeat + 1):
             path = f"{label}/{index}/" if repeat > 1 else f"{label}/"
             shape = self._shape(at)
@@ -181,12 +201,17 @@ class _Reader:
                 told |= self._values({key: value}, told, fixed)
             if index > 1:
                 told["stride"] = 1
-            inner = Scope(f"{scope.path}{path}", at, scope, told, free_stride=not strided)
+            inner = Scope(f"{scope.path}{path}", at, scope, told, _given_names(layers), free, numbers, taken=taken)
             for layer in layers:
                 at = self._entry(layer, inner, at)
             scope.named |= {path + known: number for known, number in inner.named.items()}
             scope.named[path[:-1]] = at
         scope.named[label] = at
+        for key in free & own.keys() - taken if repeat else ():
+            if values[key] != 1 or key != "stride":
+                raise NotationError(
+                    f'{key}: no layer of the block takes it; write {key} = "{key}" in the one that is to'
+                )
         return at
 
     def _values(self, given: Mapping[str, Any], known: Mapping[str, Any], fixed: object) -> dict[str, Any]:
@@ -223,32 +248,40 @@ class _Reader:
         least, most = OPS[op].inputs
         if not least <= len(inputs) <= (most or len(inputs)):
             wanted = f"{least} or more" if most is None else f"{least}" if most == least else f"{least} or {most}"
-            raise NotationError(f"from: {op} reads {wanted} layers, got {len(inputs)}; name them in a list")
+            layers = "layer" if wanted == "1" else "layers"
+            what = "name them in a list" if len(inputs) < least else "leave the others out"
+            raise NotationError(f"from: {op} reads {wanted} {layers}, got {len(inputs)}; {what}")
         keys = _evaluated({k: v for k, v in entry.items() if k not in COMMON_KEYS}, scope.values)
         for name in FILTERS:
             if name in keys and not entry.get("fixed_width") and op != "linear":
                 keys[name] = self._scaled("filters", keys[name], entry[name])
-        self._fill_in(op, keys, scope)
+        if scope.free:
+            self._pass_on(op, keys, entry, inputs, scope)
         number = inputs[0]
         for suffix, operator in OPS[op].lower(op, keys, [self._shape(i) for i in inputs]):
             if len(self.assembly.nodes) > MOST_LAYERS:
                 raise NotationError(f"layers: a network may have {MOST_LAYERS} layers, got more")
             number = self.assembly.add(f"{scope.path}{label}{suffix}", written, operator, inputs)
             scope.named[f"{label}{suffix}"] = number
+            if "stride" in OPS[op].keys or scope.strided.intersection(inputs):
+                scope.strided.add(number)
         return number
 
-    def _fill_in(self, op: str, keys: dict[str, Any], scope: Scope) -> None:
-        """In a block: filters that a convolution is not given, and the stride of the first window."""
-        if scope.parent is None:
-            return
-        takes = OPS[op].keys
-        lacking = "filters" in takes and not any(name in keys for name in FILTERS)
-        if lacking and "filters" in scope.values and op not in ("depthwise", "dw"):
-            keys["filters"] = scope.values["filters"]
-        if scope.free_stride and "stride" in takes:
-            scope.free_stride = False
-            if scope.values["stride"] != 1:
-                keys.setdefault("stride", scope.values["stride"])
+    def _pass_on(
+        self, op: str, keys: dict[str, Any], entry: Mapping[str, Any], inputs: Sequence[int], scope: Scope
+    ) -> None:
+        """Into a block's layer, what its use gives and no layer asks for by name.
+
+        The stride goes to the first window on every path from what the block reads.
+        """
+        written = next((entry[name] for name in FILTERS if name in entry), None)
+        due = isinstance(written, int) if scope.numbers else written is None
+        if "filters" in scope.free and due and _takes_filters(op):
+            scope.taken.add("filters")
+            keys[next((name for name in FILTERS if name in keys), "filters")] = scope.values["filters"]
+        if "stride" in scope.free and "stride" in OPS[op].keys and not scope.strided.intersection(inputs):
+            scope.taken.add("stride")
+            keys["stride"] = scope.values["stride"]
 
     def _wanted(self, entry: Mapping[str, Any], scope: Scope) -> bool:
         if "when" not in entry:
@@ -325,6 +358,34 @@ def _worked_out(key: str, value: Any, known: Mapping[str, Any]) -> Any:
         return value_of(value, known)
     except NotationError as error:
         raise NotationError(f"{key}: {error}") from None
+
+
+def _given_names(layers: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """The names that are written in these tables."""
+    return frozenset(name for layer in layers if isinstance(name := layer.get("name"), str))
+
+
+def _have_one_number(layers: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether all layers with filters have them as one number, so that another can stand for it.
+
+    Raises NotationError where they have several and none is without.
+    """
+    takers = [layer for layer in layers if isinstance(op := layer.get("op"), str) and _takes_filters(op)]
+    if any(not layer.keys() & {*FILTERS} for layer in takers):
+        return False
+    numbers = {value for layer in takers for name in FILTERS if isinstance(value := layer.get(name), int)}
+    if len(numbers) > 1:
+        raise NotationError(
+            f"filters: the block's layers have {' and '.join(map(str, sorted(numbers)))}, which one number cannot "
+            'stand for; write expressions there, such as "filters" and "4*filters"'
+        )
+    return bool(numbers)
+
+
+def _takes_filters(op: str) -> bool:
+    """Whether an op is told its filters; a depthwise convolution has its own."""
+    op = SPELLED.get(op, op)
+    return op == "linear" or (op in BY_NAME and BY_NAME[op].name != "depthwise")
 
 
 def _names(layer: Mapping[str, Any]) -> Iterator[str]:
