@@ -12,6 +12,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -103,6 +104,9 @@ def test_the_two_commands_are_there() -> None:
 def rewrite() -> None:
     """Put the present outputs into the pages."""
     os.environ.update(COLUMNS="100", NO_COLOR="1")
+    folder = tempfile.mkdtemp()  # where the commands write, so that nothing is left in the tree
+    (Path(folder) / "examples").symlink_to(ROOT / "examples")
+    os.chdir(folder)
     for page in PAGES:
         text = (ROOT / page).read_text()
 
