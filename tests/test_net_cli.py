@@ -93,6 +93,24 @@ def test_sweeps_over_sizes_and_widths(output: Run, model: str) -> None:
     assert output("net", model, "--sweep", "20,40").splitlines()[0].startswith("size\tinput\toutput\tparameters")
 
 
+def test_what_was_changed_is_told(output: Run, model: str) -> None:
+    """In JSON and in the heading of a comparison."""
+    rule = "depthwise-separable=standard"
+    swept = json.loads(output("net", model, "--replace", rule, "--sweep", "20,40", "--json"))
+    assert swept["changes"] == [rule]
+    assert swept["points"][1]["ratio_multiplications"] == pytest.approx(
+        swept["points"][1]["totals"]["macs"] / swept["points"][0]["totals"]["macs"]
+    )
+    both = ["net", model, "--width", "0.5", "--replace", rule]
+    assert json.loads(output(*both, "--json"))["changes"] == ["width 0.5", rule]
+    machine = ["--peak", "1GOPS", "--bandwidth", "1GB/s"]
+    header, *rows = [line.split("\t") for line in output(*both, "--compare", model, *machine).splitlines()]
+    assert header == ["total", f"network (width 0.5, {rule})", "network", "ratio"]
+    assert {row[0]: row for row in rows}["least ms"][2] == str(
+        json.loads(output("net", model, *machine, "--json"))["totals"]["least_seconds"] * 1000
+    )
+
+
 def test_machine_dtype_input_and_batch(output: Run, model: str) -> None:
     options = ["--peak", "1GOPS", "--bandwidth", "1GB/s", "--dtype", "int8", "-i", "3x24x24", "--batch", "2"]
     answer = json.loads(output("net", model, *options, "--json"))
@@ -112,6 +130,16 @@ def test_machine_dtype_input_and_batch(output: Run, model: str) -> None:
         (["MODEL", "--sort", "price"], "sort: unknown column 'price'"),
         (["MODEL", "--json", "--csv"], "net: --json and --csv do not go together"),
         (["MODEL", "--sweep", "8", "--compare", "MODEL"], "net: --compare and --sweep do not go together"),
+        (
+            ["MODEL", "--compare", "MODEL", "--only", "conv"],
+            "net: --only is for the rows of one network, got --compare too",
+        ),
+        (["MODEL", "--sweep", "24", "--sort", "name"], "net: --sort is for the rows of one network, got --sweep too"),
+        (["MODEL", "--sweep-width", "0.5", "--width", "2"], "sweep-width: gives the widths, got a width of 2 too"),
+        (["MODEL", "-o", "out.npy"], "net: --output is for a network that is run; add --check"),
+        (["--check"], "net: --check is about a network, got none; name one, such as resnet50"),
+        (["--sort", "name"], "net: --sort is about a network, got none"),
+        ([""], "net: must be a .toml or .onnx file"),
         (["MODEL", "--dtype", "int3"], "dtype: unknown element type 'int3'"),
         (["MODEL", "--width", "wide"], "width: must be a number above 0"),
         (["MODEL", "--batch", "0"], "batch: must be at least 1, got 0"),

@@ -357,6 +357,12 @@ def test_widths_go_to_multiples_and_spare_what_is_fixed() -> None:
     assert report(text, width=0.4).output == (10,)
 
 
+def test_widths_are_exact() -> None:
+    """100 * 0.29 in binary is less than 29."""
+    text = 'input = "3x8x8"\n[[layers]]\nop = "conv"\nfilters = 100\nkernel = 1\n'
+    assert [report(text, width=width).output for width in (0.29, 0.57)] == [(29, 8, 8), (57, 8, 8)]
+
+
 def test_layers_without_spatial_axes() -> None:
     text = 'input = 784\n[[layers]]\nop = "linear"\nfilters = 10\nbias = true\n'
     answer = report(text).to_dict()
@@ -424,10 +430,10 @@ WRONG = {
     ),
     "too many layers": (
         "[[layers]]\nrepeat = 1000\n[[layers.layers]]\nrepeat = 1000\n[[layers.layers.layers]]\nop = 'relu'\n",
-        "layers: a network may have 100000 layers",
+        "layers: a network may have 20000 layers",
     ),
     "too many repetitions": (
-        "[[layers]]\nrepeat = 1000000\n[[layers.layers]]\nop = 'relu'\n", "repeat: must be at most 100000, got 1000000"
+        "[[layers]]\nrepeat = 1000000\n[[layers.layers]]\nop = 'relu'\n", "repeat: must be at most 20000, got 1000000"
     ),
     "text calculated with": (
         "[[layers]]\nblock = 'b'\nskip = 'input'\n[[blocks]]\nname = 'b'\n[[blocks.layers]]\nop = 'pointwise'\n"
@@ -474,6 +480,12 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         (tmp_path / "folder.toml").mkdir(exist_ok=True)
         with pytest.raises(ConvcalcError, match=message):
             load_network(str(tmp_path / (path or "folder.toml")))
+    (tmp_path / "endless.toml").symlink_to("/dev/zero")
+    with pytest.raises(ConvcalcError, match="must have from 1 to 1048576 bytes, got more"):
+        load_network(str(tmp_path / "endless.toml"))
+    (tmp_path / "dots.toml").write_text("a" + 50_000 * ".a" + " = 1")
+    with pytest.raises(ConvcalcError, match="a key may have 1000 dots, got 50000"):
+        load_network(str(tmp_path / "dots.toml"))
     with pytest.raises(ConvcalcError, match=r"must be a \.toml or \.onnx file or a network of the zoo"):
         load_network("resnet5000")
 

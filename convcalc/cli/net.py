@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from itertools import product
 from typing import Annotated
 
 import typer
@@ -109,13 +110,20 @@ def command(
     from convcalc.render import network as views
 
     order = parse_layout("channels-first" if layout is None else layout)
+    several = {"--compare": compare, "--sweep": sweep, "--sweep-width": sweep_width}
+    rows = {"--only": only, "--sort": sort}
     if model is None:
+        changes = {"--input": input, "--batch": batch, "--width": width, "--replace": replace, "--dtype": dtype}
+        machines = {"--peak": peak, "--bandwidth": bandwidth, "--check": check, "--array": array, "--output": output}
+        for name in _given({**changes, **machines, **several, **rows, "--explain": explain, "--csv": csv}):
+            raise NotationError(f"net: {name} is about a network, got none; name one, such as resnet50")
         return _show_zoo(json)
     _check_alone({"--json": json, "--csv": csv})
-    asked = {"--compare": compare, "--sweep": sweep, "--sweep-width": sweep_width}
-    _check_alone({"--csv": csv, "--explain": explain, "--check": check, **asked})
-    if not check and (array or output):
-        raise NotationError(f"net: {'--array' if array else '--output'} is for a network that is run; add --check")
+    _check_alone({"--csv": csv, "--explain": explain, "--check": check, **several})
+    for first, second in product(_given(several), _given(rows)):
+        raise NotationError(f"net: {second} is for the rows of one network, got {first} too; choose one")
+    for name in () if check else _given({"--array": array, "--output": output}):
+        raise NotationError(f"net: {name} is for a network that is run; add --check")
     options = NetworkOptions(
         input=None if input is None else parse_features(input, "input", order),
         batch=whole_number(1 if batch is None else batch, "batch"),
@@ -163,8 +171,13 @@ def _show_zoo(json: bool) -> int:
     return ANSWERED
 
 
-def _check_alone(given: Mapping[str, object]) -> None:
+def _given(options: Mapping[str, object]) -> list[str]:
+    """The names of the options that say something."""
+    return [name for name, value in options.items() if value not in (None, False, ())]
+
+
+def _check_alone(options: Mapping[str, object]) -> None:
     """Raises NotationError where more than one of these options is given."""
-    both = [name for name, value in given.items() if value]
+    both = _given(options)
     if len(both) > 1:
         raise NotationError(f"net: {both[0]} and {both[1]} do not go together, got both; choose one")

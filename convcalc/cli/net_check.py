@@ -42,7 +42,7 @@ def answer_checked(
         arrays, weights = file_weights(file, input=report.input, batch=report.batch)
         reference = runtime_reference(file, report.network) if arrays is not None else None
     with progress(f"{report.name}: checking") as told:
-        run = check_network(report.network, x, arrays, reference=reference, progress=told)
+        run = check_network(report.network, x, arrays, fields=report.fields, reference=reference, progress=told)
     if run.out is not None:
         without_batch = given is not None and x is not None and given.array.ndim < x.ndim
         run = replace(run, out=_in_order(run.out, layout, without_batch))

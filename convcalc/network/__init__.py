@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from difflib import get_close_matches
-from functools import partial
+from fractions import Fraction
 
 from convcalc.errors import DataError, NotationError, one_line
 from convcalc.network.graph import Network
 from convcalc.notation import PerAxis
 
 ZOO = os.path.join(os.path.dirname(os.path.dirname(__file__)), "zoo")
-MOST_TOML = 1 << 24
+MOST_TOML = 1 << 20
 """Bytes of a TOML file at the most."""
+MOST_DOTS = 1000
+"""Dots in a key at the most: the parser's time grows with their square."""
 
 
 def zoo_names() -> tuple[str, ...]:
@@ -28,7 +30,7 @@ def zoo() -> tuple[tuple[str, str, str], ...]:
     return tuple((name, str(file["input"]), str(file["source"])) for name, file in files)
 
 
-def load_network(model: str, *, input: PerAxis | None = None, batch: int = 1, width: float = 1.0) -> Network:
+def load_network(model: str, *, input: PerAxis | None = None, batch: int = 1, width: Fraction | float = 1) -> Network:
     """The network of that name in the zoo, or in that .toml or .onnx file, on its own input or another.
 
     Raises ConvcalcError, naming the file and the layer, for what cannot be read or does not fit together.
@@ -52,7 +54,7 @@ def load_network(model: str, *, input: PerAxis | None = None, batch: int = 1, wi
         near = get_close_matches(model, names, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise NotationError(
-            f"{one_line(model)}: must be a .toml or .onnx file or a network of the zoo; "
+            f"{one_line(model) or 'net'}: must be a .toml or .onnx file or a network of the zoo; "
             f"{hint}the zoo: {', '.join(names)}"
         )
     return network_from_toml(_read(path), shown, input=input, batch=batch, width=width)
@@ -61,10 +63,13 @@ def load_network(model: str, *, input: PerAxis | None = None, batch: int = 1, wi
 def _read(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            data = b"".join(iter(partial(file.read, 1 << 20), b"")) if os.path.getsize(path) <= MOST_TOML else b""
+            data = file.read(MOST_TOML + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise DataError(f"{path}: must be a file that can be read, got {reason.lower()}; check the name") from None
-    if not data:
-        raise DataError(f"{path}: must have from 1 to {MOST_TOML} bytes, got {os.path.getsize(path)}")
+    if not 0 < len(data) <= MOST_TOML:
+        raise DataError(f"{path}: must have from 1 to {MOST_TOML} bytes, got {'more' if data else 'none'}")
+    dots = max(line.partition(b"=")[0].count(b".") for line in data.split(b"\n"))
+    if dots > MOST_DOTS:
+        raise DataError(f"{path}: a key may have {MOST_DOTS} dots, got {dots}")
     return data

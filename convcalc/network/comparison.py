@@ -19,15 +19,16 @@ class NetworkComparison:
     base: NetworkReport
     compared: tuple[NetworkReport, ...]
 
-    def ratio(self, report: NetworkReport, total: str) -> Fraction | None:
-        """A total over the base's, None where the base has none of it."""
-        ours, base = report.totals()[total], self.base.totals()[total]
-        return Fraction(ours, base) if base else None
-
     def to_dict(self) -> dict[str, Any]:
         compared = []
         for report in self.compared:
-            ratios = {total: self.ratio(report, total) for total in RATIOS}
+            ratios = {total: ratio_of(report, self.base, total) for total in RATIOS}
             numbers = {f"ratio_{total}": None if r is None else float(r) for total, r in ratios.items()}
             compared.append({**report.to_dict(), **numbers})
         return {"schema": SCHEMA, "base": self.base.to_dict(), "compared": compared}
+
+
+def ratio_of(report: NetworkReport, base: NetworkReport, total: str) -> Fraction | None:
+    """A total over the base's, None where the base has none of it."""
+    ours, theirs = getattr(report, total), getattr(base, total)
+    return Fraction(ours, theirs) if theirs else None

@@ -9,21 +9,20 @@ from convcalc import formulas
 from convcalc.cost import BYTES, cost
 from convcalc.explain import Explanation, explain_stage, listed, named_axes, row_of
 from convcalc.network.operators import Convolve, Linear, MatMul, Normalize
-from convcalc.network.receptive import Along, receptive_fields
+from convcalc.network.receptive import Along
 from convcalc.network.report import LayerReport, NetworkReport
 from convcalc.report import StageReport
 
 
 def explain_network(report: NetworkReport, shown: Sequence[LayerReport]) -> tuple[Explanation, ...]:
     """The working-out of the layers shown, and of the totals over all layers."""
-    fields = receptive_fields(report.network)
     numbers = {node.name: number for number, node in enumerate(report.network.nodes)}
     sizes = report.input[1:]
     rows: list[Explanation] = []
     for layer in shown:
         if layer.node.counted:
             rows += _counts(layer)
-        rows += _field(layer, fields.seen[numbers[layer.name]], sizes)
+        rows += _field(layer, report.fields.seen[numbers[layer.name]], sizes)
         if layer.node.counted:
             rows += _movement(layer, report.dtype)
     for name in ("parameters", "multiplications", "additions", "activations"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping
-from math import floor
+from fractions import Fraction
 from typing import Any
 
 from convcalc.errors import NotationError
@@ -29,7 +29,7 @@ _COMPARED: dict[type, Callable[[Any, Any], bool]] = {
 ACCEPTED = "whole numbers, names, + - * // %, comparisons, and, or, not, min(...), max(...), divisible(value, by)"
 
 
-def divisible(value: float, by: int) -> int:
+def divisible(value: int | Fraction, by: int) -> int:
     """The multiple of `by` nearest to a value, at least one of them and not below nine tenths of the value.
 
     Source: _make_divisible of the MobileNets, in TensorFlow's models and torchvision.
@@ -37,7 +37,7 @@ def divisible(value: float, by: int) -> int:
     >>> divisible(18, 8), divisible(30, 8), divisible(1, 8)
     (24, 32, 8)
     """
-    nearest = max(by, floor(value + by / 2) // by * by)
+    nearest = max(by, (2 * value + by) // (2 * by) * by)
     return nearest + by if 10 * nearest < 9 * value else nearest
 
 

@@ -36,6 +36,9 @@ from convcalc.notation import show_size
 from convcalc.stages import Axes, Chain, Pool, ShuffleChannels
 from convcalc.trace import Step, trace
 
+MOST_LAYERS = 20_000
+"""Layers of a network at the most, so that an absurd file is refused rather than filling the memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -90,7 +93,9 @@ class Assembly:
         self.nodes: list[Node] = []
 
     def add(self, name: str, op: str, operator: Operator, inputs: Sequence[int] = ()) -> int:
-        """The number of a new layer. Raises ShapeError, naming it, where its inputs do not fit."""
+        """The number of a new layer. Raises ShapeError, naming it, where its inputs do not fit, or after too many."""
+        if len(self.nodes) > MOST_LAYERS:
+            raise ShapeError(f"layers: a network may have {MOST_LAYERS} layers, got more")
         shapes = tuple(self.nodes[i].shape for i in inputs)
         known = tuple(shape for shape in shapes if shape is not None)
         if len(known) < len(shapes) and not isinstance(operator, Unknown):

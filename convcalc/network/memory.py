@@ -16,18 +16,14 @@ def peak_elements(network: Network) -> tuple[int, int]:
     good. A layer of several stages lets go of its input and its own tensors stage by stage.
     """
     last_read = last_reads(network)
-    live: dict[int, int] = {}
-    peak = at = 0
+    live = peak = at = 0
     for number, node in enumerate(network.nodes):
-        others = sum(size for i, size in live.items() if i not in node.inputs or last_read[i] > number)
-        held = sum(size for i, size in live.items() if i in node.inputs and last_read[i] == number)
+        freed = sum(network.nodes[i].elements for i in {*node.inputs} if last_read[i] == number)
         for read, written in _stages(node):
-            first = held if read is None else read
-            if others + first + written > peak:
-                peak, at = others + first + written, number
-        live = {i: size for i, size in live.items() if last_read[i] > number}
-        if last_read[number] > number:
-            live[number] = node.elements
+            during = live - freed + (freed if read is None else read) + written
+            if during > peak:
+                peak, at = during, number
+        live += (node.elements if last_read[number] > number else 0) - freed
     return peak, at
 
 

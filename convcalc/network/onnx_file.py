@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from convcalc.errors import ConvcalcError, DataError, NotationError
-from convcalc.network.graph import Assembly, Network, Node
+from convcalc.network.graph import MOST_LAYERS, Assembly, Network, Node
 from convcalc.network.operators import Constant, Expand, Input, Operator, Reshape, Unknown, parameter_shapes
 from convcalc.notation import PerAxis, parse_size, show_size, whole_number
 from convcalc.stages import Axes
@@ -44,7 +44,6 @@ except ImportError as error:
         raise
     raise DataError("onnx: reading .onnx files needs the onnx package; pip install 'convcalc[onnx]'") from None
 
-MOST_NODES = 20_000
 MOST_FOLDED_IN_ALL = 1 << 26
 WEIGHT_SLOTS = {
     "Conv": (1, 2), "ConvTranspose": (1, 2), "Gemm": (1, 2), "MatMul": (1,), "BatchNormalization": (1, 2, 3, 4),
@@ -150,8 +149,8 @@ class _Reader:
     def walk(self) -> None:
         """Every node in an order that runs. Raises DataError where there is none."""
         graph = self.graph
-        if len(graph.node) > MOST_NODES:
-            raise DataError(f"the graph must have up to {MOST_NODES} nodes, got {len(graph.node)}")
+        if len(graph.node) > MOST_LAYERS:
+            raise DataError(f"the graph must have up to {MOST_LAYERS} nodes, got {len(graph.node)}")
         for tensor in graph.initializer:
             self._define(tensor.name, initializer(tensor, self.folder))
         for sparse in graph.sparse_initializer:

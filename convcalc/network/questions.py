@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from convcalc.errors import NotationError, ShapeError
 from convcalc.network import load_network
 from convcalc.network.comparison import NetworkComparison
 from convcalc.network.graph import Network
@@ -12,7 +13,7 @@ from convcalc.network.replace import replaced
 from convcalc.network.report import NetworkReport, network_report
 from convcalc.network.roofline import Machine
 from convcalc.network.sweep import Sweep, sizes, swept, width_of, widths
-from convcalc.notation import PerAxis, parse_axes
+from convcalc.notation import PerAxis, parse_axes, show_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,16 @@ class NetworkOptions:
     dtype: str = "float32"
     machine: Machine | None = None
 
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What is changed of the network itself, in words."""
+        width = () if self.width is None else (f"width {self.width}",)
+        return width if self.replace is None else (*width, self.replace)
+
 
 def network_of(model: str, options: NetworkOptions) -> Network:
     """The network, at the input, batch and width asked for, with its convolutions replaced if they are to be."""
-    width = 1.0 if options.width is None else width_of(options.width, "width")
+    width = 1 if options.width is None else width_of(options.width, "width")
     network = load_network(model, input=options.input, batch=options.batch, width=width)
     return network if options.replace is None else replaced(network, options.replace)
 
@@ -37,9 +44,8 @@ def network_of(model: str, options: NetworkOptions) -> Network:
 def report_of(model: str, options: NetworkOptions) -> NetworkReport:
     """The report of a model; of one with convolutions replaced, with the totals before."""
     report = network_report(network_of(model, options), dtype=options.dtype, machine=options.machine)
-    if options.replace is None:
-        return report
-    return replace(report, before=report_of(model, replace(options, replace=None)))
+    before = None if options.replace is None else report_of(model, replace(options, replace=None))
+    return replace(report, changes=options.changes, before=before)
 
 
 def compared(model: str, others: Sequence[str], options: NetworkOptions) -> NetworkComparison:
@@ -50,15 +56,19 @@ def compared(model: str, others: Sequence[str], options: NetworkOptions) -> Netw
 
 def over_sizes(model: str, text: str, options: NetworkOptions) -> Sweep:
     """A model at input sizes written as `128..320:32`, its channels as they are."""
-    shape = load_network(model, input=options.input, batch=1).inputs[0].shape or ()
+    shape = load_network(model, input=options.input).inputs[0].shape or ()
+    if len(shape) < 3:
+        raise ShapeError(f"sweep: needs an input with spatial axes, got {show_size(shape[1:])} features; use --input")
     channels, dims = shape[1], len(shape) - 2
 
     def at(size: str) -> NetworkReport:
         return report_of(model, replace(options, input=(channels, *parse_axes(size, "sweep", dims))))
 
-    return swept("size", sizes(text), at)
+    return swept("size", sizes(text), at, options.changes)
 
 
 def over_widths(model: str, text: str, options: NetworkOptions) -> Sweep:
-    """A model at widths written as `0.25,0.5,1.0`."""
-    return swept("width", widths(text), lambda width: report_of(model, replace(options, width=width)))
+    """A model at widths written as `0.25,0.5,1.0`. Raises NotationError where it has a width already."""
+    if options.width is not None:
+        raise NotationError(f"sweep-width: gives the widths, got a width of {options.width} too; give one of the two")
+    return swept("width", widths(text), lambda width: report_of(model, replace(options, width=width)), options.changes)

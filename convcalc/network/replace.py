@@ -28,17 +28,16 @@ def replaced(network: Network, rule: str) -> Network:
         wanted, recipe = recipe_named(old).name, stand_in(new)
     except NotationError as error:
         raise NotationError(f"replace: {error}") from None
-    pairs = dict(_separable_pairs(network)) if wanted == "depthwise-separable" else {}
-    dropped = {number for first, last in pairs.items() for number in _between(network, first, last)}
+    firsts = {last: first for first, last in _separable_pairs(network)} if wanted == "depthwise-separable" else {}
+    dropped = {number for last, first in firsts.items() for number in _between(network, first, last)}
     assembly, moved, count = Assembly(), dict[int, int](), 0
     for number, node in enumerate(network.nodes):
         if number in dropped:
             continue
         inputs, operator, op = node.inputs, node.operator, node.op
-        if number in pairs.values():
-            first = next(a for a, b in pairs.items() if b == number)
-            inputs = network.nodes[first].inputs
-            operator, op = _other(network.nodes[first], node, recipe), recipe.name
+        if number in firsts:
+            first = network.nodes[firsts[number]]
+            inputs, operator, op = first.inputs, _other(first, node, recipe), recipe.name
             count += 1
         elif isinstance(operator, Convolve) and type_of(operator) == wanted:
             operator, op = _other(node, node, recipe), recipe.name
@@ -51,7 +50,7 @@ def replaced(network: Network, rule: str) -> Network:
             raise ShapeError(f"replace: {node.name}: {recipe.name} gives another size than {old}; leave it as it is")
     if not count:
         kinds = sorted({type_of(node.operator) for node in network.nodes if isinstance(node.operator, Convolve)})
-        more = ["depthwise-separable"] if dict(_separable_pairs(network)) else []
+        more = ["depthwise-separable"] if any(_separable_pairs(network)) else []
         raise NotationError(f"replace: the network has no {wanted} convolution; it has {', '.join(kinds + more)}")
     note = f"{count} {wanted} convolutions replaced by {recipe.name}"
     return Network(network.name, tuple(assembly.nodes), moved[network.output], (*network.notes, note), network.source)

@@ -35,7 +35,7 @@ from convcalc.network.operators import (
     Unknown,
     WithConstant,
 )
-from convcalc.network.receptive import receptive_fields
+from convcalc.network.receptive import Fields, receptive_fields
 from convcalc.network.roofline import Bound, Machine
 from convcalc.receptive import AxisField
 from convcalc.report import SCHEMA, Counted, check_dtype, counts_dict, field_dict, geometry_dict
@@ -110,8 +110,11 @@ class NetworkReport(Counted):
     peak: int
     """Elements live at once at the most."""
     peak_layer: str
+    fields: Fields
     notes: tuple[str, ...]
     machine: Machine | None = None
+    changes: tuple[str, ...] = ()
+    """How the network was changed from what its file says."""
     before: NetworkReport | None = None
     """The network as it was, where convolutions of it are replaced."""
 
@@ -128,6 +131,10 @@ class NetworkReport(Counted):
         return _without_batch(self.network.nodes[self.network.output].shape)
 
     @property
+    def peak_activation_bytes(self) -> int:
+        return self.peak * BYTES[self.dtype]
+
+    @property
     def unsupported(self) -> tuple[str, ...]:
         """Layers that are not counted, so that all totals are lower bounds."""
         return tuple(layer.name for layer in self.layers if not layer.node.counted)
@@ -135,7 +142,15 @@ class NetworkReport(Counted):
     @property
     def seconds(self) -> float | None:
         """The least time on the machine given, layer after layer."""
-        return sum(layer.bound.seconds for layer in self.layers if layer.bound) if self.machine else None
+        return self.least_seconds(self.layers) if self.machine else None
+
+    def least_seconds(self, layers: Sequence[LayerReport]) -> float:
+        """The least time of some layers, one after the other."""
+        return sum(layer.bound.seconds for layer in layers if layer.bound)
+
+    def share(self, cost: Cost) -> Fraction:
+        """Of all multiplications, those of a cost."""
+        return Fraction(cost.multiplications, self.multiplications or 1)
 
     def by_kind(self) -> dict[str, Cost]:
         """The totals of every kind of layer there is, in a fixed order."""
@@ -150,7 +165,7 @@ class NetworkReport(Counted):
         counts = counts_dict(self.cost, self.dtype)
         return {
             **counts,
-            "peak_activation_bytes": self.peak * BYTES[self.dtype],
+            "peak_activation_bytes": self.peak_activation_bytes,
             "peak_activation_layer": self.peak_layer,
             "layers": len(self.layers),
             "at_least": bool(self.unsupported),
@@ -172,6 +187,7 @@ class NetworkReport(Counted):
             "schema": SCHEMA,
             "name": self.name,
             "source": self.network.source,
+            "changes": list(self.changes),
             "batch": self.batch,
             "dtype": self.dtype,
             "input": list(self.input),
@@ -212,8 +228,8 @@ def network_report(network: Network, *, dtype: str = "float32", machine: Machine
     )
     batch = (network.inputs[0].shape or (1,))[0]
     return NetworkReport(
-        network, batch, dtype, whole, tuple(layers), fields.fields[fields.mapped], peak, network.nodes[at].name, notes,
-        machine,
+        network, batch, dtype, whole, tuple(layers), fields.fields[fields.mapped], peak, network.nodes[at].name, fields,
+        notes, machine,
     )  # fmt: skip
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from convcalc.errors import ConvcalcError, NotationError
+from convcalc.network.comparison import ratio_of
 from convcalc.network.report import NetworkReport
-from convcalc.notation import show_size, whole_number
+from convcalc.notation import MOST_DIGITS, show_size, whole_number
 from convcalc.report import SCHEMA, field_dict
 
 MOST_POINTS = 1000
@@ -22,11 +24,22 @@ class Sweep:
 
     over: str
     points: tuple[tuple[str, NetworkReport], ...]
+    changes: tuple[str, ...]
+    """How the network was changed at every point."""
+
+    @property
+    def first(self) -> NetworkReport:
+        return self.points[0][1]
+
+    def ratio(self, report: NetworkReport) -> Fraction | None:
+        """A point's multiplications over the first one's, None where that has none."""
+        return ratio_of(report, self.first, "multiplications")
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "schema": SCHEMA,
-            "name": self.points[0][1].name,
+            "name": self.first.name,
+            "changes": list(self.changes),
             "over": self.over,
             "points": [
                 {
@@ -34,6 +47,7 @@ class Sweep:
                     "input": list(report.input),
                     "output": None if report.output is None else list(report.output),
                     "totals": report.totals(),
+                    "ratio_multiplications": None if (ratio := self.ratio(report)) is None else float(ratio),
                     "receptive_field": field_dict(report.receptive_field),
                 }
                 for value, report in self.points
@@ -41,7 +55,9 @@ class Sweep:
         }
 
 
-def swept(over: str, values: Iterable[str], report: Callable[[str], NetworkReport]) -> Sweep:
+def swept(
+    over: str, values: Iterable[str], report: Callable[[str], NetworkReport], changes: tuple[str, ...] = ()
+) -> Sweep:
     """The report for every value. Raises what the first that cannot be made raises, naming its value."""
     points = []
     for value in values:
@@ -49,7 +65,7 @@ def swept(over: str, values: Iterable[str], report: Callable[[str], NetworkRepor
             points.append((value, report(value)))
         except ConvcalcError as error:
             raise type(error)(f"{over} {value}: {error}") from None
-    return Sweep(over, tuple(points))
+    return Sweep(over, tuple(points), changes)
 
 
 def sizes(text: str) -> tuple[str, ...]:
@@ -76,13 +92,17 @@ def widths(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_parts(text, "sweep-width", "0.25,0.5,0.75,1.0")))
 
 
-def width_of(text: str, name: str) -> float:
-    """A factor on the filters. Raises NotationError unless it is a number above 0."""
+def width_of(text: str, name: str) -> Fraction:
+    """A factor on the filters, exactly as written. Raises NotationError unless it is a number above 0.
+
+    >>> width_of("0.29", "width") * 100
+    Fraction(29, 1)
+    """
     try:
-        width = float(text)
-    except ValueError:
-        width = 0.0
-    if not 0 < width < 1e6:
+        width = Fraction(text) if len(text) <= MOST_DIGITS and "e" not in text.lower() else Fraction(0)
+    except (ValueError, ZeroDivisionError):
+        width = Fraction(0)
+    if not 0 < width < 10**6:
         raise NotationError(f"{name}: must be a number above 0, such as 0.5, got {text!r}")
     return width
 

@@ -6,12 +6,13 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from fractions import Fraction
 from math import floor
 from typing import Any
 
 from convcalc.errors import ConvcalcError, DataError, NotationError
 from convcalc.network.expressions import divisible, names_in, value_of
-from convcalc.network.graph import Assembly, Network
+from convcalc.network.graph import MOST_LAYERS, Assembly, Network
 from convcalc.network.layers import FILTERS, OPS, SPELLED
 from convcalc.network.operators import Input
 from convcalc.notation import PerAxis, parse_features, show_size, whole_number
@@ -22,8 +23,7 @@ TOP_KEYS = ("name", "input", "source", "notes", "width_divisor", "width_scales",
 COMMON_KEYS = frozenset({"name", "op", "from", "when", "fixed_width"})
 USE_KEYS = frozenset({"name", "block", "from", "when", "repeat", "layers", "fixed_width"})
 BLOCK_KEYS = frozenset({"name", "repeat", "layers"})
-MOST_LAYERS = 100_000
-MOST_ENTRIES = 10 * MOST_LAYERS
+MOST_ENTRIES = 5 * MOST_LAYERS
 """Tables gone through at the most, those left out included."""
 MOST_DEPTH = 16
 PASSED_ON = ("filters", "stride")
@@ -57,7 +57,7 @@ class Scope:
 
 
 def network_from_toml(
-    data: bytes, file: str, *, input: PerAxis | None = None, batch: int = 1, width: float = 1.0
+    data: bytes, file: str, *, input: PerAxis | None = None, batch: int = 1, width: Fraction | float = 1
 ) -> Network:
     """The network that a TOML file describes, on its own input or another; `width` scales its filters.
 
@@ -78,9 +78,12 @@ def network_from_toml(
 class _Reader:
     """One pass over a document: every layer is lowered on the shapes that reach it."""
 
-    def __init__(self, document: Mapping[str, Any], width: float) -> None:
+    def __init__(self, document: Mapping[str, Any], width: Fraction | float) -> None:
         _check_keys(document, TOP_KEYS, "the file")
-        self.document, self.width = document, width
+        self.document, self.width = (
+            document,
+            Fraction(str(width)),
+        )  # 0.29 as it is written, not the nearest binary number
         self.divisor = whole_number(document.get("width_divisor", 1), "width_divisor")
         self.scales = document.get("width_scales", ["filters"])
         if not isinstance(self.scales, list):
@@ -259,8 +262,6 @@ class _Reader:
             self._pass_on(op, keys, entry, inputs, scope)
         number = inputs[0]
         for suffix, operator in OPS[op].lower(op, keys, [self._shape(i) for i in inputs]):
-            if len(self.assembly.nodes) > MOST_LAYERS:
-                raise NotationError(f"layers: a network may have {MOST_LAYERS} layers, got more")
             number = self.assembly.add(f"{scope.path}{label}{suffix}", written, operator, inputs)
             scope.named[f"{label}{suffix}"] = number
             if "stride" in OPS[op].keys or scope.strided.intersection(inputs):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import StringIO
 
-from convcalc.network.comparison import RATIOS, NetworkComparison
+from convcalc.cost import Cost, total
+from convcalc.network.comparison import RATIOS, NetworkComparison, ratio_of
 from convcalc.network.costs import RULE
 from convcalc.network.report import LayerReport, NetworkReport
 from convcalc.network.sweep import Sweep
@@ -21,21 +22,19 @@ def network_view(report: NetworkReport, layers: Sequence[LayerReport], layout: s
     rows = [_row(layer, report, layout) for layer in layers]
     part = len(layers) < len(report.layers)
     if part:
-        shown = [layer.cost for layer in layers]
-        rows.append(_total_row("shown", sum(c.parameters for c in shown), sum(c.multiplications for c in shown),
-                               sum(c.activations for c in shown), report, layers))  # fmt: skip
-    rows.append(_total_row("total", report.parameters, report.multiplications, report.activations, report,
-                           report.layers))  # fmt: skip
+        rows.append(_total_row("shown", total(layer.cost for layer in layers), report, layers))
+    rows.append(_total_row("total", report.cost, report, report.layers))
     columns = ["name", "op", "output", "parameters", "multiplications", "activations", "receptive field", "share"]
     if report.machine:
         columns += ["ops/byte", "bound", "least ms"]
     sizes = memory(report.cost, report.dtype)
     least = "at least " if report.unsupported else ""
-    peak = report.to_dict()["totals"]["peak_activation_bytes"]
+    ridge = [f"bound by memory below {report.machine.ridge:g} ops/byte"] if report.machine else []
     aside = [
-        f"{report.dtype}: weights {_bytes(sizes['parameter_bytes'])}, peak of live activations {_bytes(peak)} "
-        f"at {report.peak_layer}",
+        f"{report.dtype}: weights {_bytes(sizes['parameter_bytes'])}, "
+        f"peak of live activations {_bytes(report.peak_activation_bytes)} at {report.peak_layer}",
         f"receptive field {_field(report.receptive_field)}",
+        *ridge,
         *(f"{least}{line}" for line in _by_kind(report)),
         *_since(report),
         *(note for note in report.notes if note != RULE),
@@ -55,39 +54,45 @@ def zoo_view(networks: Sequence[tuple[str, str, str]]) -> Table:
 def comparison_view(comparison: NetworkComparison, layout: str) -> Table:
     """The totals of networks side by side, each with its ratio to the first."""
     base, others = comparison.base, comparison.compared
-    totals = [report.totals() for report in (base, *others)]
     rows: list[tuple[Cell, ...]] = []
-    for label, key in TOTALS:
-        if key in RATIOS:
-            ratios = [comparison.ratio(other, key) for other in others]
-            beside = [
-                (total[key], None if r is None else float(r)) for total, r in zip(totals[1:], ratios, strict=True)
-            ]
-        else:
-            beside = [(total[key], None) for total in totals[1:]]
-        rows.append((label, totals[0][key], *(cell for pair in beside for cell in pair)))
-    shown = [(report, _size(report.output, layout), _field_size(report.receptive_field)) for report in (base, *others)]
-    rows.append(("output", shown[0][1], *(cell for row in shown[1:] for cell in (row[1], None))))
-    rows.append(("receptive field", shown[0][2], *(cell for row in shown[1:] for cell in (row[2], None))))
-    changed = ", replaced" if base.before else ""
-    columns = ("total", f"{base.name}{changed}", *(name for other in others for name in (other.name, "ratio")))
+    for label, key in _totals(base):
+        row: list[Cell] = [label, _total(base, key)]
+        for other in others:
+            ratio = ratio_of(other, base, key) if key in RATIOS else None
+            row += [_total(other, key), None if ratio is None else float(ratio)]
+        rows.append(tuple(row))
+    texts: dict[str, Callable[[NetworkReport], str | None]] = {
+        "output": lambda report: _size(report.output, layout),
+        "receptive field": lambda report: _field_size(report.receptive_field),
+    }
+    for label, text in texts.items():
+        rows.append((label, text(base), *(cell for other in others for cell in (text(other), None))))
+    columns = (
+        "total",
+        _name(base.name, base.changes),
+        *(name for other in others for name in (_name(other.name, other.changes), "ratio")),
+    )
     heading = ", ".join(title(report, layout) for report in (base, *others))
-    notes = [f"{report.name}: totals are at least these" for report in (base, *others) if report.unsupported]
-    return Table(heading, columns, tuple(rows), aside=(*base.network.notes[-1:], *notes, RULE))
+    notes = [
+        f"{_name(report.name, report.changes)}: totals are at least these"
+        for report in (base, *others)
+        if report.unsupported
+    ]
+    return Table(heading, columns, tuple(rows), aside=(*notes, RULE))
 
 
 def sweep_view(sweep: Sweep, layout: str) -> Table:
     """One row for every size or width."""
-    rows: list[tuple[Cell, ...]] = []
-    first = sweep.points[0][1]
+    first, rows = sweep.first, list[tuple[Cell, ...]]()
+    shown = [(label, key) for label, key in _totals(first) if key != "layers"]
     for value, report in sweep.points:
-        totals = report.totals()
-        ratio = totals["multiplications"] / first.multiplications if first.multiplications else None
-        rows.append((value, _size(report.input, layout), _size(report.output, layout),
-                     *(totals[key] for _, key in TOTALS[:-1]), ratio))  # fmt: skip
-    columns = (sweep.over, "input", "output", *(label for label, _ in TOTALS[:-1]), "of the first")
+        ratio = sweep.ratio(report)
+        sizes = _size(report.input, layout), _size(report.output, layout)
+        totals = (_total(report, key) for _, key in shown)
+        rows.append((value, *sizes, *totals, None if ratio is None else float(ratio)))
+    columns = (sweep.over, "input", "output", *(label for label, _ in shown), "of the first")
     return Table(
-        f"{first.name} over {sweep.over}s", columns, tuple(rows), aside=(RULE,),
+        f"{_name(first.name, sweep.changes)} over {sweep.over}s", columns, tuple(rows), aside=(RULE,),
         spare=("activations", "output", "input", "of the first"),
     )  # fmt: skip
 
@@ -99,6 +104,26 @@ TOTALS = (
     ("peak activation bytes", "peak_activation_bytes"),
     ("layers", "layers"),
 )
+
+
+def _totals(report: NetworkReport) -> tuple[tuple[str, str], ...]:
+    """What tables of whole networks have of each, with the name it has in JSON."""
+    return (*TOTALS, ("least ms", "least_seconds")) if report.machine else TOTALS
+
+
+def _total(report: NetworkReport, key: str) -> Cell:
+    match key:
+        case "layers":
+            return len(report.layers)
+        case "least_seconds":
+            return None if report.seconds is None else report.seconds * 1000
+        case _:
+            return int(getattr(report, key))
+
+
+def _name(name: str, changes: Sequence[str]) -> str:
+    """The network, and how it was changed."""
+    return f"{name} ({', '.join(changes)})" if changes else name
 
 
 def network_csv(report: NetworkReport, layers: Sequence[LayerReport], layout: str) -> str:
@@ -137,8 +162,11 @@ def _since(report: NetworkReport) -> list[str]:
     """What became of the totals where convolutions are replaced."""
     if report.before is None:
         return []
-    pairs = [(name, getattr(report.before, name), getattr(report, name)) for name in ("multiplications", "parameters")]
-    told = (f"{name} {was:,}, now {now / was:.5g} of it" for name, was, now in pairs if was)
+    told = []
+    for name in ("multiplications", "parameters"):
+        ratio = ratio_of(report, report.before, name)
+        if ratio is not None:
+            told.append(f"{name} {getattr(report.before, name):,}, now {float(ratio):.5g} of it")
     return [f"before: {'; '.join(told)}"]
 
 
@@ -155,24 +183,21 @@ def _row(layer: LayerReport, report: NetworkReport, layout: str) -> tuple[Cell, 
     return row
 
 
-def _total_row(
-    name: str, parameters: int, multiplications: int, activations: int, report: NetworkReport,
-    layers: Sequence[LayerReport],
-) -> tuple[Cell, ...]:  # fmt: skip
-    unknown = any(not layer.node.counted for layer in layers)
-    counts: list[Cell] = [parameters, multiplications, activations]
-    if unknown:
-        counts = [f"at least {count:,}" for count in (parameters, multiplications, activations)]
-    share = multiplications / report.multiplications if report.multiplications else 0.0
-    row: tuple[Cell, ...] = (name, None, None, *counts, None, Bar(share))
+def _total_row(name: str, cost: Cost, report: NetworkReport, layers: Sequence[LayerReport]) -> tuple[Cell, ...]:
+    counts: list[Cell] = [cost.parameters, cost.multiplications, cost.activations]
+    if any(not layer.node.counted for layer in layers):
+        counts = [f"at least {count:,}" for count in (cost.parameters, cost.multiplications, cost.activations)]
+    row: tuple[Cell, ...] = (name, None, None, *counts, None, Bar(report.share(cost)))
     if report.machine:
-        row += (None, None, sum(layer.bound.seconds for layer in layers if layer.bound) * 1000)
+        row += (None, None, report.least_seconds(layers) * 1000)
     return row
 
 
 def title(report: NetworkReport, layout: str) -> str:
+    """The network, how it was changed, and its sizes."""
     batch = f", batch {report.batch}" if report.batch > 1 else ""
-    return f"{report.name}  {_size(report.input, layout)} -> {_size(report.output, layout) or '?'}{batch}"
+    name, input, output = _name(report.name, report.changes), _size(report.input, layout), _size(report.output, layout)
+    return f"{name}  {input} -> {output or '?'}{batch}"
 
 
 def _size(size: tuple[int, ...] | None, layout: str) -> str | None:

@@ -28,6 +28,7 @@ def checks_view(report: NetworkReport, run: NetworkRun, layout: str, ran_on: str
         tuple(_row(check, bool(wrong)) for check in shown),
         aside=tuple(aside),
         spare=("how",),
+        quiet=("how",),
         verdict=verdict(run),
         good=run.ok,
     )

@@ -36,7 +36,8 @@ class Bar(float):
 class Table:
     """Columns and rows; the first column names the row, and the last `totals` rows stand apart.
 
-    `spare` columns may be dropped, in that order, on a terminal too narrow for all. `aside` is what else to say:
+    `spare` columns may be dropped, in that order, on a terminal too narrow for all, `quiet` ones among them without a
+    word. `aside` is what else to say:
     below the table on a terminal, on stderr elsewhere, so that stdout stays rows; the verdict comes last of all.
     """
 
@@ -46,6 +47,7 @@ class Table:
     totals: int = 0
     aside: tuple[str, ...] = ()
     spare: tuple[str, ...] = ()
+    quiet: tuple[str, ...] = ()
     verdict: str = ""
     good: bool = True
 
@@ -127,7 +129,7 @@ def _forms(table: Table) -> Iterator[RichTable]:
         columns = tuple(table.columns[i] for i in kept)
         rows = [tuple(row[i] for i in kept) for row in cells]
         shown = _rich_table(columns, rows, [numeric[i] for i in kept], table.totals)
-        dropped = [table.columns[i] for i in range(len(table.columns)) if i not in kept and numeric[i]]
+        dropped = [name for name in table.columns if name not in columns and name not in table.quiet]
         shown.caption = f"no room here for {', '.join(dropped)}; shown when piped" if dropped else None
         yield shown
     if len(cells) > 1 and not table.spare:

@@ -156,6 +156,7 @@ def run_view(run: Run, layout: str, path: str | None) -> Table:
             f"output {show_size(run.out.shape)} {run.out.dtype}: {found}{written}",
         ),
         spare=("how",),
+        quiet=("how",),
         verdict=verdict,
         good=run.ok,
     )
