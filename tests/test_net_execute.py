@@ -332,12 +332,12 @@ def test_resizing(dims: int, sizes: tuple[int, ...]) -> None:
 def test_nearest_by_rounding(rounding: str, kept: list[int]) -> None:
     """Outputs 0, 1, 2 of 3 lie at 0, 5/3 and 10/3 of 5 inputs."""
     x = np.arange(5.0).reshape(1, 1, 5)
-    assert_array_equal(resize(x, (3,), "nearest", "asymmetric", rounding)[0, 0], kept)
+    assert_array_equal(resize(Resize((3,), "nearest", "asymmetric", rounding), x)[0, 0], kept)
 
 
 def test_resizing_reads_only_what_has_weight() -> None:
     x = np.array([[[1.0, np.nan, 3.0]]])
-    assert_array_equal(resize(x, (5,), "linear", "align_corners", "floor"), [[[1, np.nan, np.nan, np.nan, 3]]])
+    assert_array_equal(resize(Resize((5,), "linear", "align_corners"), x), [[[1, np.nan, np.nan, np.nan, 3]]])
 
 
 def test_channel_shuffle() -> None:

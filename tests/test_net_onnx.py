@@ -14,11 +14,13 @@ import pytest
 
 from convcalc import ConvcalcError
 from convcalc.network import load_network
+from convcalc.network.execute import check_runnable, run_layers
 from convcalc.network.graph import Network
 from convcalc.network.operators import Unknown
 from convcalc.network.report import NetworkReport, network_report
 
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
+weights_of = pytest.importorskip("convcalc.network.onnx_file").weights_of
 TensorProto = onnx.TensorProto
 F, I = TensorProto.FLOAT, TensorProto.INT64  # noqa: E741 -- as short as the tables need
 
@@ -131,8 +133,21 @@ OPS = [
         ("Relu", "relu"), ("Sigmoid", "sigmoid"), ("Tanh", "tanh"), ("HardSwish", "hard_swish"), ("Mish", "mish"),
         ("LeakyRelu", "leaky_relu"), ("Elu", "elu"), ("Selu", "selu"), ("Celu", "celu"), ("Softplus", "softplus"),
         ("HardSigmoid", "hard_sigmoid"), ("Softsign", "softsign"), ("Erf", "erf"), ("Identity", "identity"),
-        ("Dropout", "dropout"), ("Neg", "negative"),
+        ("Dropout", "dropout"), ("Neg", "negative"), ("Abs", "abs"), ("Exp", "exp"), ("Sign", "sign"), ("Sin", "sin"),
+        ("Cos", "cos"), ("Tan", "tan"), ("Atan", "atan"), ("Sinh", "sinh"), ("Cosh", "cosh"), ("Asinh", "asinh"),
+        ("Floor", "floor"), ("Ceil", "ceil"), ("Round", "round"), ("ThresholdedRelu", "thresholded_relu"),
+        ("Reciprocal", "reciprocal"),
     )),
+    op_case("Shrink", "x", bias=0.25, lambd=0.75, row="shrink"),
+    op_case("HardSigmoid", "x", alpha=0.3, beta=0.4),
+    op_case("Gelu", "x", opset=20, approximate="tanh", row="gelu_tanh"),
+    op_case("LpPool", "x", kernel_shape=[2, 3], strides=[2, 1], pads=[1, 0, 0, 1]),
+    op_case("LpNormalization", "x", axis=-1, p=1),
+    op_case("MeanVarianceNormalization", "x", row="mean_variance_norm"),
+    op_case("LRN", "x", size=5, alpha=0.3, beta=0.6, bias=1.5),
+    op_case("ReduceLogSumExp", "x a", [ints("a", 1)], keepdims=0),
+    op_case("ReduceSumSquare", "x a", [ints("a", 1, -1)]),
+    op_case("Mean", "x x x", row="mean"),
     op_case("Gelu", "x", opset=20, row="gelu"),
     op_case("Cast", "x", to=TensorProto.FLOAT16, row="cast"),
     op_case("Clip", "x a b", [number("a", 0), number("b", 6)], row="relu6"),
@@ -204,7 +219,8 @@ def test_an_operator_has_the_shape_that_onnx_infers_and_the_counts_worked_out_by
 ) -> None:
     inferred = onnx.shape_inference.infer_shapes(proto, data_prop=True).graph.output[0].type.tensor_type
     wanted = inferred.shape if inferred.HasField("shape") else proto.graph.input[0].type.tensor_type.shape
-    assert inferred.HasField("shape") or row == "group_norm"  # a function, of which ONNX infers nothing
+    functions = ("group_norm", "mean_variance_norm")  # of which ONNX infers nothing
+    assert inferred.HasField("shape") or row in functions
     answer = report(tmp_path, proto)
     network = answer.network
     assert network.nodes[network.output].shape == tuple(dim.dim_value for dim in wanted.dim)
@@ -228,6 +244,28 @@ def test_shapes_are_those_that_onnx_runtime_computes(tmp_path: Path) -> None:
         assert network.nodes[network.output].shape == result.shape, case.id
         compared += 1
     assert compared > len(OPS) / 2
+
+
+NOT_RUN = ("Cast", "ArgMax")
+"""Results that are no floats, which a run in floats does not have."""
+
+
+@pytest.mark.parametrize("proto", [pytest.param(case.values[0], id=case.id) for case in OPS])
+def test_an_operator_gives_the_values_of_onnx_runtime(proto: Any, tmp_path: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    network, arrays = load(tmp_path, proto), weights_of(saved(tmp_path, proto))
+    if proto.graph.node[0].op_type in NOT_RUN:
+        with pytest.raises(ConvcalcError, match="check: every layer must be one that can be run"):
+            check_runnable(network)
+        return
+    try:
+        session = runtime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    except Exception as error:
+        pytest.skip(f"ONNX Runtime does not know this operator, or this age of it: {error}")
+    shape = tuple(dim.dim_value for dim in proto.graph.input[0].type.tensor_type.shape.dim)
+    x = np.random.default_rng(5).standard_normal(shape).astype(np.float32)
+    out = next(run.out for run in run_layers(network, [x], arrays) if run.number == network.output)
+    np.testing.assert_allclose(out, session.run(None, {"x": x})[0], rtol=2e-4, atol=2e-4)
 
 
 def test_a_network_of_two_branches_has_the_receptive_field_of_the_wider(tmp_path: Path) -> None:

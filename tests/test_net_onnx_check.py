@@ -66,9 +66,9 @@ def test_a_file_is_run_with_its_own_weights(output: Run, tmp_path: Path) -> None
     np.testing.assert_allclose(np.load(out), by_hand(), rtol=1e-4, atol=1e-5)
     [values] = [check for check in answer["checks"] if check["name"] == "values"]
     assert "ONNX Runtime" in values["how"]
-    reference = onnx.reference.ReferenceEvaluator(path) if hasattr(onnx, "reference") else None
-    if reference is not None:
-        np.testing.assert_allclose(np.load(out), reference.run(None, {"x": X})[0], rtol=1e-3, atol=1e-4)
+    from onnx.reference import ReferenceEvaluator
+
+    np.testing.assert_allclose(np.load(out), ReferenceEvaluator(path).run(None, {"x": X})[0], rtol=1e-3, atol=1e-4)
 
 
 def test_outputs_are_compared_with_onnx_runtime(output: Run, tmp_path: Path) -> None:

@@ -261,3 +261,9 @@ def test_the_working_out_evaluates_to_its_numbers() -> None:
     [moved] = [row for row in rows if (row.where, row.quantity) == ("deep", "float32 bytes moved")]
     assert moved.numbers == "(1680 + 150 + 420) * 4"
     assert told["deep", "receptive field along height and width"] == 11
+
+
+def test_bytes_of_stages_are_of_the_type_asked_for() -> None:
+    text = 'input = "4x8x8"\n[[layers]]\nop = "ds"\nkernel = 3\nfilters = 6\n'
+    [layer] = network_report(network(text), dtype="float64").to_dict()["layers"]
+    assert [stage["parameter_bytes"] for stage in layer["stages"]] == [8 * 4 * 9, 8 * 4 * 6]

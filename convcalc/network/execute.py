@@ -14,38 +14,14 @@ from convcalc.engine.counter import Counter, multiply
 from convcalc.engine.stage import run_stage
 from convcalc.errors import DataError
 from convcalc.memory import check_memory
+from convcalc.network import operators, resizing
 from convcalc.network.arrays import Arrays
 from convcalc.network.graph import Network, Node, with_space
 from convcalc.network.memory import last_reads
-from convcalc.network.operators import (
-    AdaptivePool,
-    Concat,
-    Constant,
-    Convolve,
-    Elementwise,
-    Expand,
-    Input,
-    Linear,
-    MatMul,
-    Merge,
-    Normalize,
-    Operator,
-    Pad,
-    Reduce,
-    Reshape,
-    Resize,
-    Slice,
-    Softmax,
-    Take,
-    Transpose,
-    Unknown,
-    WithConstant,
-    parameter_shapes,
-)
 from convcalc.network.ops.activations import ELEMENTWISE, combined, combines, elementwise
 from convcalc.network.ops.normalizing import KINDS, normalize, softmax
-from convcalc.network.ops.pools import REDUCED, adaptive_pool, pool, reduced
-from convcalc.network.ops.resampling import COORDINATES, resize
+from convcalc.network.ops.pools import POOLED, REDUCED, adaptive_pool, pool, reduced
+from convcalc.network.ops.resampling import resize
 from convcalc.stages import Convolution, Pool, ShuffleChannels
 
 
@@ -87,7 +63,7 @@ def run_layers(
     suffice, and LayerError for a layer that does not fit what its inputs turned out to be.
     """
     check_runnable(network)
-    wanted = needed(network, network.output if until is None else until) if until is not None else None
+    wanted = None if until is None else needed(network, until)
     given = dict(zip((node.name for node in network.inputs), inputs, strict=True))
     last, live = last_reads(network), dict[int, np.ndarray]()
     for number, node in enumerate(network.nodes):
@@ -97,7 +73,7 @@ def run_layers(
         for i in {*node.inputs}:
             if last[i] == number and i != until:
                 del live[i]
-        if isinstance(node.operator, Input):
+        if isinstance(node.operator, operators.Input):
             live[number] = given[node.name]
             continue
         counter, steps = Counter(), list[Executed]()
@@ -112,7 +88,7 @@ def run_layers(
             raise LayerError(node, str(error)) from None
         if last[number] > number or number == until:
             live[number] = out
-        learned = own[: len(parameter_shapes(node.operator))]
+        learned = own[: len(operators.parameter_shapes(node.operator))]
         yield LayerRun(number, node, out, learned, tuple(steps), counter.multiplications)
         del out, read, steps
         if number == until:
@@ -139,21 +115,23 @@ def check_runnable(network: Network) -> None:
         )
 
 
-def _obstacle(operator: Operator) -> str | None:
+def _obstacle(operator: operators.Operator) -> str | None:
     """Why an operator cannot be run, if it cannot."""
     match operator:
-        case Unknown():
+        case operators.Unknown():
             return operator.reason
-        case Elementwise() if operator.kind not in ELEMENTWISE:
+        case operators.Elementwise() if operator.kind not in ELEMENTWISE:
             return f"no definition of {operator.kind}"
-        case Merge() | WithConstant() if not combines(operator.kind):
+        case operators.Merge() | operators.WithConstant() if not combines(operator.kind):
             return f"no definition of {operator.kind}"
-        case Normalize() if operator.kind not in KINDS:
+        case operators.Normalize() if operator.kind not in KINDS:
             return f"no definition of {operator.kind}"
-        case Reduce() if operator.kind not in REDUCED:
-            return f"no definition of reducing by {operator.kind}"
-        case Resize() if operator.coordinates not in COORDINATES:
+        case operators.Resize() if operator.coordinates not in resizing.KINDS:
             return f"no definition of coordinates {operator.coordinates}"
+        case Pool() if operator.kind not in POOLED:
+            return f"no definition of pooling by {operator.kind}"
+        case operators.Reduce() if operator.kind not in REDUCED:
+            return f"no definition of reducing by {operator.kind}"
         case _:
             return None
 
@@ -165,9 +143,9 @@ def _run(
     """The output of a layer; its convolutions are added to `steps`, its matrix products to `counter`."""
     operator, x = node.operator, read[0] if read else np.empty(0)
     match operator:
-        case Input() | Unknown():
+        case operators.Input() | operators.Unknown():
             raise AssertionError("is not run")
-        case Convolve():
+        case operators.Convolve():
             return _stages(node, x, own, algorithm, steps)
         case Pool():
             [step] = node.steps
@@ -175,53 +153,53 @@ def _run(
             return pool(step.stage, x)
         case ShuffleChannels():
             return run_stage(operator, x)
-        case Linear():
+        case operators.Linear():
             rows = x.reshape(-1, operator.in_features)
             # the weight is on the left, as it lies: BLAS takes a product with one column faster than with one row
             out = np.empty((own[0].shape[0], len(rows)), x.dtype)
             multiply(own[0], rows.T, out, counter)
             result = out.T + own[1] if operator.bias else out.T
             return result if operator.flatten else result.reshape(*x.shape[:-1], -1)
-        case MatMul():
+        case operators.MatMul():
             return _product(read[0], read[1], counter)
-        case Normalize():
+        case operators.Normalize():
             return normalize(operator, x, own)
-        case Elementwise():
+        case operators.Elementwise():
             return elementwise(operator.kind, x, dict(operator.settings))
-        case WithConstant():
+        case operators.WithConstant():
             constant = own[0].astype(x.dtype, copy=False)
             return combined(operator.kind, [constant, x] if operator.first else [x, constant])
-        case Merge():
+        case operators.Merge():
             rank = max(each.ndim for each in read)
             full = [each.reshape(with_space(each.shape, rank)) if operator.flat else each for each in read]
             return combined(operator.kind, full)
-        case Softmax():
+        case operators.Softmax():
             return softmax(x, operator.axis, operator.log)
-        case Concat():
+        case operators.Concat():
             return np.concatenate(read, operator.axis)
-        case Reduce():
+        case operators.Reduce():
             return reduced(operator.kind, x, operator.axes, operator.keep)
-        case AdaptivePool():
+        case operators.AdaptivePool():
             return adaptive_pool(operator.kind, x, operator.sizes)
-        case Slice():
+        case operators.Slice():
             stop = operator.first + operator.count * operator.step
             part = slice(operator.first, None if stop < 0 else stop, operator.step)
             return x[(slice(None),) * operator.axis + (part,)]
-        case Pad():
+        case operators.Pad():
             return _padded(operator, x)
-        case Constant():
+        case operators.Constant():
             return own[0]
-        case Take():
+        case operators.Take():
             taken = np.take(x, operator.indices, operator.axis)
             return taken.reshape(*x.shape[: operator.axis], *operator.shape, *x.shape[operator.axis + 1 :])
-        case Reshape():
+        case operators.Reshape():
             return x.reshape(operator.shape)
-        case Transpose():
+        case operators.Transpose():
             return x.transpose(operator.order)
-        case Expand():
+        case operators.Expand():
             return np.broadcast_to(x, np.broadcast_shapes(x.shape, operator.shape))
-        case Resize():
-            return resize(x, operator.sizes, operator.mode, operator.coordinates, operator.rounding)
+        case operators.Resize():
+            return resize(operator, x)
         case _:
             assert_never(operator)
 
@@ -250,7 +228,7 @@ def _product(left: np.ndarray, right: np.ndarray, counter: Counter) -> np.ndarra
     return out
 
 
-def _padded(operator: Pad, x: np.ndarray) -> np.ndarray:
+def _padded(operator: operators.Pad, x: np.ndarray) -> np.ndarray:
     """Negative numbers crop; then what is positive is added, as NumPy's mode of that name has it."""
     kept = tuple(
         slice(max(0, -before), size - max(0, -after))

@@ -8,30 +8,7 @@ from math import prod
 from typing import assert_never
 
 from convcalc.errors import ShapeError
-from convcalc.network.operators import (
-    AdaptivePool,
-    Concat,
-    Constant,
-    Convolve,
-    Elementwise,
-    Expand,
-    Input,
-    Linear,
-    MatMul,
-    Merge,
-    Normalize,
-    Operator,
-    Pad,
-    Reduce,
-    Reshape,
-    Resize,
-    Slice,
-    Softmax,
-    Take,
-    Transpose,
-    Unknown,
-    WithConstant,
-)
+from convcalc.network import operators
 from convcalc.notation import show_size
 from convcalc.stages import Axes, Chain, Pool, ShuffleChannels
 from convcalc.trace import Step, trace
@@ -49,7 +26,7 @@ class Node:
 
     name: str
     op: str
-    operator: Operator
+    operator: operators.Operator
     inputs: tuple[int, ...]
     input_shapes: tuple[Axes | None, ...]
     shape: Axes | None
@@ -63,7 +40,7 @@ class Node:
     @property
     def counted(self) -> bool:
         """Whether everything about the layer is known."""
-        return not isinstance(self.operator, Unknown)
+        return not isinstance(self.operator, operators.Unknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +55,12 @@ class Network:
 
     @property
     def inputs(self) -> tuple[Node, ...]:
-        return tuple(node for node in self.nodes if isinstance(node.operator, Input))
+        return tuple(node for node in self.nodes if isinstance(node.operator, operators.Input))
 
     @property
     def layers(self) -> tuple[Node, ...]:
         """What a table has rows for: everything but the inputs."""
-        return tuple(node for node in self.nodes if not isinstance(node.operator, Input))
+        return tuple(node for node in self.nodes if not isinstance(node.operator, operators.Input))
 
 
 class Assembly:
@@ -92,14 +69,14 @@ class Assembly:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
 
-    def add(self, name: str, op: str, operator: Operator, inputs: Sequence[int] = ()) -> int:
+    def add(self, name: str, op: str, operator: operators.Operator, inputs: Sequence[int] = ()) -> int:
         """The number of a new layer. Raises ShapeError, naming it, where its inputs do not fit, or after too many."""
         if len(self.nodes) > MOST_LAYERS:
             raise ShapeError(f"layers: a network may have {MOST_LAYERS} layers, got more")
         shapes = tuple(self.nodes[i].shape for i in inputs)
         known = tuple(shape for shape in shapes if shape is not None)
-        if len(known) < len(shapes) and not isinstance(operator, Unknown):
-            operator = Unknown("the shape of its input is not known")
+        if len(known) < len(shapes) and not isinstance(operator, operators.Unknown):
+            operator = operators.Unknown("the shape of its input is not known")
         try:
             shape, steps = placed(operator, known, [self.nodes[i].name for i in inputs])
         except ShapeError as error:
@@ -108,60 +85,62 @@ class Assembly:
         return len(self.nodes) - 1
 
 
-def placed(operator: Operator, shapes: tuple[Axes, ...], names: Sequence[str]) -> tuple[Axes | None, tuple[Step, ...]]:
+def placed(
+    operator: operators.Operator, shapes: tuple[Axes, ...], names: Sequence[str]
+) -> tuple[Axes | None, tuple[Step, ...]]:
     """The output shape of an operator on inputs of these shapes, and the steps of its stages if it has any.
 
     `names` are the inputs' for messages. Raises ShapeError where they do not fit.
     """
     match operator:
-        case Input() | Constant() | Unknown():
+        case operators.Input() | operators.Constant() | operators.Unknown():
             return operator.shape, ()
-        case Convolve():
+        case operators.Convolve():
             return _stages(operator.chain, shapes[0])
         case Pool():
             return _stages(Chain(((operator.kind, operator),)), shapes[0])
         case ShuffleChannels():
             return _stages(Chain((("shuffle", operator),)), shapes[0])
-        case Linear():
+        case operators.Linear():
             rows, features = shapes[0][:-1], shapes[0][-1]
             if operator.flatten:
                 rows, features = shapes[0][:1], prod(shapes[0][1:])
             if features != operator.in_features:
                 raise ShapeError(f"takes {operator.in_features} features, got {features}")
             return (*rows, operator.out_features), ()
-        case MatMul():
+        case operators.MatMul():
             return _product(*shapes), ()
-        case Normalize() | Elementwise() | Softmax():
+        case operators.Normalize() | operators.Elementwise() | operators.Softmax():
             return shapes[0], ()
-        case WithConstant():
+        case operators.WithConstant():
             return broadcast((shapes[0], operator.shape), (names[0], "its own array")), ()
-        case Merge():
+        case operators.Merge():
             rank = max(map(len, shapes))
             full = [with_space(shape, rank) if operator.flat else shape for shape in shapes]
             return broadcast(full, names), ()
-        case Concat():
+        case operators.Concat():
             return _side_by_side(operator.axis, shapes, names), ()
-        case Reduce():
+        case operators.Reduce():
             kept = (1 if axis in operator.axes else size for axis, size in enumerate(shapes[0]))
             return tuple(n for axis, n in enumerate(kept) if operator.keep or axis not in operator.axes), ()
-        case Slice():
+        case operators.Slice():
             return _at(shapes[0], operator.axis, operator.count), ()
-        case Take():
+        case operators.Take():
             return (*shapes[0][: operator.axis], *operator.shape, *shapes[0][operator.axis + 1 :]), ()
-        case Pad():
+        case operators.Pad():
             padded = tuple(b + size + a for size, (b, a) in zip(shapes[0], operator.pairs, strict=True))
             if min(padded) < 1:
                 raise ShapeError(f"padding must leave something, got {show_size(padded)}")
             return padded, ()
-        case Reshape():
+        case operators.Reshape():
             if prod(operator.shape) != prod(shapes[0]):
                 raise ShapeError(f"must keep the elements, got {show_size(shapes[0])} as {show_size(operator.shape)}")
             return operator.shape, ()
-        case Transpose():
+        case operators.Transpose():
             return tuple(shapes[0][axis] for axis in operator.order), ()
-        case Expand():
+        case operators.Expand():
             return broadcast((shapes[0], operator.shape), (names[0], "the shape wanted")), ()
-        case Resize() | AdaptivePool():
+        case operators.Resize() | operators.AdaptivePool():
             return (*shapes[0][: -len(operator.sizes)], *operator.sizes), ()
         case _:
             assert_never(operator)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from itertools import pairwise
 from math import floor, prod
 from typing import Protocol, TypeAlias
 
 import numpy as np
 
+from convcalc.network import resizing
 from convcalc.network.onnx_folding import (
     axes_of,
     flattened,
@@ -279,16 +281,14 @@ def pool(kind: str, op: str) -> Lower:
             raise MalformedError("it has no kernel_shape")
         data, padding = cropped_first(place, data, pads_of(place, dims))
         kernel = per_axis(place, "kernel_shape", dims)
-        if not isinstance(padding, str) and any(max(p) >= k for p, k in zip(padding, kernel, strict=True)):
-            dilations = per_axis(place, "dilations", dims)
-            extents = [d * (k - 1) + 1 for d, k in zip(dilations, kernel, strict=True)]
-            if any(max(p) >= e for p, e in zip(padding, extents, strict=True)):
-                raise MalformedError(f"its pads must be smaller than its kernel, got {padding} for {kernel}")
+        dilations = per_axis(place, "dilations", dims)
+        extents = [Window(taps, dilation=apart).extent for taps, apart in zip(kernel, dilations, strict=True)]
+        if not isinstance(padding, str) and any(max(p) >= e for p, e in zip(padding, extents, strict=True)):
+            raise MalformedError(f"its pads must be smaller than its kernel, got {padding} for {kernel}")
         lp = place.attributes.int("p", 2)
         operator = Pool(
-            f"l{lp}" if kind == "lp" else kind, kernel, per_axis(place, "strides", dims), padding,
-            per_axis(place, "dilations", dims), bool(place.attributes.int("ceil_mode", 0)),
-            bool(place.attributes.int("count_include_pad", 0)),
+            f"l{lp}" if kind == "lp" else kind, kernel, per_axis(place, "strides", dims), padding, dilations,
+            bool(place.attributes.int("ceil_mode", 0)), bool(place.attributes.int("count_include_pad", 0)),
         )  # fmt: skip
         return [place.emit(op, operator, [data])]
 
@@ -361,7 +361,6 @@ def gemm(place: Place) -> list[Value]:
     left, right, third = value_at(place, 0), value_at(place, 1), value_at(place, 2)
     if left is None or right is None or len(place.shape(left)) != 2 or len(place.shape(right)) != 2:
         raise MalformedError("it takes two matrices")
-    rows = place.shape(left)[1 if attributes.int("transA", 0) else 0]
     columns = place.shape(right)[0 if attributes.int("transB", 0) else 1]
     more = third is not None
     if isinstance(right, Known):
@@ -389,7 +388,6 @@ def gemm(place: Place) -> list[Value]:
         return [place.emit("add", operator, [product], [third])]
     if beta != 1:
         raise UnsupportedError(f"it adds a layer with beta {beta:g}")
-    del rows
     return [place.emit("add", Merge("add"), [product, place.tensor(2)])]
 
 
@@ -774,9 +772,6 @@ def pad(place: Place) -> list[Value]:
     return [place.emit("pad", Pad(tuple(pairs.get(axis, (0, 0)) for axis in range(rank)), mode, value), [data])]
 
 
-COORDINATES = (
-    "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_half_pixel_for_nn",
-)  # fmt: skip
 ROUNDINGS = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
 
 
@@ -792,11 +787,12 @@ def resize(place: Place) -> list[Value]:
         raise UnsupportedError("it crops by a region of interest")
     if attributes.int("antialias", 0):
         raise UnsupportedError("it smooths before it shrinks (antialias)")
-    if mode not in ("nearest", "linear", "cubic") or coordinates not in COORDINATES or rounding not in ROUNDINGS:
+    if mode not in ("nearest", "linear", "cubic") or coordinates not in resizing.KINDS or rounding not in ROUNDINGS:
         raise MalformedError(f"its mode must be one of ONNX's, got {mode}, {coordinates}, {rounding}")
     given = attributes.ints("axes")
     axes = on_axes(range(len(shape)) if given is None else given, len(shape))
     sizes = None if old else numbers_at(place, 3, "sizes")
+    scales: dict[int, Fraction] = {}
     if sizes:
         sizes = kept_ratio(attributes.text("keep_aspect_ratio_policy", "stretch"), sizes, [shape[a] for a in axes])
     else:
@@ -805,13 +801,23 @@ def resize(place: Place) -> list[Value]:
             raise MalformedError(f"its scales must be {len(axes)} numbers, got {len(factors)}")
         # in float32, as runtimes have it: 0.1 of 10 is 1
         sizes = tuple(floor(np.float32(n) * np.float32(shape[a])) for n, a in zip(factors, axes, strict=True))
+        exact = {a: Fraction(str(np.float32(n))) for n, a in zip(factors, axes, strict=True)}
+        scales = {a: n for a, n in exact.items() if n * shape[a] != floor(n * shape[a])}
     if len(sizes) != len(axes) or min(sizes) < 1:
         raise MalformedError(f"its sizes must be {len(axes)} positive numbers, got {sizes}")
     whole = list(shape)
     for axis, size in zip(axes, sizes, strict=True):
         whole[axis] = size
     first = next((axis for axis in range(len(shape)) if whole[axis] != shape[axis]), len(shape) - 1)
-    operator = Resize(tuple(whole[min(first, 2) :]), mode, coordinates, rounding if mode == "nearest" else "floor")
+    resized = range(min(first, 2), len(shape))
+    given_scales = tuple(scales.get(axis, Fraction(whole[axis], shape[axis])) for axis in resized) if scales else ()
+    operator = Resize(
+        tuple(whole[axis] for axis in resized),
+        mode,
+        coordinates,
+        rounding if mode == "nearest" else "floor",
+        given_scales,
+    )
     return [place.emit(row_name(place.op), operator, [data])]
 
 

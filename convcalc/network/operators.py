@@ -6,7 +6,9 @@ stages of their recipe; everything else is one operator.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeAlias
 
 from convcalc.request import Request
@@ -191,12 +193,20 @@ class Expand:
 
 @dataclass(frozen=True, slots=True)
 class Resize:
-    """Spatial axes brought to `sizes` by `mode` nearest, linear or cubic, from coordinates of one of ONNX's kinds."""
+    """Spatial axes brought to `sizes` by `mode` nearest, linear or cubic, from coordinates of one of ONNX's kinds.
+
+    `scales` are factors by which sizes came about that they do not divide into, one for each axis, or none.
+    """
 
     sizes: Axes
     mode: str = "nearest"
     coordinates: str = "asymmetric"
     rounding: str = "floor"
+    scales: tuple[Fraction, ...] = ()
+
+    def along(self) -> Iterator[tuple[int, Fraction | None]]:
+        """The size and the factor, if one is given, axis by axis."""
+        return zip(self.sizes, self.scales or (None,) * len(self.sizes), strict=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,36 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from math import gcd, prod
 from typing import assert_never
 
 from convcalc.errors import ShapeError
+from convcalc.network import operators
 from convcalc.network.fields import Field, Reads, centre, check_phases, merged
 from convcalc.network.graph import Network, Node, with_space
-from convcalc.network.operators import (
-    AdaptivePool,
-    Concat,
-    Constant,
-    Convolve,
-    Elementwise,
-    Expand,
-    Input,
-    Linear,
-    MatMul,
-    Merge,
-    Normalize,
-    Pad,
-    Reduce,
-    Reshape,
-    Resize,
-    Slice,
-    Softmax,
-    Take,
-    Transpose,
-    Unknown,
-    WithConstant,
-)
-from convcalc.receptive import AxisField
+from convcalc.network.resizing import coordinates, taps
+from convcalc.receptive import MOST_PHASES, AxisField
 from convcalc.stages import Axes, Correlate, Pool, ShuffleChannels, TransposedCorrelate, windows
 from convcalc.trace import AXIS_NAMES, Step
 
@@ -85,7 +65,7 @@ def receptive_fields(network: Network) -> Fields:
             seen.append(tuple(Along(axis + 2, Field.identity()) for axis in range(len(sizes))))
         else:
             seen.append(tuple(_after(node, [arm[a] for arm in arms], sizes[a]) for a in range(len(sizes))))
-        if isinstance(node.operator, Merge | Concat) and len(arms) > 1:
+        if isinstance(node.operator, operators.Merge | operators.Concat) and len(arms) > 1:
             unaligned += _unaligned(network, node, arms)[:1]
     known: dict[tuple[Field, int, int], AxisField] = {}
     fields = []
@@ -137,56 +117,56 @@ def _after(node: Node, arms: Sequence[Along], size: int) -> Along:
     shapes = [shape or () for shape in node.input_shapes]
     first = arms[0] if arms else Along(None, Field.nothing())
     match operator:
-        case Input() | Constant():
+        case operators.Input() | operators.Constant():
             return Along(None, Field.nothing())
-        case Convolve() | Pool() | ShuffleChannels():
+        case operators.Convolve() | Pool() | ShuffleChannels():
             return _through_steps(node.steps, first, shapes[0], size)
-        case Elementwise() | WithConstant():
+        case operators.Elementwise() | operators.WithConstant():
             return _shifted_axis(first, len(node.shape or ()) - len(shapes[0]))
-        case Normalize():
+        case operators.Normalize():
             return _mixed(first, shapes[0], operator.over, size)
-        case Softmax():
+        case operators.Softmax():
             return _mixed(first, shapes[0], (operator.axis,), size)
-        case Linear():
+        case operators.Linear():
             if operator.flatten:
                 return _everything(arms, shapes, size)
             return _gone(first, shapes[0], (len(shapes[0]) - 1,), size)
-        case MatMul():
+        case operators.MatMul():
             return _product(arms, shapes, len(node.shape or ()), size)
-        case Merge():
+        case operators.Merge():
             rank = len(node.shape or ())
             shapes = [with_space(shape, rank) if operator.flat else shape for shape in shapes]
             moved = [_stretched(arm, shape, node.shape or (), size) for arm, shape in zip(arms, shapes, strict=True)]
             return _merged([_shifted_axis(a, rank - len(s)) for a, s in zip(moved, shapes, strict=True)], node, size)
-        case Concat():
+        case operators.Concat():
             return _merged([_gone(a, s, (operator.axis,), size) for a, s in zip(arms, shapes, strict=True)], node, size)
-        case Reduce():
+        case operators.Reduce():
             kept = _gone(first, shapes[0], operator.axes, size)
             if operator.keep or kept.axis is None:
                 return kept
             if kept.axis in operator.axes:
                 return Along(None, kept.field)
             return Along(kept.axis - sum(axis < kept.axis for axis in operator.axes), kept.field)
-        case Slice():
+        case operators.Slice():
             if first.axis != operator.axis:
                 return first
             return Along(first.axis, first.field.after(Reads.shifted(operator.first, operator.step)))
-        case Take():
+        case operators.Take():
             return _taken(first, shapes[0], operator, size)
-        case Pad():
+        case operators.Pad():
             if first.axis is None or operator.pairs[first.axis] == (0, 0):
                 return first
             return Along(first.axis, first.field.after(Reads.shifted(-operator.pairs[first.axis][0])))
-        case Reshape():
+        case operators.Reshape():
             return _reshaped(first, shapes[0], operator.shape, size)
-        case Transpose():
+        case operators.Transpose():
             return first if first.axis is None else Along(operator.order.index(first.axis), first.field)
-        case Expand():
+        case operators.Expand():
             stretched = _stretched(first, shapes[0], node.shape or (), size)
             return _shifted_axis(stretched, len(node.shape or ()) - len(shapes[0]))
-        case Resize() | AdaptivePool():
+        case operators.Resize() | operators.AdaptivePool():
             return _resized(first, shapes[0], operator, size)
-        case Unknown():
+        case operators.Unknown():
             return _everything(arms, shapes, size)
         case _:
             assert_never(operator)
@@ -300,7 +280,7 @@ def _read_by(along: Along, axis: int, reads: Reads, length: int, size: int) -> A
         return Along(None, along.field.all_of(length, size))
 
 
-def _taken(along: Along, shape: Axes, operator: Take, size: int) -> Along:
+def _taken(along: Along, shape: Axes, operator: operators.Take, size: int) -> Along:
     """An axis taken apart by number: positions in any order count as all of them."""
     if along.axis is None or along.axis < operator.axis:
         return along
@@ -309,19 +289,19 @@ def _taken(along: Along, shape: Axes, operator: Take, size: int) -> Along:
     return _shifted_axis(along, len(operator.shape) - 1)
 
 
-def _resized(along: Along, shape: Axes, operator: Resize | AdaptivePool, size: int) -> Along:
+def _resized(along: Along, shape: Axes, operator: operators.Resize | operators.AdaptivePool, size: int) -> Along:
     spatial = len(shape) - len(operator.sizes)
     if along.axis is None or along.axis < spatial:
         return along
     before, after = shape[along.axis], operator.sizes[along.axis - spatial]
     if before == after:
         return along
-    if after == 1 and isinstance(operator, AdaptivePool):
+    if isinstance(operator, operators.Resize):
+        _, scale = list(operator.along())[along.axis - spatial]
+        return Along(along.axis, along.field.after(resize_reads(before, after, operator, scale)))
+    if after == 1:
         return Along(along.axis, along.field.all_of(before, size))
-    reads = (
-        adaptive_reads(before, after) if isinstance(operator, AdaptivePool) else resize_reads(before, after, operator)
-    )
-    return Along(along.axis, along.field.after(reads))
+    return Along(along.axis, along.field.after(adaptive_reads(before, after)))
 
 
 def adaptive_reads(before: int, after: int) -> Reads:
@@ -334,40 +314,20 @@ def adaptive_reads(before: int, after: int) -> Reads:
     return Reads(tuple((first, 1, end - first) for first, end in zip(firsts, ends, strict=True)), advance)
 
 
-def resize_reads(before: int, after: int, operator: Resize) -> Reads:
-    """Which inputs each output of a resize reads, borders ignored, from the definition of the coordinates.
+def resize_reads(before: int, after: int, operator: operators.Resize, scale: Fraction | None = None) -> Reads:
+    """Which inputs each output of a resize reads, borders ignored; they repeat with the denominator of its step.
 
-    Source: ONNX operator Resize, attribute coordinate_transformation_mode.
+    A scale of so many digits that they hardly ever do is taken for the ratio of the sizes.
     """
-    if operator.coordinates == "align_corners":
-        over, out_of, shift, halves = (before - 1, after - 1, 0, 1) if after > 1 else (0, 1, 0, 1)
-    elif operator.coordinates == "tf_half_pixel_for_nn":
-        over, out_of, shift, halves = before, after, before, 2 * after  # (o + 1/2)*before/after
-    elif operator.coordinates in ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel"):
-        over, out_of, shift, halves = before, after, before - after, 2 * after  # (o + 1/2)*before/after - 1/2
-    else:
-        over, out_of, shift, halves = before, after, 0, 1
-    common = gcd(over, out_of) or 1
-    period, advance = out_of // common, over // common
-    check_phases(period)
-    taps = []
-    for output in range(period):
-        numerator, denominator = output * over * halves + shift * out_of, out_of * halves
-        low, rest = divmod(numerator, denominator)
-        if operator.mode == "nearest":
-            twice = 2 * rest
-            up = {
-                "floor": False,
-                "ceil": rest > 0,
-                "round_prefer_floor": twice > denominator,
-                "round_prefer_ceil": twice >= denominator,
-            }[operator.rounding]
-            taps.append((low + up, 1, 1))
-        elif rest == 0:
-            taps.append((low, 1, 1))
-        else:
-            taps.append((low, 1, 2) if operator.mode == "linear" else (low - 1, 1, 4))
-    return Reads(tuple(taps), advance)
+    placed = coordinates(operator.coordinates, before, after, scale)
+    if scale is not None and placed.step.denominator > MOST_PHASES:
+        placed = coordinates(operator.coordinates, before, after)
+    check_phases(placed.step.denominator)
+    read = []
+    for output in range(placed.step.denominator):
+        inputs = taps(placed.at(output), operator.mode, operator.rounding)
+        read.append((inputs[0][0], 1, len(inputs)))
+    return Reads(tuple(read), placed.step.numerator)
 
 
 def _unaligned(network: Network, node: Node, arms: Sequence[Seen]) -> list[str]:

@@ -8,33 +8,10 @@ from fractions import Fraction
 from typing import Any, assert_never
 
 from convcalc.cost import BYTES, Cost, cost, total
+from convcalc.network import operators
 from convcalc.network.costs import RULE, layer_cost
 from convcalc.network.graph import Network, Node
 from convcalc.network.memory import moved_elements, peak_elements
-from convcalc.network.operators import (
-    AdaptivePool,
-    Concat,
-    Constant,
-    Convolve,
-    Elementwise,
-    Expand,
-    Input,
-    Linear,
-    MatMul,
-    Merge,
-    Normalize,
-    Operator,
-    Pad,
-    Reduce,
-    Reshape,
-    Resize,
-    Slice,
-    Softmax,
-    Take,
-    Transpose,
-    Unknown,
-    WithConstant,
-)
 from convcalc.network.receptive import Fields, receptive_fields
 from convcalc.network.roofline import Bound, Machine
 from convcalc.receptive import AxisField
@@ -87,7 +64,7 @@ class LayerReport(Counted):
             "inputs": list(self.inputs),
             "input": None if shown is None else list(shown),
             "output": None if self.output is None else list(self.output),
-            **(_geometry(node) if node.steps else {}),
+            **(_geometry(node, dtype) if node.steps else {}),
             **(counts_dict(self.cost, dtype) if node.counted else _unknown_counts(self.cost, dtype)),
             "bytes_moved": self.moved * BYTES[dtype],
             "intensity": self.intensity(dtype),
@@ -205,7 +182,7 @@ def network_report(network: Network, *, dtype: str = "float32", machine: Machine
     """The report of a network. Raises ShapeError where a receptive field has too many pieces to enumerate."""
     check_dtype(dtype)
     fields = receptive_fields(network)
-    rows = [(i, node) for i, node in enumerate(network.nodes) if not isinstance(node.operator, Input)]
+    rows = [(i, node) for i, node in enumerate(network.nodes) if not isinstance(node.operator, operators.Input)]
     costs = {i: layer_cost(node) for i, node in rows}
     whole = total(costs.values())
     layers = []
@@ -217,7 +194,9 @@ def network_report(network: Network, *, dtype: str = "float32", machine: Machine
         layers.append(LayerReport(node, names, costs[i], fields.fields[i], share, moved, bound))
     peak, at = peak_elements(network)
     unknown = [
-        f"{node.name} ({node.op}): {node.operator.reason}" for _, node in rows if isinstance(node.operator, Unknown)
+        f"{node.name} ({node.op}): {node.operator.reason}"
+        for _, node in rows
+        if isinstance(node.operator, operators.Unknown)
     ]
     notes = (
         *network.notes,
@@ -233,34 +212,44 @@ def network_report(network: Network, *, dtype: str = "float32", machine: Machine
     )  # fmt: skip
 
 
-def kind_of(operator: Operator) -> str:
+def kind_of(operator: operators.Operator) -> str:
     """Which of a few kinds of layer it is, for totals and `--only`."""
     match operator:
-        case Convolve():
+        case operators.Convolve():
             return "conv"
-        case Linear():
+        case operators.Linear():
             return "linear"
-        case MatMul():
+        case operators.MatMul():
             return "matmul"
-        case Pool() | Reduce() | AdaptivePool():
+        case Pool() | operators.Reduce() | operators.AdaptivePool():
             return "pool"
-        case Normalize():
+        case operators.Normalize():
             return "norm"
-        case Elementwise() | WithConstant() | Softmax():
+        case operators.Elementwise() | operators.WithConstant() | operators.Softmax():
             return "activation"
-        case Merge() | Concat():
+        case operators.Merge() | operators.Concat():
             return "merge"
-        case Resize():
+        case operators.Resize():
             return "resize"
-        case ShuffleChannels() | Slice() | Take() | Pad() | Reshape() | Transpose() | Expand() | Input() | Constant():
+        case (
+            ShuffleChannels()
+            | operators.Slice()
+            | operators.Take()
+            | operators.Pad()
+            | operators.Reshape()
+            | operators.Transpose()
+            | operators.Expand()
+            | operators.Input()
+            | operators.Constant()
+        ):
             return "reshape"
-        case Unknown():
+        case operators.Unknown():
             return "unknown"
         case _:
             assert_never(operator)
 
 
-def _geometry(node: Node) -> dict[str, Any]:
+def _geometry(node: Node, dtype: str) -> dict[str, Any]:
     """The window of a layer of one stage; of several, every stage with all that is counted of it."""
     batch = node.shape[0] if node.shape else 1
     if len(node.steps) == 1:
@@ -268,7 +257,7 @@ def _geometry(node: Node) -> dict[str, Any]:
         return {key: geometry[key] for key in GEOMETRY}
     ends = {"in_channels": node.steps[0].input[0], "out_channels": node.steps[-1].output[0]}
     stages = [
-        {"name": step.path, **geometry_dict(step), **counts_dict(cost(step, batch), "float32")} for step in node.steps
+        {"name": step.path, **geometry_dict(step), **counts_dict(cost(step, batch), dtype)} for step in node.steps
     ]
     return {**ends, "stages": stages}
 
@@ -285,7 +274,7 @@ def _unknown_counts(cost: Cost, dtype: str) -> dict[str, int | None]:
 
 
 def _unsupported(layer: LayerReport) -> dict[str, str]:
-    assert isinstance(layer.node.operator, Unknown)
+    assert isinstance(layer.node.operator, operators.Unknown)
     return {"name": layer.name, "op": layer.op, "reason": layer.node.operator.reason}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache, reduce
+from functools import cache, partial, reduce
 from math import erf as erf_of_one
 from math import pi, sqrt
 from typing import Any, TypeAlias
@@ -54,12 +54,23 @@ def _elu(x: np.ndarray, alpha: float, scale: float = 1.0) -> np.ndarray:
     return result
 
 
-def _gelu(x: np.ndarray, s: Settings) -> Any:
-    if s.get("tanh"):
-        return 0.5 * x * (1 + np.tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))
+def _gelu(x: np.ndarray) -> Any:
     return 0.5 * x * (1 + erf(x / np.asarray(sqrt(2), x.dtype)))
 
 
+def _shrunk(x: np.ndarray, bias: float, limit: float) -> Any:
+    shrunk = np.where(x < -limit, x + bias, np.where(x > limit, x - bias, 0))
+    return np.where(np.isnan(x), x, shrunk)
+
+
+def _as_numpy(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, _: Settings) -> np.ndarray:
+    return function(x)
+
+
+TRIGONOMETRIC: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "sin": np.sin, "cos": np.cos, "tan": np.tan, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh,
+    "asinh": np.arcsinh,
+}  # fmt: skip
 ELEMENTWISE: dict[str, Callable[[np.ndarray, Settings], Any]] = {
     "identity": lambda x, _: x,
     "dropout": lambda x, _: x,  # at inference
@@ -69,8 +80,9 @@ ELEMENTWISE: dict[str, Callable[[np.ndarray, Settings], Any]] = {
     "elu": lambda x, s: _elu(x, s.get("alpha", 1.0)),
     "selu": lambda x, s: s.get("gamma", SELU_SCALE) * _elu(x, s.get("alpha", SELU_ALPHA)),
     "celu": lambda x, s: _elu(x, s.get("alpha", 1.0), s.get("alpha", 1.0)),
-    "gelu": _gelu,
-    "silu": lambda x, _: x * sigmoid(x),
+    "gelu": lambda x, _: _gelu(x),
+    "gelu_tanh": lambda x, _: 0.5 * x * (1 + np.tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))),
+    "silu": lambda x, s: x * sigmoid(s.get("alpha", 1.0) * x),
     "mish": lambda x, _: x * np.tanh(np.logaddexp(0, x)),
     "sigmoid": lambda x, _: sigmoid(x),
     "tanh": lambda x, _: np.tanh(x),
@@ -88,14 +100,14 @@ ELEMENTWISE: dict[str, Callable[[np.ndarray, Settings], Any]] = {
     "sqrt": lambda x, _: np.sqrt(x),
     "reciprocal": lambda x, _: 1 / x,
     "abs": lambda x, _: np.abs(x),
-    "neg": lambda x, _: -x,
+    "negative": lambda x, _: -x,
     "sign": lambda x, _: np.sign(x),
     "square": lambda x, _: x * x,
     "floor": lambda x, _: np.floor(x),
     "ceil": lambda x, _: np.ceil(x),
     "round": lambda x, _: np.rint(x),
-    "sin": lambda x, _: np.sin(x),
-    "cos": lambda x, _: np.cos(x),
+    "shrink": lambda x, s: _shrunk(x, s.get("bias", 0.0), s.get("lambd", 0.5)),
+    **{name: partial(_as_numpy, function) for name, function in TRIGONOMETRIC.items()},
 }
 """By name, from the array and the settings."""
 
@@ -116,19 +128,15 @@ COMBINED: dict[str, Callable[[Any, Any], Any]] = {
     "prelu": lambda x, slope: np.where(x > 0, x, slope * x),
 }
 """Operations of two arrays, by name."""
-AVERAGES = ("mean", "average")
-SHORTER = {"sub": "subtract", "mul": "multiply", "div": "divide", "pow": "power", "max": "maximum", "min": "minimum",
-           "sum": "add"}  # fmt: skip
-"""ONNX's names of some of them."""
 
 
 def combines(kind: str) -> bool:
     """Whether arrays can be combined by an operation of that name."""
-    return SHORTER.get(kind, kind) in COMBINED or kind in AVERAGES
+    return kind in COMBINED or kind == "mean"
 
 
 def combined(kind: str, arrays: list[np.ndarray]) -> np.ndarray:
     """The arrays combined one after the other, broadcast against each other, in the first one's dtype."""
-    if kind in AVERAGES:
+    if kind == "mean":
         return np.asarray(reduce(np.add, arrays) / len(arrays), arrays[0].dtype)
-    return np.asarray(reduce(COMBINED[SHORTER.get(kind, kind)], arrays), arrays[0].dtype)
+    return np.asarray(reduce(COMBINED[kind], arrays), arrays[0].dtype)
