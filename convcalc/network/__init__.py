@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from difflib import get_close_matches
 from fractions import Fraction
 
@@ -43,13 +44,11 @@ def load_network(model: str, *, input: PerAxis | None = None, batch: int = 1, wi
     elif model.endswith(".toml"):
         path = shown = model
     elif model.endswith(".onnx"):
-        from convcalc.network.onnx_file import network_from_onnx
-
         if width != 1:
             raise NotationError(
                 "width: scales the filters of a TOML file, got an ONNX file, whose weights are fixed; leave it out"
             )
-        return network_from_onnx(model, input=input, batch=batch)
+        return _onnx_reader()(model, input=input, batch=batch)
     else:
         near = get_close_matches(model, names, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
@@ -58,6 +57,16 @@ def load_network(model: str, *, input: PerAxis | None = None, batch: int = 1, wi
             f"{hint}the zoo: {', '.join(names)}"
         )
     return network_from_toml(_read(path), shown, input=input, batch=batch, width=width)
+
+
+def _onnx_reader() -> Callable[..., Network]:
+    try:
+        from convcalc.network.onnx_file import network_from_onnx
+    except ImportError as error:
+        if (error.name or "").split(".")[0] not in ("onnx", "google"):
+            raise
+        raise DataError("onnx: reading .onnx files needs the onnx package; pip install 'convcalc[onnx]'") from None
+    return network_from_onnx
 
 
 def _read(path: str) -> bytes:

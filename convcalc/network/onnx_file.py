@@ -7,42 +7,35 @@ from collections.abc import Callable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
 from math import prod
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from convcalc.errors import ConvcalcError, DataError, NotationError
 from convcalc.network.graph import MOST_LAYERS, Assembly, Network, Node
+from convcalc.network.onnx_folding import folded
+from convcalc.network.onnx_ops import LOWERED, Value, arranged_known, row_name
+from convcalc.network.onnx_values import (
+    FLOATING,
+    MOST_ELEMENTS,
+    MOST_FOLDED,
+    Attributes,
+    Known,
+    MalformedError,
+    UnsupportedError,
+    clean,
+    constant,
+    declared_shape,
+    dimensions,
+    inferred_shapes,
+    initializer,
+    outer_names,
+    read_model,
+)
 from convcalc.network.operators import Constant, Expand, Input, Operator, Reshape, Unknown, parameter_shapes
 from convcalc.notation import PerAxis, parse_size, show_size, whole_number
 from convcalc.stages import Axes
-
-try:
-    from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
-
-    from convcalc.network.onnx_folding import folded
-    from convcalc.network.onnx_ops import LOWERED, Value, arranged_known, row_name
-    from convcalc.network.onnx_values import (
-        FLOATING,
-        MOST_ELEMENTS,
-        MOST_FOLDED,
-        Attributes,
-        Known,
-        MalformedError,
-        UnsupportedError,
-        clean,
-        constant,
-        declared_shape,
-        dimensions,
-        inferred_shapes,
-        initializer,
-        outer_names,
-        read_model,
-    )
-except ImportError as error:
-    if not TYPE_CHECKING and (error.name or "").split(".")[0] not in ("onnx", "google"):
-        raise
-    raise DataError("onnx: reading .onnx files needs the onnx package; pip install 'convcalc[onnx]'") from None
 
 MOST_FOLDED_IN_ALL = 1 << 26
 WEIGHT_SLOTS = {
