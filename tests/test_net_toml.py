@@ -207,6 +207,46 @@ def test_a_block_in_place_needs_no_name() -> None:
     ]
 
 
+def test_blocks_in_place_stand_between_the_layers_around_them() -> None:
+    """A TOML parser gives the layers and the blocks apart; the order is that of the file."""
+    text = """
+    input = "3x32x32"
+    notes = '''
+    [[no table]]
+    '''
+    [[layers]]
+    name = "stem"
+    op = "conv"
+    filters = 16
+    kernel = 3
+    padding = 1
+    [[blocks]]
+    repeat = 3
+    [[blocks.layers]]
+    op = "conv"
+    filters = 16
+    kernel = 3
+    padding = 1
+    [[blocks]]
+    name = "apart"
+    [[blocks.layers]]
+    op = "relu"
+    [[ "layers" ]]
+    name = "head"
+    op = "conv"
+    filters = 64
+    kernel = 1
+    stride = 2
+    [[layers]]
+    block = "apart"
+    """
+    assert [name for name, *_ in rows(text)] == [
+        "stem", "block1/1/conv1", "block1/2/conv1", "block1/3/conv1", "head", "apart1/relu1",
+    ]  # fmt: skip
+    assert report(text).parameters == 3 * 9 * 16 + 3 * 16 * 9 * 16 + 16 * 64
+    assert report(text).output == (64, 16, 16)
+
+
 def test_a_block_may_read_a_layer_outside_by_a_value() -> None:
     text = """
     input = "4x8x8"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ BLOCK_KEYS = frozenset({"name", "repeat", "layers"})
 MOST_ENTRIES = 5 * MOST_LAYERS
 """Tables gone through at the most, those left out included."""
 MOST_DEPTH = 16
+HEADER = re.compile(r"^[ \t]*\[\[[ \t]*[\"']?(layers|blocks)[\"']?[ \t]*\]\]", re.MULTILINE)
+"""Of the tables at the top, whose order among each other counts."""
 PASSED_ON = ("filters", "stride")
 """Values of a block that go to its layers even where none asks for them by name."""
 
@@ -64,11 +67,12 @@ def network_from_toml(
     Raises DataError, NotationError or ShapeError, naming the file, the layer and the key.
     """
     try:
-        document = tomllib.loads(data.decode("utf-8"))
+        text = data.decode("utf-8")
+        document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{file}: must be TOML in UTF-8, got {error}") from None
     try:
-        return _Reader(document, width).network(input, batch)
+        return _Reader(document, width, HEADER.findall(text)).network(input, batch)
     except ConvcalcError as error:
         raise type(error)(f"{file}: {error}") from None
     except _AtLayerError as error:
@@ -78,7 +82,7 @@ def network_from_toml(
 class _Reader:
     """One pass over a document: every layer is lowered on the shapes that reach it."""
 
-    def __init__(self, document: Mapping[str, Any], width: Fraction | float) -> None:
+    def __init__(self, document: Mapping[str, Any], width: Fraction | float, headers: Sequence[str]) -> None:
         _check_keys(document, TOP_KEYS, "the file")
         self.document, self.width = (
             document,
@@ -96,6 +100,7 @@ class _Reader:
         self.used: set[str] = set()
         self.assembly = Assembly()
         self.entries = 0
+        self.headers = headers
 
     def network(self, input: PerAxis | None, batch: int) -> Network:
         if input is None and "input" not in self.document:
@@ -108,21 +113,34 @@ class _Reader:
         first = self.assembly.add("input", "input", Input(shape))
         entries, blocks = _tables(self.document, "layers", ""), _tables(self.document, "blocks", "")
         top = Scope("", first, None, {}, _given_names(entries))
-        in_place: list[Mapping[str, Any]] = [block for block in blocks if "name" not in block]
         last = first
-        if not entries:
-            in_place = [block if "name" not in block else {"block": block["name"]} for block in blocks]
-        for key in self.document:  # blocks without a name run where they stand
-            for entry in entries if key == "layers" else in_place if key == "blocks" else ():
+        for key, entry in self._in_order(entries, blocks):
+            if key == "layers" or "name" not in entry:  # blocks without a name run where they stand
                 last = self._entry(entry, top, last)
+            elif not entries:
+                last = self._entry({"block": entry["name"]}, top, last)
         if last == first:
             raise NotationError("layers: must have at least one layer, got none")
         unread = self._unread(last)
         notes = [f"read by no other layer: {', '.join(unread)}"] if unread else []
         unused = sorted(self.blocks.keys() - self.used)
         if unused and entries:
-            notes.append(f"blocks that no layer uses: {', '.join(unused)}")
+            notes.append(
+                f"blocks that no layer uses, and that count nothing: {', '.join(unused)}; one without a name stands "
+                "where it is"
+            )
         return Network(self.name, tuple(self.assembly.nodes), last, (*self.notes, *notes), self.source)
+
+    def _in_order(
+        self, layers: Sequence[Mapping[str, Any]], blocks: Sequence[Mapping[str, Any]]
+    ) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """The top tables as ("layers" or "blocks", table), as they stand in the file, which the parser takes apart."""
+        tables = {"layers": layers, "blocks": blocks}
+        order: Sequence[str] = self.headers
+        if any(order.count(key) != len(tables[key]) for key in tables):  # written as a list in one line
+            order = [key for key in self.document for _ in tables.get(key, ())]
+        left = {key: iter(some) for key, some in tables.items()}
+        return ((key, next(left[key])) for key in order)
 
     def _unread(self, last: int) -> list[str]:
         read = {i for node in self.assembly.nodes for i in node.inputs} | {last}
