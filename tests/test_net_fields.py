@@ -11,6 +11,8 @@ from convcalc.errors import ShapeError
 from convcalc.network.fields import Field, Reads, centre, merged
 from convcalc.network.operators import Resize
 from convcalc.network.receptive import adaptive_reads, resize_reads
+from convcalc.network.report import network_report
+from convcalc.network.toml_file import network_from_toml
 from convcalc.positions import Positions, spread, union
 from convcalc.receptive import AxisField, Link, positions_seen, receptive_field
 from convcalc.stages import Correlate, Stage, TransposedCorrelate
@@ -168,5 +170,26 @@ def test_absurd_strides_are_refused() -> None:
     with pytest.raises(ShapeError, match="repeats only after 1000000 outputs"):
         Reads.spread(Window(3, stride=10**6))
     field = Field.identity().after(Reads.spread(Window(251, 251))).after(Reads.spread(Window(241, 241)))
-    with pytest.raises(ShapeError, match="use smaller transposed strides"):
+    with pytest.raises(ShapeError, match="repeats only after 14457349 outputs"):
         field.after(Reads.spread(Window(239, 239)))
+
+
+BOUNDED = {
+    "too many phases": ('input = "4x1000003"', 'op = "adaptive_avg_pool"\noutput_size = 99991', "(1000003, 0, 0)",
+                        "the whole length, since it repeats only after 99991 outputs"),
+    "maps side by side": ('input = "4x9x12"', 'op = "concat"\nfrom = ["input", "input"]\naxis = 1', "(9, 0, 0)",
+                          "since it joins maps along the height"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BOUNDED)
+def test_what_cannot_be_told_exactly_is_told_to_be_a_bound(case: str) -> None:
+    """The other answers are given all the same."""
+    top, layer, field, note = BOUNDED[case]
+    text = f'{top}\n[[layers]]\nname = "first"\n{layer}\n[[layers]]\nop = "conv"\nfilters = 3\nkernel = 1\n'
+    answer = network_report(network_from_toml(text.encode(), "net.toml"))
+    axis = answer.layers[-1].receptive_field[0]
+    assert str((axis.size, int(axis.jump), axis.start)) == field
+    assert answer.parameters == 12
+    [said] = [told for told in answer.notes if "first" in told]
+    assert said.startswith(f"receptive field: from first on an upper bound, {note}")

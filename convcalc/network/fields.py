@@ -168,10 +168,7 @@ def _both(left: Strand, right: Strand) -> Strand:
 def check_phases(phases: int) -> None:
     """Raises ShapeError where a pattern is too long to enumerate."""
     if phases > MOST_PHASES:
-        raise ShapeError(
-            f"stride: a receptive field repeats only after {phases} outputs, more than {MOST_PHASES} are not "
-            "enumerated; use smaller transposed strides"
-        )
+        raise ShapeError(f"it repeats only after {phases} outputs, more than {MOST_PHASES} are not enumerated")
 
 
 def centre(field: Field) -> Fraction | None:

@@ -17,6 +17,7 @@ from convcalc.network import operators
 from convcalc.network.fields import Field, Reads, centre, check_phases, merged
 from convcalc.network.graph import Network, Node, with_space
 from convcalc.network.resizing import coordinates, taps
+from convcalc.positions import Positions
 from convcalc.receptive import MOST_PHASES, AxisField
 from convcalc.stages import Axes, Correlate, Pool, ShuffleChannels, TransposedCorrelate, windows
 from convcalc.trace import AXIS_NAMES, Step
@@ -59,12 +60,15 @@ def receptive_fields(network: Network) -> Fields:
     sizes = main.shape[2:]
     seen: list[Seen] = []
     unaligned: list[str] = []
+    bounds: list[tuple[int, str]] = []
     for node in network.nodes:
         arms = [seen[i] for i in node.inputs]
         if node is main:
             seen.append(tuple(Along(axis + 2, Field.identity()) for axis in range(len(sizes))))
         else:
-            seen.append(tuple(_after(node, [arm[a] for arm in arms], sizes[a]) for a in range(len(sizes))))
+            shown, why = _all_after(node, arms, sizes)
+            seen.append(shown)
+            bounds += [(len(seen) - 1, f"receptive field: from {node.name} on an upper bound, {why}")] if why else []
         if isinstance(node.operator, operators.Merge | operators.Concat) and len(arms) > 1:
             unaligned += _unaligned(network, node, arms)[:1]
     known: dict[tuple[Field, int, int], AxisField] = {}
@@ -83,14 +87,33 @@ def receptive_fields(network: Network) -> Fields:
     if mapped != network.output:
         notes.append(f"receptive field: of {network.nodes[mapped].name}, the last map before the whole image is read")
     from_here = next((n for n, axes in enumerate(seen[: mapped + 1]) if any(a.field.whole.runs for a in axes)), None)
-    if from_here is not None and any(along.field.whole.runs for along in seen[mapped]):
+    bounded = bounds and bounds[0][0] == from_here
+    if from_here is not None and not bounded and any(along.field.whole.runs for along in seen[mapped]):
         notes.append(
             f"receptive field: of what {network.nodes[from_here].name} gives, every output reads the whole image"
         )
+    notes += [note for _, note in bounds[:1]]
     notes += unaligned[:MOST_NOTES]
     if len(unaligned) > MOST_NOTES:
         notes.append(f"{len(unaligned) - MOST_NOTES} more merges have arms that are not aligned")
     return Fields(tuple(fields), tuple(seen), mapped, tuple(notes))
+
+
+def _all_after(node: Node, arms: Sequence[Seen], sizes: Axes) -> tuple[Seen, str]:
+    """All axes after a layer, and why more than it reads is taken for its receptive field, if that is so."""
+    shown, why = [], ""
+    for a, size in enumerate(sizes):
+        along = [arm[a] for arm in arms]
+        try:
+            shown.append(_after(node, along, size))
+        except ShapeError as error:
+            shown.append(Along(None, Field((), Positions(0, 1, ((0, size - 1),)))))
+            why = f"the whole {AXIS_NAMES[len(sizes)][a]}, since {error}"
+        if isinstance(node.operator, operators.Concat) and any(
+            arm.axis == node.operator.axis and arm.field.strands for arm in along
+        ):
+            why = f"since it joins maps along the {AXIS_NAMES[len(sizes)][a]}"
+    return tuple(shown), why
 
 
 def _last_map(network: Network, seen: Sequence[Seen]) -> int:
