@@ -127,6 +127,8 @@ OPS = [
             row="layer_norm"),
     op_case("LayerNormalization", "x s", [array("s", 13)], parameters=13),
     op_case("GroupNormalization", "x s b", C6[:2], num_groups=3, opset=21, parameters=12, row="group_norm"),
+    op_case("GroupNormalization", "x s b", [array("s", 3), array("b", 3)], num_groups=3, parameters=6,
+            row="group_norm"),
     op_case("LRN", "x", size=3, row="lrn"),
     op_case("LpNormalization", "x", axis=1, row="lp_norm"),
     *(op_case(op, "x", row=row) for op, row in (
@@ -163,6 +165,7 @@ OPS = [
     op_case("Pow", "x b", [number("b", 2)], row="power"),
     op_case("Add", "x x", row="add"),
     op_case("Max", "x x x", row="maximum"),
+    op_case("Max", "x", row="identity"),
     op_case("Min", "x b", [number("b", 2)], row="minimum"),
     op_case("Concat", "x x", axis=-1, row="concat"),
     op_case("Concat", "x c", [array("c", 2, 3, 11, 13)], axis=1, parameters=858),
@@ -192,6 +195,9 @@ OPS = [
       for kind in ("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_half_pixel_for_nn")
       if kind != "tf_half_pixel_for_nn" or mode == "nearest"),
     op_case("Resize", "x - - s", [ints("s", 2, 6, 5, 31)]),
+    op_case("Resize", "x - - s", [ints("s", 2, 6, 17, 31)], mode="cubic", cubic_coeff_a=-0.5),
+    *(op_case("Resize", "x - - s", [ints("s", 2, 6, 17, 31)], mode=mode, exclude_outside=1)
+      for mode in ("linear", "cubic")),
     op_case("Resize", "x s", [floats("s", 1, 1, 2, 0.5)], opset=10),
     op_case("Upsample", "x s", [floats("s", 1, 1, 2, 3)], opset=9, row="upsample"),
     op_case("Pad", "x p", [ints("p", 0, 0, 1, 2, 0, 0, 3, -4)], row="pad"),
@@ -364,6 +370,79 @@ def test_a_tensor_that_two_layers_share_is_told_in_a_note(tmp_path: Path) -> Non
     assert answer.multiplications == 2 * 2 * 6 * 11 * 169
 
 
+@pytest.mark.parametrize("value", [0, 1e-6, None])
+def test_what_is_learned_does_not_hang_on_its_values(value: float | None, tmp_path: Path) -> None:
+    """Untrained biases, scales and class tokens are arrays of one number, which exporters hand on and arrange."""
+
+    def filled(name: str, *shape: int) -> Any:
+        values = np.full(shape, value, np.float32)
+        return array(name, *shape) if value is None else onnx.numpy_helper.from_array(values, name)
+
+    proto = model(
+        [
+            node("Identity", "b", "b2"), node("Conv", "x w b2", "c", group=2), node("Reshape", "g s", "g2"),
+            node("Mul", "c g2", "m"), node("Expand", "t e", "t2"), node("Concat", "m t2", "y", axis=1),
+        ],
+        [W, filled("b", 4), filled("g", 4), ints("s", 4, 1, 1), filled("t", 1, 7, 9, 12), ints("e", 2, 7, 9, 12)],
+    )  # fmt: skip
+    assert report(tmp_path, proto).parameters == P + 4 + 4 + 7 * 9 * 12
+
+
+def test_a_mask_written_into_a_fill_is_not_learned(tmp_path: Path) -> None:
+    proto = model([node("ScatterND", "f i u", "mask"), node("Add", "x mask", "y")],
+                  [array("f", 11, 13), ints("i", 2, 3), array("u", 1)])  # fmt: skip
+    proto.graph.initializer[1].dims[:] = [1, 2]
+    assert report(tmp_path, proto).parameters == 0
+
+
+def test_numbers_of_the_graph_that_no_layer_has_as_weights_are_told(tmp_path: Path) -> None:
+    proto = model([node("Constant", "", "b", value=array("b", 13)), node("Add", "x b", "y")])
+    answer = report(tmp_path, proto)
+    assert answer.parameters == 0
+    assert any("13 numbers of Constant nodes" in note for note in answer.notes)
+
+
+def test_an_array_that_is_worked_with_counts_once(tmp_path: Path) -> None:
+    """A standardized weight: the weight less its mean."""
+    proto = model([node("ReduceMean", "w a", "m"), node("Sub", "w m", "v"), node("Conv", "x v", "y", group=2)],
+                  [W, ints("a", 1, 2, 3)])  # fmt: skip
+    answer = report(tmp_path, proto)
+    assert answer.parameters == P
+    assert answer.unsupported == ("y",)
+
+
+def test_a_second_input_is_no_weight_of_a_file_that_has_its_own(tmp_path: Path) -> None:
+    nodes = [node("MatMul", "x w", "a"), node("MatMul", "a z", "y")]
+    two = {"x": (1, 10, 16), "z": (16, 10)}
+    answer = report(tmp_path, model(nodes, [array("w", 16, 16)], two))
+    assert (answer.parameters, answer.multiplications) == (256, 10 * 256 + 10 * 10 * 16)
+    bare = report(tmp_path, model(nodes, [], {**two, "w": (16, 16)}))
+    assert bare.parameters == 256 + 160
+    assert any("taken for weights: z, w" in note for note in bare.notes)
+
+
+def test_statistics_of_the_batch(tmp_path: Path) -> None:
+    """Against ONNX's reference; what ONNX Runtime gives depends on whether the other outputs are read."""
+    from onnx.reference import ReferenceEvaluator
+
+    proto = model([node("BatchNormalization", "x s b m v", "y m2 v2", training_mode=1)], C6)
+    answer = report(tmp_path, proto)
+    assert (answer.parameters, answer.unsupported) == (12, ())
+    x = np.random.default_rng(5).standard_normal(X).astype(np.float32)
+    [run] = run_layers(answer.network, [x], weights_of(saved(tmp_path, proto)))
+    np.testing.assert_allclose(run.out, ReferenceEvaluator(proto).run(None, {"x": x})[0], rtol=1e-4, atol=1e-5)
+
+
+def test_factors_of_a_product_of_two_layers(tmp_path: Path) -> None:
+    nodes = [node("Relu", "z", "r"), node("Gemm", "x x r", "y", transB=1, alpha=0.5, beta=3.0)]
+    proto = model(nodes, [], {"x": (3, 8), "z": (3, 3)})
+    answer = report(tmp_path, proto)
+    assert (answer.multiplications, answer.unsupported) == (3 * 8 * 3, ())
+    x, z = np.arange(24, dtype=np.float32).reshape(3, 8), np.ones((3, 3), np.float32)
+    runs = run_layers(answer.network, [x, z], weights_of(saved(tmp_path, proto)))
+    np.testing.assert_allclose([run.out for run in runs][-1], 0.5 * x @ x.T + 3)
+
+
 def test_a_bias_added_after_a_matrix_product_is_a_parameter_of_the_addition(tmp_path: Path) -> None:
     proto = model([node("MatMul", "x w", "a"), node("Add", "a b", "y")], [array("w", 13, 5), array("b", 5)])
     assert [layer.parameters for layer in report(tmp_path, proto).layers] == [65, 5]
@@ -525,6 +604,14 @@ HOSTILE = {
     "not a number": (model([node("Resize", "x - s")], [floats("s", 1, 1, float("nan"), 1)]), "must be positive"),
     "transposed stride": (model([node("ConvTranspose", "x w", strides=[2**40, 1])], [T]), ""),
     "resized": (model([node("Resize", "x - - s")], [ints("s", 2, 6, 2**40 + 1, 3)]), ""),
+    "a list of sizes without end": (
+        model([node("Shape", "x", "n"), node("Slice", "n s e", "m"), node("Reshape", "x m")],
+              [TensorProto(name="s", dims=[2**62], data_type=I), ints("e", 2)]), ""),
+    "an operator without inputs": (model([node("QLinearConv", "x")]), ""),
+    "scales of another number": (
+        model([node("DequantizeLinear", "w s", "f", axis=0), node("Conv", "x f", group=2)],
+              [onnx.numpy_helper.from_array(np.ones((4, 3, 3, 2), np.int8), "w"), array("s", 5)]),
+        "scale and zero point must have 4 numbers, got 5"),
 }  # fmt: skip
 
 

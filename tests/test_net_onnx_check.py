@@ -92,3 +92,40 @@ def test_replaced_convolutions_have_no_weights_in_the_file(output: Run, tmp_path
     answer = json.loads(output("net", path, "--check", "--replace", "grouped=standard", "--json"))
     assert answer["ok"]
     assert "values" not in {check["name"] for check in answer["checks"]}
+
+
+def test_quantized_weights_may_have_one_scale(output: Run, tmp_path: Path) -> None:
+    """ONNX's default axis of 1 is none of a bias, and is not asked for where there is one scale alone."""
+    node, integers = onnx.helper.make_node, RANDOM.integers(-9, 9, (6, 4, 3, 2)).astype("i1")
+    arrays = {"q": integers, "s": np.float32(0.5), "b": np.arange(6, dtype="i4"), "t": np.float32(0.25)}
+    nodes = [
+        node("DequantizeLinear", ["q", "s"], ["w"]), node("DequantizeLinear", ["b", "t"], ["c"]),
+        node("Conv", ["x", "w", "c"], ["y"]),
+    ]  # fmt: skip
+    info = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        nodes, "g", [info("x", 1, X.shape)], [info("y", 1, None)],
+        [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in arrays.items()],
+    )  # fmt: skip
+    path, x, out = tmp_path / "m.onnx", tmp_path / "x.npy", tmp_path / "out.npy"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
+    np.save(x, X)
+    assert json.loads(output("net", str(path), "--check", "--array", str(x), "-o", str(out), "--json"))["ok"]
+    np.testing.assert_allclose(
+        np.load(out), conv(X, integers * np.float32(0.5), arrays["b"] / np.float32(4)), rtol=1e-5
+    )
+
+
+def test_what_onnx_runtime_cannot_run_is_checked_all_the_same(output: Run, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    made = onnx.helper.make_node("Conv", ["x", "w"], ["y"], auto_pad="SAME_UPPER", dilations=[2, 1], group=2)
+    info = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [made], "g", [info("x", 1, X.shape)], [info("y", 1, None)], [onnx.numpy_helper.from_array(ARRAYS["w"], "w")]
+    )
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8),
+              tmp_path / "m.onnx")  # fmt: skip
+    answer = json.loads(output("net", str(tmp_path / "m.onnx"), "--check", "--json"))
+    [values] = [check for check in answer["checks"] if check["name"] == "values"]
+    assert answer["ok"]
+    assert values["how"].startswith("not compared: ONNX Runtime cannot run it")

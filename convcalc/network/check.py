@@ -159,7 +159,7 @@ def _totals(network: Network, ran: Sequence[Measured]) -> Iterator[Check]:
     yield _equal("parameters", sum(cost.parameters for cost in costs), sum(m.parameters for m in ran), SIZES)
     how = COUNTED
     if others := sum(not measured.as_defined for measured in ran):
-        how += f"; in {others} layers {BY_AXES}"
+        how += f"; in {others} layer{'s' * (others > 1)} {BY_AXES}"
     yield _equal("multiplications", sum(c.multiplications for c in costs), sum(m.multiplications for m in ran), how)
 
 

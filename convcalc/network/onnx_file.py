@@ -33,7 +33,16 @@ from convcalc.network.onnx_values import (
     outer_names,
     read_model,
 )
-from convcalc.network.operators import Constant, Expand, Input, Operator, Reshape, Unknown, parameter_shapes
+from convcalc.network.operators import (
+    Constant,
+    Expand,
+    Input,
+    Operator,
+    Reshape,
+    Unknown,
+    WithConstant,
+    parameter_shapes,
+)
 from convcalc.notation import PerAxis, parse_size, show_size, whole_number
 from convcalc.stages import Axes
 
@@ -105,6 +114,8 @@ class _Reader:
         self.notes: list[str] = []
         self.again = 0
         """Parameters of layers that an earlier layer has as well."""
+        self.settings = 0
+        """Numbers of Constant nodes that are not counted as parameters."""
         self.forced: int | None = None
         """The batch that the file fixes, where another was asked for."""
         self.other_sizes = False
@@ -122,6 +133,10 @@ class _Reader:
             self.notes.append(
                 f"{len(outputs)} outputs: the first is {self.assembly.nodes[numbers[0]].name}; besides it {shown}"
                 + (" and more" if len(outputs) > 4 else "")
+            )
+        if self.settings:
+            self.notes.append(
+                f"{self.settings:,} numbers of Constant nodes that are no layer's weights are taken for settings"
             )
         if self.again:
             self.notes.append(
@@ -172,22 +187,29 @@ class _Reader:
 
     def _inputs(self) -> None:
         """The inputs with all sizes as numbers, the image first."""
-        for value, dims in self._weights_without_values():
+        unvalued = self._weights_without_values()
+        given = {value.name for value in self.graph.input}
+        if taken := [clean(value.name) for value, _ in unvalued if value.name in given]:
+            self.notes.append(
+                f"inputs that layers read as their weights alone are taken for weights: {', '.join(taken[:3])}"
+                + (f" and {len(taken) - 3} more" if len(taken) > 3 else "")
+            )
+        for value, dims in unvalued:
             floating = value.type.tensor_type.elem_type in FLOATING
             learned = floating and prod(dims) > 1
             known_shape = Known(
                 dims, value.type.tensor_type.elem_type, _no_values(value.name), learned=learned, tensor=value.name
             )
             self._define(value.name, known_shape)
-        given = [value for value in self.graph.input if value.name not in self.values]  # older files list the weights
-        tensors = [value for value in given if value.type.HasField("tensor_type")]
+        images = [value for value in self.graph.input if value.name not in self.values]  # older files list the weights
+        tensors = [value for value in images if value.type.HasField("tensor_type")]
         if not tensors:
             raise DataError("the graph must have an input that is a tensor, got none")
         main = max(tensors, key=_likeness)  # the first of the most alike
         known: dict[str, int] = {}
         shape = self._main_shape(main, known)
         self._add_input(main, shape)
-        for value in given:
+        for value in images:
             if value is main:
                 continue
             if value.type.HasField("tensor_type"):
@@ -197,23 +219,24 @@ class _Reader:
                 self._define(value.name, self.assembly.add(name, "input", Unknown("it is not a tensor")))
 
     def _weights_without_values(self) -> list[tuple[ValueInfoProto, Axes]]:
-        """Arrays of which the file has the shape alone: nothing writes them, and layers read them as weights only."""
+        """Arrays of which the file has the shape alone: nothing writes them, and layers read them as weights only.
+
+        A second input of a matrix product is one where the file has no layer's weights.
+        """
         written = {name for node in self.graph.node for name in node.output} | self.values.keys()
+        constants = {name for node in self.graph.node if node.op_type == "Constant" for name in node.output}
         inputs = {value.name for value in self.graph.input}
-        slots: dict[str, set[bool]] = {}
-        for node in self.graph.node:
-            for slot, name in enumerate(node.input):
-                slots.setdefault(name, set()).add(slot in WEIGHT_SLOTS.get(node.op_type, ()))
+        read = [(node.op_type, slot, name) for node in self.graph.node for slot, name in enumerate(node.input)]
+        weights = {(op, name) for op, slot, name in read if slot in WEIGHT_SLOTS.get(op, ())}
+        otherwise = {name for op, slot, name in read if slot not in WEIGHT_SLOTS.get(op, ())} | written
+        if any(name in constants or name in self.values for _, name in weights):
+            otherwise |= {name for op, name in weights if op == "MatMul" and name in inputs}
+        unvalued = {name for _, name in weights} - otherwise
         found = []
         for value in (*self.graph.input, *(value for value in self.graph.value_info if value.name not in inputs)):
             dims = _dims(value) if value.type.HasField("tensor_type") else None
             sizes = tuple(dim for dim in dims or () if isinstance(dim, int))
-            if (
-                value.name not in written
-                and slots.get(value.name) == {True}
-                and sizes
-                and len(sizes) == len(dims or ())
-            ):
+            if value.name in unvalued and sizes and len(sizes) == len(dims or ()):
                 found.append((value, dimensions(sizes, value.name)))
         names = {value.name for value, _ in found}
         return found if inputs - names - self.values.keys() else []
@@ -368,6 +391,7 @@ class _Reader:
         if tensor is not None:
             known = constant(tensor, self.folder)
             known.tensor = node.output[0] if node.output else ""
+            known.fixed = known.floating and known.elements > 1
             return known
         for name, dtype in (("value_float", np.float32), ("value_int", np.int64)):
             if name in attributes:
@@ -390,13 +414,12 @@ class _Reader:
                 value = None if tensor is None else constant(tensor, self.folder)
                 type = TensorProto.FLOAT if value is None else value.type
                 return [Known(sizes, type, lambda: np.full(sizes, 0 if value is None else value.load().reshape(-1)[0]))]
-        first = place.inputs[0]
-        small = all(one.elements <= MOST_FOLDED for one in known)
-        if any(one.learned and not one.uniform() for one in known) or not small or place.op == "DequantizeLinear":
-            arranged = arranged_known(place, first) if isinstance(first, Known) else None
-            return None if arranged is None else [arranged]
+        # What is written into an array of the file, as exporters do with masks, was not learned.
+        learned = any(one.learned for one in known) and place.op != "ScatterND"
         arrays = [value.small() if isinstance(value, Known) else None for value in place.inputs]
-        if any(array is None and value is not None for array, value in zip(arrays, place.inputs, strict=True)):
+        unread = any(array is None and value is not None for array, value in zip(arrays, place.inputs, strict=True))
+        first = place.inputs[0]
+        if learned or unread or place.op == "DequantizeLinear":
             arranged = arranged_known(place, first) if isinstance(first, Known) else None
             return None if arranged is None else [arranged]
         if place.op == "Split" and place.attributes.ints("split") is None and len(arrays) < 2:
@@ -486,6 +509,8 @@ class _Reader:
             self._check_batch(node)
         if weights:
             self.weights[name] = list(weights)
+        if isinstance(operator, WithConstant | Constant) and not operator.learned:
+            self.settings += sum(known.elements for known in weights if known.fixed)
         return number
 
     def _check_batch(self, node: Node) -> None:
@@ -521,6 +546,9 @@ class _Place:
         if value is None:
             raise MalformedError(f"it has no input {place + 1}")
         return value if isinstance(value, int) else self._reader.materialized(value)
+
+    def layer_of(self, value: Value) -> Value:
+        return value if isinstance(value, int) else self._reader.constants.get(id(value), value)
 
     def shape(self, value: Value) -> Axes:
         if isinstance(value, Known):

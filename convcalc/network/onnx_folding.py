@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 from onnx import helper
 
-from convcalc.network.onnx_values import MOST_FOLDED, Attributes, MalformedError
+from convcalc.network.onnx_values import MOST_FOLDED, Attributes, MalformedError, constant
 from convcalc.stages import Axes
 
 Arrays = Sequence["np.ndarray | None"]
@@ -151,12 +151,7 @@ def _range(attributes: Attributes, arrays: Arrays) -> np.ndarray:
 def _filled(attributes: Attributes, arrays: Arrays) -> np.ndarray:
     shape = integers(arrays[0]) or ()
     tensor = attributes.tensor("value")
-    if tensor is None:
-        value = np.zeros(1, np.float32)
-    else:
-        from convcalc.network.onnx_values import constant
-
-        value = constant(tensor, "").load().reshape(-1)
+    value = np.zeros(1, np.float32) if tensor is None else constant(tensor, "").load().reshape(-1)
     if any(n < 0 for n in shape):
         raise MalformedError(f"a shape must have sizes, got {shape}")
     # over the limit, an array that takes no memory says so

@@ -71,6 +71,9 @@ class Place(Protocol):
     def tensor(self, place: int) -> int:
         """The layer that makes an input, a constant becoming one. Raises MalformedError where there is none."""
 
+    def layer_of(self, value: Value) -> Value:
+        """The layer that an array has become, or the tensor as it is."""
+
     def shape(self, value: Value) -> Axes:
         """The shape of a tensor. Raises UnsupportedError where it is not known."""
 
@@ -102,7 +105,7 @@ def known_at(place: Place, number: int, what: str) -> Known:
     if value is None:
         raise MalformedError(f"it has no {what}")
     if not isinstance(value, Known):
-        raise UnsupportedError(f"its {what} comes from another layer")
+        raise UnsupportedError(f"another layer makes its {what}")
     return value
 
 
@@ -189,7 +192,7 @@ def weights_of_window(place: Place, shape: Axes) -> tuple[Known, list[Known]]:
     if place.attributes.ints("kernel_shape") not in (None, (), weight.shape[2:]):
         raise MalformedError(f"its kernel_shape must be that of its weight, got {weight.shape}")
     bias = [] if value_at(place, 2) is None else [known_at(place, 2, "bias")]
-    if bias and not bias[0].tensor and bias[0].uniform() and not np.any(bias[0].load()):
+    if bias and not bias[0].tensor and (values := bias[0].small()) is not None and not values.any():
         bias = []  # zeros worked out on the way stand for no bias
     return weight, [weight, *bias]
 
@@ -373,22 +376,27 @@ def gemm(place: Place) -> list[Value]:
             return [linear(place, data, weight, bias)]
         product = linear(place, data, weight, suffix="/linear" if more else "")
     else:
-        if alpha != 1:
-            raise UnsupportedError(f"it multiplies two layers with alpha {alpha:g}")
         sides = [place.tensor(0), place.tensor(1)]
         for side, name in enumerate(("transA", "transB")):
             if attributes.int(name, 0):
                 sides[side] = swapped(place, sides[side], f"/transpose{side + 1}")
-        product = place.emit("matmul", MatMul(), sides, suffix="/matmul" if more else "")
+        product = place.emit("matmul", MatMul(), sides, suffix="/matmul" if more or alpha != 1 else "")
+        if alpha != 1:
+            product = times(place, product, alpha, "/alpha" if more else "")
     if third is None:
         return [product]
     if isinstance(third, Known):
         third = scaled_by(third, beta)
         operator = WithConstant("add", third.shape, third.elements > 1 and third.floating)
         return [place.emit("add", operator, [product], [third])]
-    if beta != 1:
-        raise UnsupportedError(f"it adds a layer with beta {beta:g}")
-    return [place.emit("add", Merge("add"), [product, place.tensor(2)])]
+    added = place.tensor(2) if beta == 1 else times(place, place.tensor(2), beta, "/beta")
+    return [place.emit("add", Merge("add"), [product, added])]
+
+
+def times(place: Place, data: int, factor: float, suffix: str) -> int:
+    """A layer times a number."""
+    known = Known.of(np.array(factor, np.float32))
+    return place.emit("multiply", WithConstant("multiply", (), learned=False), [data], [known], suffix)
 
 
 def matmul(place: Place) -> list[Value]:
@@ -434,9 +442,11 @@ def batch_norm(place: Place) -> list[Value]:
     data = place.tensor(0)
     shape = place.shape(data)
     channels = (shape[1] if len(shape) > 1 else 1,)
-    if place.attributes.int("training_mode", 0):
-        raise UnsupportedError("it takes statistics of the batch, as in training")
     weights = scale_and_shift(place, channels, needed=True)
+    if place.attributes.int("training_mode", 0):  # statistics of the batch in place of those kept
+        over = (0, *range(2, len(shape)))
+        operator = Normalize("instance_norm", channels, over, epsilon=place.attributes.float("epsilon", 1e-5))
+        return [place.emit("batch_norm", operator, [data], weights)]
     weights += [known_at(place, 3, "mean"), known_at(place, 4, "variance")]
     operator = Normalize("batch_norm", channels, epsilon=place.attributes.float("epsilon", 1e-5))
     return [place.emit("batch_norm", operator, [data], weights)]
@@ -550,7 +560,7 @@ def swish(place: Place) -> list[Value]:
 def clip(place: Place) -> list[Value]:
     data, attributes = place.tensor(0), place.attributes
     if any(value_at(place, number) is not None and scalar_at(place, number) is None for number in (1, 2)):
-        raise UnsupportedError("its limits come from another layer")
+        raise UnsupportedError("another layer makes its limits")
     least = attributes.float("min", 0) if "min" in attributes else scalar_at(place, 1)
     most = attributes.float("max", 0) if "max" in attributes else scalar_at(place, 2)
     if (least, most) == (0, 6):
@@ -563,10 +573,10 @@ def clip(place: Place) -> list[Value]:
 
 def arithmetic(kind: str) -> Lower:
     def lower(place: Place) -> list[Value]:
-        values = [value for value in place.inputs if value is not None]
-        layers = [value for value in values if not isinstance(value, Known)]
+        values = [place.layer_of(value) for value in place.inputs if value is not None]
+        layers = [value for value in values if isinstance(value, int)]
         if len(values) == 1 and kind in ("add", "maximum", "minimum", "mean"):
-            return values
+            return [place.emit("identity", Elementwise("identity"), [place.tensor(0)])]
         if len(values) < 2:
             raise MalformedError("it takes two inputs")
         if len(values) == 2 and len(layers) == 1:
@@ -767,7 +777,7 @@ def pad(place: Place) -> list[Value]:
         raise MalformedError(f"its mode must be constant, reflect, edge or wrap, got {mode}")
     value = scalar_at(place, 2)
     if value_at(place, 2) is not None and value is None:
-        raise UnsupportedError("its value comes from another layer")
+        raise UnsupportedError("another layer makes its value")
     value = place.attributes.float("value", 0.0) if value is None else value
     return [place.emit("pad", Pad(tuple(pairs.get(axis, (0, 0)) for axis in range(rank)), mode, value), [data])]
 
@@ -817,6 +827,8 @@ def resize(place: Place) -> list[Value]:
         coordinates,
         rounding if mode == "nearest" else "floor",
         given_scales,
+        attributes.float("cubic_coeff_a", -0.75),
+        bool(attributes.int("exclude_outside", 0)) and mode != "nearest",
     )
     return [place.emit(row_name(place.op), operator, [data])]
 
@@ -894,16 +906,19 @@ def arranged_known(place: Place, known: Known) -> Known | None:
 
 def dequantized(place: Place, known: Known) -> Known:
     """Weights kept as small integers: (integer - zero point) * scale, along an axis where there are several scales."""
-    scale, zero = known_at(place, 1, "scale"), value_at(place, 2)
-    axis = place.attributes.int("axis", 1)
+    if place.attributes.int("block_size", 0):
+        raise UnsupportedError("it has a scale for every block")
+    scale, zero = known_at(place, 1, "scale"), None if value_at(place, 2) is None else known_at(place, 2, "zero point")
+    shape = (1,) * len(known.shape)
+    if scale.elements != 1:
+        axis = on_axis(place.attributes.int("axis", 1), len(known.shape))
+        shape = (*shape[:axis], known.shape[axis], *shape[axis + 1 :])
+    if scale.elements != prod(shape) or (zero is not None and zero.elements != scale.elements):
+        raise MalformedError(f"its scale and zero point must have {prod(shape)} numbers, got {scale.elements}")
 
     def values(array: np.ndarray) -> np.ndarray:
-        along = [array.shape[axis] if a == axis % max(1, array.ndim) else 1 for a in range(array.ndim)]
-        factors = scale.load()
-        shift = zero.load() if isinstance(zero, Known) else np.zeros((), array.dtype)
-        if factors.ndim == 1 and factors.size > 1:
-            factors, shift = factors.reshape(along), shift.reshape(along) if shift.size > 1 else shift
-        return np.asarray((array.astype(np.float32) - shift.astype(np.float32)) * factors)
+        shift = 0 if zero is None else zero.load().astype(np.float32).reshape(shape)
+        return np.asarray((array.astype(np.float32) - shift) * scale.load().reshape(shape))
 
     result = known.through(values, known.shape, scale.type)
     result.learned = known.elements > 1

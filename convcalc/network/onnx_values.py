@@ -106,17 +106,17 @@ def clean(text: str) -> str:
 class Known:
     """A tensor that depends on no input: an initializer, a constant, or what follows of them.
 
-    `tensor` is the initializer that its values come from, "" for none; `learned` whether they count as parameters.
-    The values are read when asked for.
+    `tensor` is the initializer that its values come from, "" for none; `learned` whether they count as parameters,
+    `fixed` whether they are floats that the graph itself holds. The values are read when asked for.
     """
 
-    __slots__ = ("_array", "_load", "floating", "learned", "shape", "tensor", "type")
+    __slots__ = ("_array", "_load", "fixed", "floating", "learned", "shape", "tensor", "type")
 
     def __init__(
         self, shape: Axes, type: int, load: Callable[[], np.ndarray], *, learned: bool = False, tensor: str = ""
     ) -> None:
         self.shape, self.type, self.learned, self.tensor = shape, type, learned, tensor
-        self.floating = type in FLOATING
+        self.floating, self.fixed = type in FLOATING, False
         self._load = load
         self._array: np.ndarray | None = None
 
@@ -146,11 +146,6 @@ class Known:
             return self.load()
         except DataError:
             return None
-
-    def uniform(self) -> bool:
-        """Whether all values are one number: what an exporter made of a fill, not what a network has learned."""
-        array = self.small()
-        return array is not None and array.size > 0 and bool((array == array.reshape(-1)[0]).all())
 
     def through(self, function: Callable[[np.ndarray], np.ndarray], shape: Axes, type: int | None = None) -> Known:
         """The same values in another arrangement."""
@@ -309,8 +304,11 @@ def inferred_shapes(
 ) -> list[Axes | None]:
     """The shapes that ONNX itself infers for one node's outputs from its inputs alone, None for what it does not say.
 
-    `inputs` are (element type, shape, the value where it is known) in order.
+    `inputs` are (element type, shape, the value where it is known) in order. Nothing is said where long lists of
+    whole numbers come in, which ONNX takes for shapes and writes out.
     """
+    if any(type not in FLOATING and prod(shape or ()) > MOST_FOLDED for type, shape, _ in inputs):
+        return [None] * len(node.output)
     values: list[onnx.ValueInfoProto] = []
     arrays: list[TensorProto] = []
     for name, (type, shape, known) in zip(node.input, inputs, strict=True):
@@ -327,7 +325,7 @@ def inferred_shapes(
     model.opset_import.extend(opsets)
     try:
         answer = onnx.shape_inference.infer_shapes(model, data_prop=True)
-    except (RuntimeError, ValueError, TypeError, MemoryError):
+    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError, TypeError, MemoryError):
         return [None] * len(node.output)
     found = {value.name: declared_shape(value) for value in answer.graph.output}
     return [found.get(name) for name in node.output]

@@ -12,6 +12,7 @@ from convcalc.errors import DataError
 from convcalc.network.arrays import Arrays
 from convcalc.network.graph import Network
 from convcalc.network.onnx_file import weights_of
+from convcalc.network.onnx_values import clean
 from convcalc.network.reference import Reference
 from convcalc.notation import PerAxis
 
@@ -23,7 +24,7 @@ def file_weights(path: str, *, input: PerAxis | None, batch: int) -> tuple[Array
     try:
         return weights_of(path, input=input, batch=batch), "the file's weights"
     except DataError as error:
-        return None, f"random weights, for the file has none ({error})"
+        return None, f"random weights, for the file lacks some ({error})"
 
 
 def runtime_reference(path: str, network: Network) -> Reference:
@@ -48,7 +49,7 @@ def _runner(path: str, network: Network) -> Callable[[Sequence[np.ndarray]], np.
             result: np.ndarray = session.run([first], feed)[0]
         except Exception as error:  # its errors have a dozen types of their own
             text = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            raise DataError(f"{path}: {RUNTIME} must be able to run it, got {text}; check without it") from None
+            raise DataError(f"{RUNTIME} cannot run it, {clean(text)}") from None
         return result
 
     return run

@@ -195,7 +195,8 @@ class Expand:
 class Resize:
     """Spatial axes brought to `sizes` by `mode` nearest, linear or cubic, from coordinates of one of ONNX's kinds.
 
-    `scales` are factors by which sizes came about that they do not divide into, one for each axis, or none.
+    `scales` are factors by which sizes came about that they do not divide into, one for each axis, or none. `cubic` is
+    the coefficient of the cubic kernel. Inputs beyond an end are those at the end or, with `inside`, weigh nothing.
     """
 
     sizes: Axes
@@ -203,6 +204,8 @@ class Resize:
     coordinates: str = "asymmetric"
     rounding: str = "floor"
     scales: tuple[Fraction, ...] = ()
+    cubic: float = -0.75
+    inside: bool = False
 
     def along(self) -> Iterator[tuple[int, Fraction | None]]:
         """The size and the factor, if one is given, axis by axis."""

@@ -20,7 +20,7 @@ from convcalc.engine.threads import run_all, thread_count
 from convcalc.network.arrays import Arrays
 from convcalc.network.execute import LayerError, needed, run_layers
 from convcalc.network.graph import Network, Node
-from convcalc.network.operators import Pad
+from convcalc.network.operators import Pad, Resize
 from convcalc.network.receptive import Along, Fields
 from convcalc.notation import show_axes
 from convcalc.positions import Positions
@@ -227,7 +227,7 @@ def _outputs(probe: Probe) -> list[tuple[int, ...]]:
         seen.runs and seen.first >= 0 and seen.last < size for seen, size in zip(reads, probe.sizes, strict=True)
     )
     wanted = [probe.network.nodes[i] for i in needed(probe.network, probe.fields.mapped)]
-    if any(isinstance(node.operator, Pad) and node.operator.mode != "constant" for node in wanted):
+    if any(_shows_again(node) for node in wanted):
         return [middle] if away else []
     usual = all(
         all(_reached(node, along.axis))
@@ -236,6 +236,17 @@ def _outputs(probe: Probe) -> list[tuple[int, ...]]:
         if along.axis is not None and along.field.strands
     )
     return list(dict.fromkeys([*ends, middle] if away and not usual else ends))
+
+
+def _shows_again(node: Node) -> bool:
+    """Whether a layer's border reads inputs that lie elsewhere than where its outputs move to."""
+    match node.operator:
+        case Pad(mode=mode):
+            return mode != "constant"
+        case Resize(rounding=rounding):
+            return rounding == "ceil"
+        case _:
+            return False
 
 
 def _loose(line: Line, output: int) -> tuple[bool, bool]:

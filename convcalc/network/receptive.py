@@ -348,7 +348,7 @@ def resize_reads(before: int, after: int, operator: operators.Resize, scale: Fra
     check_phases(placed.step.denominator)
     read = []
     for output in range(placed.step.denominator):
-        inputs = taps(placed.at(output), operator.mode, operator.rounding)
+        inputs = taps(placed.at(output), operator)
         read.append((inputs[0][0], 1, len(inputs)))
     return Reads(tuple(read), placed.step.numerator)
 

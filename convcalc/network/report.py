@@ -18,7 +18,7 @@ from convcalc.receptive import AxisField
 from convcalc.report import SCHEMA, Counted, check_dtype, counts_dict, field_dict, geometry_dict
 from convcalc.stages import Axes, Pool, ShuffleChannels
 
-KINDS = ("conv", "linear", "matmul", "pool", "norm", "activation", "merge", "resize", "reshape", "unknown")
+KINDS = ("conv", "linear", "matmul", "pool", "norm", "activation", "merge", "resize", "reshape", "constant", "unknown")
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def network_report(network: Network, *, dtype: str = "float32", machine: Machine
     ]
     notes = (
         *network.notes,
-        *([f"totals are at least: {len(unknown)} layers are not counted, {'; '.join(unknown[:3])}"] if unknown else []),
+        *([f"totals are at least: {_layers(len(unknown))} not counted, {'; '.join(unknown[:3])}"] if unknown else []),
         *fields.notes,
         RULE,
         "macs = multiplications; flops = 2 x macs",
@@ -240,9 +240,10 @@ def kind_of(operator: operators.Operator) -> str:
             | operators.Transpose()
             | operators.Expand()
             | operators.Input()
-            | operators.Constant()
         ):
             return "reshape"
+        case operators.Constant():
+            return "constant"
         case operators.Unknown():
             return "unknown"
         case _:
@@ -271,6 +272,10 @@ def _unknown_counts(cost: Cost, dtype: str) -> dict[str, int | None]:
     """What is not known is null, never 0."""
     known = counts_dict(cost, dtype)
     return {key: known[key] or None for key in known}
+
+
+def _layers(count: int) -> str:
+    return "1 layer is" if count == 1 else f"{count} layers are"
 
 
 def _unsupported(layer: LayerReport) -> dict[str, str]:

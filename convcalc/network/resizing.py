@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
 
-CUBIC = -0.75
-"""The coefficient of the cubic kernel in PyTorch and, by default, ONNX."""
+from convcalc.network.operators import Resize
+
 HALF = Fraction(1, 2)
 KINDS = (
     "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_half_pixel_for_nn",
@@ -53,27 +53,27 @@ def coordinates(kind: str, before: int, after: int, scale: Fraction | None = Non
             raise ValueError(f"no coordinates are called {kind}")
 
 
-def taps(at: Fraction, mode: str, rounding: str) -> list[tuple[int, float]]:
+def taps(at: Fraction, operator: Resize) -> list[tuple[int, float]]:
     """(input, weight) of every input that counts for a place: neighbours, one after the other."""
     low = floor(at)
     part = at - low
-    if mode == "nearest":
+    if operator.mode == "nearest":
         nearest = {
             "floor": low,
             "ceil": ceil(at),
             "round_prefer_floor": ceil(at - HALF),
             "round_prefer_ceil": floor(at + HALF),
         }
-        return [(nearest[rounding], 1.0)]
+        return [(nearest[operator.rounding], 1.0)]
     if part == 0:
         return [(low, 1.0)]
-    if mode == "linear":
+    if operator.mode == "linear":
         return [(low, float(1 - part)), (low + 1, float(part))]
-    return [(low + i, _cubic(abs(float(part) - i))) for i in range(-1, 3)]
+    return [(low + i, _cubic(abs(float(part) - i), operator.cubic)) for i in range(-1, 3)]
 
 
-def _cubic(distance: float) -> float:
+def _cubic(distance: float, a: float) -> float:
     """Keys' kernel. Source: Keys 1981, equation 4, with the coefficient free."""
     if distance <= 1:
-        return ((CUBIC + 2) * distance - (CUBIC + 3)) * distance**2 + 1
-    return ((CUBIC * distance - 5 * CUBIC) * distance + 8 * CUBIC) * distance - 4 * CUBIC
+        return ((a + 2) * distance - (a + 3)) * distance**2 + 1
+    return ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a

@@ -17,7 +17,8 @@ def checks_view(report: NetworkReport, run: NetworkRun, layout: str, ran_on: str
     shown = [*run.totals, *wrong]
     agreed = [check for check in run.checks if check.layer and check.ok]
     layers = len({check.layer for check in run.checks if check.layer})
-    aside = [f"{len(agreed)} checks of {layers} layer{'s' * (layers != 1)} agree; {ran_on}"]
+    checks = "1 check" if len(agreed) == 1 else f"{len(agreed)} checks"
+    aside = [f"{checks} of {layers} layer{'s' * (layers != 1)} agree{'s' * (len(agreed) == 1)}; {ran_on}"]
     if run.out is not None:
         found = ", ".join(f"{name} {value:.6g}" for name, value in statistics(run.out).items())
         written = "" if path is None else f"; written to {'stdout' if path == '-' else path}"

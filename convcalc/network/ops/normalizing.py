@@ -22,6 +22,8 @@ def normalize(operator: Normalize, x: np.ndarray, arrays: Sequence[np.ndarray]) 
     """
     learned, statistics = (arrays[:2], arrays[2:]) if operator.shape else ((), arrays)
     along = operator.over[-len(operator.shape) :] if operator.kind in ("layer_norm", "rms_norm") else (1,)
+    if operator.kind == "group_norm":  # of a scale a group as of one a channel
+        learned = [array.repeat(x.shape[1] // array.size) for array in learned]
     scale, *shift = [_aligned(array, along, x.ndim) for array in learned] or [np.ones((), x.dtype)]
     epsilon = x.dtype.type(operator.epsilon)
     if operator.kind == "batch_norm":

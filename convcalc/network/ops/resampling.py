@@ -9,13 +9,15 @@ from convcalc.network.resizing import coordinates, taps
 
 
 def resize(operator: Resize, x: np.ndarray) -> np.ndarray:
-    """The last axes of x at the operator's sizes; inputs beyond an end are those at the end."""
+    """The last axes of x at the operator's sizes."""
     for axis, (after, scale) in enumerate(operator.along(), x.ndim - len(operator.sizes)):
         before = x.shape[axis]
         if before == after:
             continue
         placed = coordinates(operator.coordinates, before, after, scale)
-        of = [taps(placed.at(output), operator.mode, operator.rounding) for output in range(after)]
+        of = [taps(placed.at(output), operator) for output in range(after)]
+        if operator.inside:
+            of = [_inside(each, before) for each in of]
         out = np.zeros(1, x.dtype)
         for number in range(max(map(len, of))):
             # Outputs with fewer taps repeat their last one with weight 0, so that nothing else is read.
@@ -25,3 +27,10 @@ def resize(operator: Resize, x: np.ndarray) -> np.ndarray:
             out = out + np.where(shaped == 0, 0, x.take(inputs, axis) * shaped)
         x = out
     return x
+
+
+def _inside(of: list[tuple[int, float]], size: int) -> list[tuple[int, float]]:
+    """The inputs that there are, their weights scaled to a sum of 1."""
+    kept = [(number, weight) for number, weight in of if 0 <= number < size]
+    whole = sum(weight for _, weight in kept)
+    return [(number, weight / whole) for number, weight in kept] or of
