@@ -129,3 +129,24 @@ def test_what_onnx_runtime_cannot_run_is_checked_all_the_same(output: Run, tmp_p
     [values] = [check for check in answer["checks"] if check["name"] == "values"]
     assert answer["ok"]
     assert values["how"].startswith("not compared: ONNX Runtime cannot run it")
+
+
+def test_a_network_in_halves_is_run_with_the_rounding_of_halves(output: Run, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    node, info = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    nodes = [
+        node("Cast", ["x"], ["h"], to=10), node("Conv", ["h", "w", "b"], ["c"], group=2),
+        node("Cast", ["c"], ["y"], to=1),
+    ]  # fmt: skip
+    halves = [onnx.numpy_helper.from_array(ARRAYS[name].astype("f2"), name) for name in ("w", "b")]
+    graph = onnx.helper.make_graph(nodes, "g", [info("x", 1, X.shape)], [info("y", 1, None)], halves)
+    path, x, out = tmp_path / "m.onnx", tmp_path / "x.npy", tmp_path / "out.npy"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
+    np.save(x, X)
+    answer = json.loads(output("net", str(path), "--check", "--array", str(x), "-o", str(out), "--json"))
+    [values] = [check for check in answer["checks"] if check["name"] == "values"]
+    assert answer["ok"]
+    assert values["predicted"].startswith("error <= ")
+    wide = conv(*(array.astype("f2").astype("f8") for array in (X, ARRAYS["w"], ARRAYS["b"])), groups=2)
+    error = np.abs(np.load(out) - wide).max()
+    assert error < 1e-5  # the input and the weights were rounded to halves, as in the line above

@@ -13,6 +13,7 @@ from math import floor, prod
 from typing import Protocol, TypeAlias
 
 import numpy as np
+from onnx import TensorProto
 
 from convcalc.network import resizing
 from convcalc.network.onnx_folding import (
@@ -539,6 +540,14 @@ def activation(kind: str, **settings: float) -> Lower:
     return lower
 
 
+FLOATS: dict[int, str] = {TensorProto.FLOAT16: "float16", TensorProto.FLOAT: "float32", TensorProto.DOUBLE: "float64"}
+
+
+def cast(place: Place) -> list[Value]:
+    kind = FLOATS.get(place.attributes.int("to", 0), "cast")
+    return [place.emit("cast", Elementwise(kind), [place.tensor(0)])]
+
+
 def cast_like(place: Place) -> list[Value]:
     value = value_at(place, 0)
     if isinstance(value, Known):  # the type of a layer is of no matter for what is counted
@@ -947,13 +956,13 @@ LOWERED: dict[str, Lower] = {
         "Sign": "sign", "Erf": "erf", "Sin": "sin", "Cos": "cos", "Tan": "tan", "Asin": "asin", "Acos": "acos",
         "Atan": "atan", "Sinh": "sinh", "Cosh": "cosh", "Asinh": "asinh", "Acosh": "acosh", "Atanh": "atanh",
         "Not": "not", "IsNaN": "is_nan", "IsInf": "is_inf", "Identity": "identity", "Dropout": "dropout",
-        "Cast": "cast", "BitwiseNot": "bitwise_not",
+        "BitwiseNot": "bitwise_not",
     }.items()},
     "LeakyRelu": activation("leaky_relu", alpha=0.01), "Elu": activation("elu", alpha=1.0),
     "Selu": activation("selu", alpha=1.67326319217681884765625, gamma=1.05070102214813232421875),
     "Celu": activation("celu", alpha=1.0), "HardSigmoid": activation("hard_sigmoid", alpha=0.2, beta=0.5),
     "ThresholdedRelu": activation("thresholded_relu", alpha=1.0), "Shrink": activation("shrink", bias=0.0, lambd=0.5),
-    "CastLike": cast_like, "Gelu": gelu, "Swish": swish, "Clip": clip, "PRelu": prelu,
+    "Cast": cast, "CastLike": cast_like, "Gelu": gelu, "Swish": swish, "Clip": clip, "PRelu": prelu,
     "QuantizeLinear": quantize("quantize"), "DequantizeLinear": quantize("dequantize"),
     **{name: arithmetic(kind) for name, kind in {
         "Add": "add", "Sub": "subtract", "Mul": "multiply", "Div": "divide", "Pow": "power", "Max": "maximum",

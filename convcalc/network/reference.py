@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod, sqrt
 
@@ -11,7 +11,7 @@ import numpy as np
 from convcalc.checks import Check
 from convcalc.errors import DataError
 from convcalc.network.graph import Network
-from convcalc.network.operators import Linear, MatMul
+from convcalc.network.operators import Elementwise, Linear, MatMul
 from convcalc.stages import Convolution
 
 SPREAD = 16.0
@@ -48,13 +48,23 @@ def check_values(network: Network, reference: Reference, inputs: Sequence[np.nda
         errors = np.where(same, 0.0, np.abs(theirs.astype(np.float64) - out))
     error = float("inf") if np.isnan(errors).any() else float(errors.max())
     finite = np.abs(theirs[np.isfinite(theirs)])
-    allowed = SPREAD * _rounding(network, out.dtype) * float(finite.max() if finite.size else 0)
+    epsilon = max(
+        float(np.finfo(dtype).eps) for dtype in (out.dtype, theirs.dtype, *_casts(network)) if dtype.kind == "f"
+    )
+    allowed = SPREAD * epsilon * sqrt(_terms(network)) * float(finite.max() if finite.size else 0)
     how = f"{out.size:,} outputs against {reference.name}'s; allowed is {SPREAD:g} times the usual rounding error"
     return Check("values", f"error <= {allowed:.3g}", f"error {error:.3g}", error <= allowed, how)
 
 
-def _rounding(network: Network, dtype: np.dtype) -> float:
-    """The usual relative error of the output: eps * sqrt(sum over the layers of terms in a sum)."""
+def _casts(network: Network) -> Iterator[np.dtype]:
+    """The floats that layers round to on the way."""
+    for node in network.layers:
+        if isinstance(node.operator, Elementwise) and node.operator.kind.startswith("float"):
+            yield np.dtype(node.operator.kind)
+
+
+def _terms(network: Network) -> int:
+    """Terms in the sums of all layers together."""
     terms = len(network.layers)
     for node in network.layers:
         for step in node.steps:
@@ -64,4 +74,4 @@ def _rounding(network: Network, dtype: np.dtype) -> float:
             terms += node.operator.in_features
         if isinstance(node.operator, MatMul):
             terms += (node.input_shapes[0] or (1,))[-1]
-    return float(np.finfo(dtype).eps) * sqrt(terms)
+    return terms

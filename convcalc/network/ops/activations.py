@@ -74,6 +74,9 @@ TRIGONOMETRIC: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 ELEMENTWISE: dict[str, Callable[[np.ndarray, Settings], Any]] = {
     "identity": lambda x, _: x,
     "dropout": lambda x, _: x,  # at inference
+    "float16": lambda x, _: x.astype(np.float16).astype(x.dtype),  # rounded as that type; runs keep their own
+    "float32": lambda x, _: x,
+    "float64": lambda x, _: x,
     "relu": lambda x, _: np.maximum(x, 0),
     "relu6": lambda x, _: np.clip(x, 0, 6),
     "leaky_relu": lambda x, s: np.where(x > 0, x, s.get("alpha", 0.01) * x),
