@@ -266,7 +266,7 @@ class Attributes:
 
     def text(self, name: str, default: str) -> str:
         attribute = self._of(name, AttributeProto.STRING)
-        return default if attribute is None else attribute.s.decode("utf-8", "replace")
+        return default if attribute is None else clean(attribute.s.decode("utf-8", "replace"))
 
     def ints(self, name: str) -> tuple[Any, ...] | None:
         attribute = self._of(name, AttributeProto.INTS)
