@@ -13,7 +13,7 @@ from convcalc.network.report import LayerReport, NetworkReport
 from convcalc.network.sweep import Sweep
 from convcalc.notation import show_axes, show_size
 from convcalc.receptive import AxisField
-from convcalc.render.table import Bar, Cell, Table
+from convcalc.render.table import BARS, Bar, Cell, Table
 from convcalc.report import memory
 
 
@@ -42,7 +42,11 @@ def network_view(report: NetworkReport, layers: Sequence[LayerReport], layout: s
     ]
     return Table(
         title(report, layout), tuple(columns), tuple(rows), 2 if part else 1, tuple(aside),
-        spare=("activations", "op", "receptive field", *(("share", "output") if report.machine else ())),
+        spare=(
+            "activations", BARS, "op", "receptive field", "share", "output",
+            *(("parameters", "multiplications") if report.machine else ()),
+        ),
+        folding=True,
     )  # fmt: skip
 
 
@@ -93,7 +97,10 @@ def sweep_view(sweep: Sweep, layout: str) -> Table:
     columns = (sweep.over, "input", "output", *(label for label, _ in shown), "of the first")
     return Table(
         f"{_name(first.name, sweep.changes)} over {sweep.over}s", columns, tuple(rows), aside=(RULE,),
-        spare=("activations", "output", "input", "of the first"),
+        spare=(
+            "activations", "output", "of the first", "peak activation bytes",
+            *(("parameters",) if first.machine else ()),
+        ),
     )  # fmt: skip
 
 

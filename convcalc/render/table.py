@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import wrap
-from typing import TYPE_CHECKING, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Literal, TextIO, TypeAlias
 
 from convcalc.errors import one_line
 
@@ -16,7 +17,16 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
 Cell: TypeAlias = int | float | str | None
+Fold: TypeAlias = Literal["none", "some", "all"]
 BAR_WIDTH = 10
+GAP = 2
+"""Cells between columns."""
+LEAST_NAME = 14
+"""The room for names of rows, folded, below which a table is shown entry by entry."""
+INDENT = "  "
+_PARTS, _PIECES = re.compile(r"[^/\s]*[/\s]+|[^/\s]+"), re.compile(r"[^._:-]*[._:-]+|[^._:-]+")
+BARS = "bars"
+"""Among the spare columns: the bars in front of shares, which may go before the shares themselves do."""
 
 
 class Bar(float):
@@ -25,11 +35,15 @@ class Bar(float):
     def __str__(self) -> str:
         return f"{float(self):.6g}"
 
+    def per_cent(self) -> str:
+        """The share in per cent; what is more than nothing is not shown as 0."""
+        return "<0.01%" if 0 < self < 0.00005 else f"{self:.2%}"
+
     def drawn(self) -> str:
         """The bar in eighths of a cell, and the share in per cent."""
         whole, eighths = divmod(round(self * BAR_WIDTH * 8), 8)
         bar = "█" * whole + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths]
-        return f"{bar:<{BAR_WIDTH}} {self:7.2%}"
+        return f"{bar:<{BAR_WIDTH}} {self.per_cent():>7}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +51,7 @@ class Table:
     """Columns and rows; the first column names the row, and the last `totals` rows stand apart.
 
     `spare` columns may be dropped, in that order, on a terminal too narrow for all, `quiet` ones among them without a
-    word. `aside` is what else to say:
+    word; with `folding`, long names of rows are folded before the last of them is. `aside` is what else to say:
     below the table on a terminal, on stderr elsewhere, so that stdout stays rows; the verdict comes last of all.
     """
 
@@ -48,6 +62,7 @@ class Table:
     aside: tuple[str, ...] = ()
     spare: tuple[str, ...] = ()
     quiet: tuple[str, ...] = ()
+    folding: bool = False
     verdict: str = ""
     good: bool = True
 
@@ -85,7 +100,7 @@ def _plain(cell: Cell) -> str:
     return "" if cell is None else one_line(str(cell))
 
 
-def _pretty(cell: Cell) -> str:
+def _pretty(cell: Cell, bars: bool = True) -> str:
     match cell:
         case None:
             return "-"
@@ -94,7 +109,7 @@ def _pretty(cell: Cell) -> str:
         case int():
             return f"{cell:,}"
         case Bar():
-            return cell.drawn()
+            return cell.drawn() if bars else cell.per_cent()
         case float():
             return f"{cell:.5g}"
         case _:
@@ -102,13 +117,12 @@ def _pretty(cell: Cell) -> str:
 
 
 def _show_on_terminal(table: Table, console: Console) -> None:
-    """The widest form that fits: all columns, without the spare ones, turned on its side, or entry by entry."""
+    """The widest form that fits: as it is, with less of it, turned on its side, or entry by entry."""
     console.print(table.title, style="bold")
-    unbounded = console.options.update(max_width=10**6)  # measured against the terminal, a table claims to fit it
-    for shown in _forms(table) if table.rows else ():
-        if console.measure(shown, options=unbounded).maximum <= console.width:
-            console.print(shown)
-            break
+    fitting = (form for form in forms(table) if form.room(console.width) >= form.least(console.width))
+    form = next(fitting, None) if table.rows else None
+    if form is not None:
+        console.print(_rich_table(form, form.room(console.width)))
     else:
         for row in table.rows:
             _print_entry(console, table.columns, row)
@@ -118,27 +132,135 @@ def _show_on_terminal(table: Table, console: Console) -> None:
         console.print(table.verdict, style="bold green" if table.good else "bold red")
 
 
-def _forms(table: Table) -> Iterator[RichTable]:
-    """The table in forms of decreasing width."""
-    cells = [tuple(_pretty(cell) for cell in row) for row in table.rows]
-    numeric = [all(_is_number(row[i]) for row in table.rows) for i in range(len(table.columns))]
-    kept = list(range(len(table.columns)))
-    yield _rich_table(table.columns, cells, numeric, table.totals)
-    for name in table.spare:
-        kept.remove(table.columns.index(name))
-        columns = tuple(table.columns[i] for i in kept)
-        rows = [tuple(row[i] for i in kept) for row in cells]
-        shown = _rich_table(columns, rows, [numeric[i] for i in kept], table.totals)
-        dropped = [name for name in table.columns if name not in columns and name not in table.quiet]
-        shown.caption = f"no room here for {', '.join(dropped)}; shown when piped" if dropped else None
-        yield shown
-    if len(cells) > 1 and not table.spare:
-        head, *body = [(name, *(row[i] for row in cells)) for i, name in enumerate(table.columns)]
-        yield _rich_table(head, body, [False] + [True] * len(cells), 0)
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as text: its cells, their width, and those of its heading on one line and on as many as it has words."""
+
+    name: str
+    cells: tuple[str, ...]
+    numeric: bool
+    width: int
+    heading: int
+    word: int
+
+
+def _column(name: str, cells: Sequence[str], numeric: bool) -> Column:
+    words = (_width(word) for word in name.split())
+    return Column(name, tuple(cells), numeric, max(map(_width, cells), default=0), _width(name), max(words, default=0))
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A way to show a table: the columns kept of it, and what the caption says of the rest.
+
+    With `narrow`, headings take as many lines as they have words. `fold` says which names of rows may be folded: none;
+    some, which are a quarter of them or else what is longer than three tenths of the terminal; or all, as far as they
+    can be read.
+    """
+
+    columns: tuple[Column, ...]
+    totals: int = 0
+    caption: str = ""
+    narrow: bool = False
+    fold: Fold = "none"
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Of the columns, in cells of the terminal."""
+        return tuple(max(c.width, c.word if self.narrow else c.heading) for c in self.columns)
+
+    def room(self, width: int) -> int:
+        """What a terminal has left for the names of rows."""
+        return width - sum(self.widths[1:]) - GAP * (len(self.columns) - 1)
+
+    def least(self, width: int) -> int:
+        """What the names of rows need."""
+        whole = self.widths[0]
+        match self.fold:
+            case "none":
+                return whole
+            case "some":
+                names = sorted(map(_width, self.columns[0].cells))
+                return min(whole, max(LEAST_NAME, min(names[len(names) * 3 // 4], width * 3 // 10)))
+            case "all":
+                return min(whole, LEAST_NAME)
+
+
+def forms(table: Table) -> Iterator[Form]:
+    """A table of at least one row in forms of decreasing width.
+
+    Columns are dropped one by one; before each of them headings, and names if they may, are folded.
+    """
+    values = list(zip(*table.rows, strict=True))
+    numeric = [all(map(_is_number, column)) for column in values]
+    bars = any(isinstance(cell, Bar) and cell for column in values for cell in column)
+    drawn, plain = (
+        [
+            _column(name, [_pretty(cell, with_bars) for cell in column], right)
+            for name, column, right in zip(table.columns, values, numeric, strict=True)
+        ]
+        for with_bars in (bars, False)
+    )
+    shown, kept = drawn, list(range(len(drawn)))
+    for spare in ("", *table.spare):
+        if spare == BARS:
+            shown = plain
+        else:
+            kept = [i for i in kept if table.columns[i] != spare]
+        form = Form(tuple(shown[i] for i in kept), table.totals, _caption(table, kept, bars and shown is plain))
+        yield form
+        yield replace(form, narrow=True)
+        if table.folding:
+            yield replace(form, narrow=True, fold="some")
+    if table.folding:
+        yield replace(form, narrow=True, fold="all")
+    if len(table.rows) > 1 and not table.spare:
+        first, *others = drawn
+        names = _column(first.name, [column.name for column in others], False)
+        turned = zip(first.cells, *(column.cells for column in others), strict=True)
+        yield Form((names, *(_column(row[0], row[1:], True) for row in turned)))
+
+
+def _caption(table: Table, kept: Sequence[int], without_bars: bool) -> str:
+    """What is said of the columns that are not kept, and of bars."""
+    lines = []
+    dropped = [name for i, name in enumerate(table.columns) if i not in kept and name not in table.quiet]
+    if dropped:
+        lines.append(f"no room here for {', '.join(dropped)}; shown when piped")
+    if without_bars and any(isinstance(row[i], Bar) for row in table.rows for i in kept):
+        lines.append("no room here for the bars of shares")
+    return "\n".join(lines)
+
+
+def _width(text: str) -> int:
+    """The cells of the terminal that a text takes; wide letters take two."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def _is_number(cell: Cell) -> bool:
     return cell is None or (isinstance(cell, int | float) and not isinstance(cell, bool))
+
+
+def folded(name: str, room: int) -> str:
+    """The name on as many lines as it takes, each after the first set in a little.
+
+    Broken behind / or a space, where that is not enough behind . _ : or -, and at last anywhere.
+
+    >>> print(folded("layer1/1/downsample/batch_norm1", 22))
+    layer1/1/downsample/
+      batch_norm1
+    """
+    lines = [""]
+    for part in _PARTS.findall(name):
+        fits = _width(INDENT + part) <= room
+        for piece in [part] if fits else _PIECES.findall(part):
+            for text in [piece] if _width(INDENT + piece) <= room else piece:
+                if _width(lines[-1] + text) > room:
+                    lines.append(INDENT)
+                lines[-1] += text
+    return "\n".join(lines)
 
 
 def _print_entry(console: Console, columns: Sequence[str], row: Sequence[Cell]) -> None:
@@ -152,22 +274,24 @@ def _print_entry(console: Console, columns: Sequence[str], row: Sequence[Cell]) 
                 console.print(f"  {name if i == 0 else '':<{label_width}}  {part}")
 
 
-def _rich_table(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], totals: int
-) -> RichTable:
+def _rich_table(form: Form, room: int) -> RichTable:
+    """The form with so much room for the names of its rows."""
     from rich import box
     from rich.table import Table as RichTable
 
     shown = RichTable(
         box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold",
-        caption_justify="left",
+        caption_justify="left", caption=form.caption or None,
     )  # fmt: skip
-    for index, (name, right) in enumerate(zip(columns, numeric, strict=True)):
+    widths = (min(room, form.widths[0]), *form.widths[1:])
+    for index, (column, width) in enumerate(zip(form.columns, widths, strict=True)):
         style = "cyan" if index == 0 else None
-        shown.add_column(name, justify="right" if right else "left", style=style, overflow="fold")
-    for index, row in enumerate(rows):
-        total = totals > 0 and index >= len(rows) - totals
-        if total and index == len(rows) - totals:
+        justify: Literal["right", "left"] = "right" if column.numeric else "left"
+        shown.add_column(column.name, justify=justify, style=style, overflow="fold", width=width)
+    rows = list(zip(*(column.cells for column in form.columns), strict=True))
+    for index, (name, *cells) in enumerate(rows):
+        total = form.totals > 0 and index >= len(rows) - form.totals
+        if total and index == len(rows) - form.totals:
             shown.add_section()
-        shown.add_row(*row, style="bold" if total else None)
+        shown.add_row(folded(name, widths[0]), *cells, style="bold" if total else None)
     return shown
