@@ -10,8 +10,8 @@ import pytest
 
 from convcalc.errors import ConvcalcError
 from convcalc.network.explain import explain_network
-from convcalc.network.graph import Assembly, Network, Node
-from convcalc.network.memory import moved_elements, peak_elements
+from convcalc.network.graph import Assembly, Network
+from convcalc.network.memory import live_tensors, moved_elements, peak
 from convcalc.network.operators import Elementwise, Input, Merge, Slice
 from convcalc.network.replace import replaced
 from convcalc.network.report import NetworkReport, network_report
@@ -118,20 +118,24 @@ def test_peak_memory_of_random_graphs(seed: int) -> None:
         else:
             assembly.add(f"n{number}", "relu", Elementwise("relu"), [at])
     net = Network("random", tuple(assembly.nodes), len(assembly.nodes) - 1)
-    peak, at = peak_elements(net)
-    assert peak == live_elements(net)
-    assert isinstance(net.nodes[at], Node)
+    most = peak(net)
+    assert most.elements == live_elements(net)
+    live = list(live_tensors(net, most))
+    assert sum(count for *_, count in live) == most.elements
+    assert all(prod(shape) == count for _, shape, count in live)
+    assert net.nodes[most.layer].name in [name for name, *_ in live]
 
 
 def test_a_layer_of_several_stages_holds_what_it_makes_on_the_way() -> None:
     net = network('input = "4x8x8"\n[[layers]]\nop = "ds"\nmultiplier = 5\nkernel = 3\npadding = 1\nfilters = 3\n')
-    assert peak_elements(net)[0] == 64 * (4 + 20)  # then the input is let go: 64 * (20 + 3)
+    assert peak(net).elements == 64 * (4 + 20)  # then the input is let go: 64 * (20 + 3)
     assert moved_elements(net.nodes[1]) == 64 * (4 + 20 + 20 + 3) + 20 * 9 + 20 * 3
     kept = network(
         'input = "4x8x8"\n[[layers]]\nop = "ds"\nmultiplier = 5\nkernel = 3\npadding = 1\nfilters = 4\n'
         '[[layers]]\nop = "add"\nfrom = ["ds1", "input"]\n'
     )
-    assert peak_elements(kept)[0] == 64 * (4 + 20 + 4)
+    assert peak(kept).elements == 64 * (4 + 20 + 4)
+    assert [name for name, *_ in live_tensors(kept, peak(kept))] == ["input", "ds1/depthwise", "ds1/pointwise"]
 
 
 def test_the_roofline_s_two_sides() -> None:

@@ -11,7 +11,7 @@ from convcalc.cost import BYTES, Cost, cost, total
 from convcalc.network import operators
 from convcalc.network.costs import RULE, layer_cost
 from convcalc.network.graph import Network, Node
-from convcalc.network.memory import moved_elements, peak_elements
+from convcalc.network.memory import Peak, moved_elements, peak
 from convcalc.network.receptive import Fields, receptive_fields
 from convcalc.network.roofline import Bound, Machine
 from convcalc.receptive import AxisField
@@ -84,9 +84,8 @@ class NetworkReport(Counted):
     cost: Cost
     layers: tuple[LayerReport, ...]
     receptive_field: tuple[AxisField, ...]
-    peak: int
-    """Elements live at once at the most."""
-    peak_layer: str
+    peak: Peak
+    """Where most elements are live at once."""
     fields: Fields
     notes: tuple[str, ...]
     machine: Machine | None = None
@@ -109,7 +108,11 @@ class NetworkReport(Counted):
 
     @property
     def peak_activation_bytes(self) -> int:
-        return self.peak * BYTES[self.dtype]
+        return self.peak.elements * BYTES[self.dtype]
+
+    @property
+    def peak_layer(self) -> str:
+        return self.network.nodes[self.peak.layer].name
 
     @property
     def unsupported(self) -> tuple[str, ...]:
@@ -192,7 +195,6 @@ def network_report(network: Network, *, dtype: str = "float32", machine: Machine
         bound = machine.bound(costs[i].flops, moved * BYTES[dtype]) if machine else None
         names = tuple(network.nodes[j].name for j in node.inputs)
         layers.append(LayerReport(node, names, costs[i], fields.fields[i], share, moved, bound))
-    peak, at = peak_elements(network)
     unknown = [
         f"{node.name} ({node.op}): {node.operator.reason}"
         for _, node in rows
@@ -207,8 +209,8 @@ def network_report(network: Network, *, dtype: str = "float32", machine: Machine
     )
     batch = (network.inputs[0].shape or (1,))[0]
     return NetworkReport(
-        network, batch, dtype, whole, tuple(layers), fields.fields[fields.mapped], peak, network.nodes[at].name, fields,
-        notes, machine,
+        network, batch, dtype, whole, tuple(layers), fields.fields[fields.mapped], peak(network), fields, notes,
+        machine,
     )  # fmt: skip
 
 
