@@ -9,7 +9,7 @@ from convcalc import formulas
 from convcalc.chain import POOLS, ChainFields
 from convcalc.compare import Comparison
 from convcalc.cost import BYTES, reached_outputs, taps_on_data
-from convcalc.formulas import Formula
+from convcalc.formulas import Formula, Symbol
 from convcalc.notation import show_size
 from convcalc.positions import Positions
 from convcalc.receptive import axis_links, positions_seen, total_jump, widest_seen
@@ -36,7 +36,7 @@ class Explanation:
 
 def explain_shape(report: Report) -> tuple[Explanation, ...]:
     """The working-out of every output size."""
-    return tuple(row for stage in report.stages for row in _shape(stage.name, stage.step))
+    return tuple(row for stage in report.stages for row in explain_output(stage.name, stage.step))
 
 
 def explain_params(report: Report) -> tuple[Explanation, ...]:
@@ -62,7 +62,7 @@ def explain_cost(report: Report) -> tuple[Explanation, ...]:
 
 def explain_stage(stage: StageReport, batch: int) -> tuple[Explanation, ...]:
     """The working-out of one stage: output, parameters and every count."""
-    return (*_shape(stage.name, stage.step), *_params(stage), *_cost(stage, batch))
+    return (*explain_output(stage.name, stage.step), *_params(stage), *_cost(stage, batch))
 
 
 def explain_comparison(comparison: Comparison) -> tuple[Explanation, ...]:
@@ -90,7 +90,12 @@ def explain_comparison(comparison: Comparison) -> tuple[Explanation, ...]:
 def explain_chain(chain: ChainFields) -> tuple[Explanation, ...]:
     """The working-out along a chain of layer words: sizes where the input is known, and the receptive field."""
     names = [layer.layer for layer in chain.layers]
-    sizes = [row for layer in chain.layers for step in layer.steps for row in _shape(_within(layer.layer, step), step)]
+    sizes = [
+        row
+        for layer in chain.layers
+        for step in layer.steps
+        for row in explain_output(_within(layer.layer, step), step)
+    ]
     return (*sizes, *explain_rf(names, [layer.stages for layer in chain.layers]))
 
 
@@ -111,13 +116,14 @@ def explain_rf(names: Sequence[str], layers: Sequence[Sequence[Stage]]) -> tuple
 
 
 def row_of(
-    where: str, quantity: str, formula: Formula, result: int | float | None, **symbols: int | Sequence[int]
+    where: str, quantity: str, formula: Formula, result: int | float | str | None, **symbols: Symbol
 ) -> Explanation:
     """An explanation with the symbols' numbers put into the formula."""
     return Explanation(where, quantity, formula.text, formula.with_numbers(**symbols), result, formula.source)
 
 
-def _shape(where: str, step: Step) -> Iterator[Explanation]:
+def explain_output(where: str, step: Step) -> Iterator[Explanation]:
+    """The working-out of the output size of one stage, and of the padding that a word stands for."""
     match step.stage:
         case ShuffleChannels():
             size = show_size(step.input)
@@ -158,14 +164,17 @@ def _output(where: str, step: Step, axis: int) -> Iterator[Explanation]:
         symbols["output_padding"] = step.stage.output_padding[axis]
         if symbols["output_padding"]:
             yield row_of(where, "output padding", formulas.LENGTHENED, symbols["output_padding"], **symbols)
+    elif isinstance(step.stage, Pool) and step.stage.ceil_mode:
+        formula = formulas.OUTPUT_CEILED
     else:
         formula = formulas.OUTPUT if window.dilation == 1 else formulas.OUTPUT_DILATED
     yield row_of(where, "output", formula, size, **symbols)
 
 
-def named_axes(axes: Sequence[Sequence[Explanation]]) -> Iterator[Explanation]:
-    """The rows of every axis with the axis's name, one row for axes that work out alike."""
-    named = [(name, row) for name, rows in zip(AXIS_NAMES[len(axes)], axes, strict=True) for row in rows]
+def named_axes(axes: Sequence[Sequence[Explanation]], names: Sequence[str] = ()) -> Iterator[Explanation]:
+    """The rows of every axis with the axis's name, one row for axes that work out alike; spatial axes unless named."""
+    names = names or AXIS_NAMES[len(axes)]
+    named = [(name, row) for name, rows in zip(names, axes, strict=True) for row in rows]
     for quantity in dict.fromkeys(row.quantity for rows in axes for row in rows):
         for row in dict.fromkeys(row for _, row in named if row.quantity == quantity):
             labels = [name for name, other in named if other == row]

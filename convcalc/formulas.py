@@ -1,6 +1,7 @@
 """Every formula as text in option names, with its source; the functions that compute live beside the walks.
 
-The text is plain arithmetic: whole numbers, + - * /, floor, ceil, max, product over axes, and a count of pairs.
+The text is plain arithmetic: whole numbers, + - * /, floor, ceil, min, max, product over axes, sum and max over
+inputs, and a count of pairs.
 The tests evaluate it, as it stands and with the numbers put in, and demand what the functions return.
 """
 
@@ -9,13 +10,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
 
 DUMOULIN = "Dumoulin & Visin 2016"
+WILLIAMS = "Williams, Waterman & Patterson 2009"
 ARAUJO = "Araujo, Norris & Sim 2019"
 DEFINITION = "by definition"
 
-_PRODUCT = re.compile(r"product\((\w+)\)")
+_LIST = re.compile(r"(product|sum|max)\((\w+)\)")
 _NAME = re.compile(r"[a-z_]\w*")
+
+
+Symbol: TypeAlias = int | Fraction | Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +32,32 @@ class Formula:
     text: str
     source: str
 
-    def with_numbers(self, **symbols: int | Sequence[int]) -> str:
-        """The text with every symbol replaced by its number, and products written out over the axes.
+    def with_numbers(self, **symbols: Symbol) -> str:
+        """The text with every symbol replaced by its number, and products, sums and maxima of several written out.
 
         >>> Formula("filters * product(kernel)", "").with_numbers(filters=4, kernel=(3, 5))
         '4 * (3*5)'
         """
 
         def written_out(match: re.Match[str]) -> str:
-            values = symbols[match[1]]
+            values = symbols[match[2]]
             assert isinstance(values, Sequence)
-            return f"({'*'.join(map(str, values))})" if len(values) > 1 else str(values[0])
+            if len(values) < 2:
+                return str(values[0]) if values else "1"
+            match match[1]:
+                case "product":
+                    return f"({'*'.join(map(str, values))})"
+                case "sum":
+                    return f"({' + '.join(map(str, values))})"
+                case _:
+                    return f"max({', '.join(map(str, values))})"
 
         def put_in(match: re.Match[str]) -> str:
             value = symbols.get(match[0], match[0])
-            return f"({value})" if isinstance(value, int) and value < 0 else str(value)
+            apart = (isinstance(value, int) and value < 0) or (isinstance(value, Fraction) and value.denominator > 1)
+            return f"({value})" if apart else str(value)
 
-        return _NAME.sub(put_in, _PRODUCT.sub(written_out, self.text))
+        return _NAME.sub(put_in, _LIST.sub(written_out, self.text))
 
 
 OUTPUT = Formula("floor((input + padding_begin + padding_end - kernel) / stride) + 1", f"{DUMOULIN}, relationship 6")
@@ -49,12 +65,29 @@ OUTPUT_DILATED = Formula(
     "floor((input + padding_begin + padding_end - dilation*(kernel - 1) - 1) / stride) + 1",
     f"{DUMOULIN}, relationship 15",
 )
+OUTPUT_CEILED = Formula(
+    "min(ceil((input + padding_begin + padding_end - dilation*(kernel - 1) - 1) / stride) + 1, "
+    "ceil((input + padding_begin) / stride))",
+    "PyTorch, torch.nn.MaxPool2d, ceil_mode: the last window begins before the padding at the end",
+)
 OUTPUT_TRANSPOSED = Formula(
     "(input - 1)*stride + dilation*(kernel - 1) + 1 + output_padding - padding_begin - padding_end",
     f"{DUMOULIN}, relationship 14",
 )
 OUTPUT_CHANNELS = Formula("filters", "one output channel per filter")
 OUTPUT_CHANNELS_DEPTHWISE = Formula("channels * multiplier", "multiplier filters for every channel alone")
+OUTPUT_KEPT = Formula("input", "the axis stays as it is")
+OUTPUT_POOLED = Formula("input", "channel by channel")
+OUTPUT_FEATURES = Formula("filters", "one output feature for every row of weights")
+OUTPUT_SIDE_BY_SIDE = Formula("sum(inputs)", "the inputs side by side")
+OUTPUT_STRETCHED = Formula("max(inputs)", "what has one position stretches over the others'")
+OUTPUT_REDUCED = Formula("1", "one value for all positions")
+OUTPUT_FLAT = Formula("product(input)", "everything on one axis")
+OUTPUT_PADDED = Formula("input + padding_begin + padding_end", "a crop is a negative padding")
+OUTPUT_GIVEN = Formula("size", "the size asked for")
+OUTPUT_TAKEN = Formula("size", "as many positions as are taken")
+OUTPUT_OWN = Formula("size", "the layer's own array")
+OUTPUT_STATED = Formula("size", "as the file says")
 PADDING_BEGIN = Formula("floor(total / 2)", "the odd pixel goes to the end")
 PADDING_BEGIN_LOWER = Formula("ceil(total / 2)", "the odd pixel goes to the beginning")
 LENGTHENED = Formula(
@@ -115,19 +148,42 @@ MACS = Formula("multiplications", "one multiply-accumulate per multiplication")
 FLOPS = Formula("2 * macs", "the convention of most papers")
 BYTES = Formula("(parameters + activations) * bytes_per_element", DEFINITION)
 
+ACTIVATIONS_LAYER = Formula("product(shape)", "elements of the output, batch included")
+EFFECTIVE_UNPADDED = Formula("multiplications", "there is no padding")
+NOT_COUNTED = Formula("0", "counted are convolutions, linear layers and matrix products")
+NOT_LEARNED = Formula("0", "nothing is learned")
 WEIGHTS_LINEAR = Formula("in_features * filters", "one weight for every pair of features")
 MULTIPLICATIONS_LINEAR = Formula("rows * in_features * filters", "every input feature times each of its weights")
 ADDITIONS_LINEAR = Formula("rows * filters * (in_features - 1 + bias)", ADDITIONS.source)
 MULTIPLICATIONS_MATMUL = Formula("elements * summed", "a sum of so many products for every element of the output")
 ADDITIONS_MATMUL = Formula("elements * (summed - 1)", ADDITIONS.source)
-PARAMETERS_NORM = Formula("2 * channels", "a scale and a shift for every channel")
+WEIGHTS_ARRAY = Formula("product(array)", "every element of the learned array")
+BIASES_ARRAY = Formula("product(array) * bias", "a shift beside every scale, where there are any")
+SHARE = Formula("multiplications / all_multiplications", "of the network's multiplications")
+SHARE_OF_NONE = Formula("0", "the network multiplies nothing")
 BYTES_MOVED = Formula("(read + parameters + written) * bytes_per_element", "inputs, parameters and outputs, once each")
+INTENSITY = Formula("flops / bytes_moved", "operations per byte that has to move")
+BOUND = Formula("flops / peak > bytes_moved / bandwidth", f"compute where it holds, else memory; {WILLIAMS}")
+LEAST_SECONDS = Formula("max(flops / peak, bytes_moved / bandwidth)", WILLIAMS)
+LEAST_SECONDS_OF_ALL = Formula(
+    "compute_bound_flops / peak + memory_bound_bytes / bandwidth", "layer after layer, each by its bound"
+)
+RIDGE = Formula("peak / bandwidth", f"operations per byte from which arithmetic is the bound; {WILLIAMS}")
+PARAMETER_BYTES = Formula("parameters * bytes_per_element", DEFINITION)
+PEAK_BYTES = Formula(
+    "sum(live) * bytes_per_element", "the tensors that live at once, each until its last reader has run"
+)
 
 RATIO = Formula("compared / base", DEFINITION)
 
 SIZE = Formula("size_before + (kernel - 1)*dilation*jump_before", ARAUJO)
 JUMP = Formula("jump_before * stride", f"{ARAUJO}; a transposed stride divides")
+JUMP_TRANSPOSED = Formula("jump_before / stride", "the transpose of a stride")
+JUMP_OF_STAGES = Formula("jump_before * product(stride)", f"{ARAUJO}, stage after stage")
+JUMP_OF_PATTERN = Formula("advance / period", "so many outputs on, the same pattern of positions is so far on")
+NO_JUMP = Formula("0", "every output reads the same positions")
 START = Formula("start_before - padding_begin*jump_before", ARAUJO)
 SPAN = Formula("last - first + 1", "the widest set of positions that one output reads")
+SPAN_OF_NONE = Formula("0", "no input is read")
 FIRST = Formula("first", "the first position that output 0 reads")
 COVERAGE = Formula("count(positions)", "the positions that one output reads, one by one")

@@ -1,7 +1,8 @@
 """A small evaluator of the formulas that are shown to users: what a reader with a pencil would get, exactly.
 
-Understands whole numbers, names, + - * / and powers, floor, ceil, max, product(axes), count(a, b, c..d step e) of
-listed numbers, and count(low <= expression < high for p in range(n) for t in range(m)). Nothing else evaluates.
+Understands whole numbers, names, + - * / and powers, floor, ceil, min, max, product, sum and max of a list, count(a, b,
+c..d step e) of listed numbers, and count(low <= expression < high for p in range(n) for t in range(m)). Nothing else
+evaluates.
 """
 
 from __future__ import annotations
@@ -61,12 +62,13 @@ def _called(name: str, arguments: list[ast.expr], symbols: Symbols) -> Fraction:
             return Fraction(math.floor(_number(argument, symbols)))
         case "ceil", [argument]:
             return Fraction(math.ceil(_number(argument, symbols)))
-        case "max", [_, _, *_]:
-            return max(_number(argument, symbols) for argument in arguments)
-        case "product", [ast.Name(id=axes)]:
+        case "min" | "max", [_, _, *_]:
+            values = [_number(argument, symbols) for argument in arguments]
+            return min(values) if name == "min" else max(values)
+        case "product" | "sum" | "max", [ast.Name(id=axes)]:
             found = symbols[axes]
             assert not isinstance(found, int | Fraction), f"{axes} has one number, not one per axis"
-            return Fraction(math.prod(found))
+            return Fraction({"product": math.prod, "sum": sum, "max": max}[name](found))
         case "count", [ast.GeneratorExp(elt=condition, generators=loops)]:
             return Fraction(_counted(condition, loops, symbols))
         case "count", _:
