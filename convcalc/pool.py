@@ -12,9 +12,10 @@ from convcalc.stages import Pool
 
 
 def pool_stage(kind: str, told: Mapping[str, Any], dims: int) -> Pool:
-    """A pool of kind max or avg; its stride is its kernel unless given, and half a window is padding enough.
+    """A pool of kind max or avg; its stride is its kernel unless given, and half the kernel is padding enough.
 
     Raises NotationError or ShapeError for options that cannot be read or do not go together.
+    Source: PyTorch, torch.nn.MaxPool2d, whose bound on the padding does not grow with the dilation.
     """
     if "kernel" not in told:
         raise NotationError("kernel: must be given, as one number or one per axis")
@@ -23,12 +24,13 @@ def pool_stage(kind: str, told: Mapping[str, Any], dims: int) -> Pool:
     dilation = parse_axes(told.get("dilation", 1), "dilation", dims)
     if isinstance(padding, str):
         if padding not in MODEST_WORDS:
-            raise ShapeError(f"padding of a pool is at most half its window, got '{padding}'; use same or valid")
+            raise ShapeError(f"padding of a pool is at most half its kernel, got '{padding}'; use same or valid")
     else:
-        for taps, spacing, pair in zip(kernel, dilation, padding, strict=True):
-            half = (spacing * (taps - 1) + 1) // 2
-            if max(pair) > half:
-                raise ShapeError(f"padding of a pool is at most half its window, got {max(pair)}; use up to {half}")
+        for taps, pair in zip(kernel, padding, strict=True):
+            if max(pair) > taps // 2:
+                raise ShapeError(
+                    f"padding of a pool is at most half its kernel, got {max(pair)} for {taps}; use up to {taps // 2}"
+                )
     stride = parse_axes(told.get("stride", told["kernel"]), "stride", dims)
     return Pool(
         kind, kernel, stride, padding, dilation,

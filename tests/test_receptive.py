@@ -149,10 +149,10 @@ def last(*words: str, **options: Any) -> dict[str, Any]:
         # kernel 1 on stride 3 up: one output in three reads anything
         (["t:k1s3"], 1, pytest.approx(1 / 3, rel=1e-15), 0, 1),
         (["1x1:"], 1, 1, 0, 1),
-        # torch.nn.MaxPool2d: the stride is the kernel unless given; padding up to half of the extent 3*(2 - 1) + 1
+        # torch.nn.MaxPool2d: the stride is the kernel unless given; padding up to half of the kernel
         (["max:k2"], 2, 2, 0, 2),
         (["avg:k3", "k3"], 9, 3, 0, 9),
-        (["max:k2s1d3p2"], 4, 1, -2, 2),
+        (["max:k2s1d3p1"], 4, 1, -1, 2),
     ],
 )  # fmt: skip
 def test_values_of_the_literature(words: list[str], size: int, jump: float, start: int, coverage: int) -> None:
@@ -220,8 +220,8 @@ def test_unequal_axes_of_a_chain() -> None:
         (["s2"], None, "s2: a layer needs its kernel, got none; write for example k3"),
         (["max:s2"], None, "max:s2: a pool needs its kernel, got none; write for example max:k2"),
         (["max:k3f8"], None, "max:k3f8: a pool has no filters, got 8; leave it out"),
-        (["max:k2d3p3"], None, "max:k2d3p3: padding of a pool is at most half its window, got 3; use up to 2"),
-        (["max:k3p2"], None, "max:k3p2: padding of a pool is at most half its window, got 2; use up to 1"),
+        (["max:k2d3p2"], None, "max:k2d3p2: padding of a pool is at most half its kernel, got 2 for 2; use up to 1"),
+        (["max:k3p2"], None, "max:k3p2: padding of a pool is at most half its kernel, got 2 for 3; use up to 1"),
         (["k3a1"], None, "k3a1: output-padding: is not an option of standard; it is one of transposed"),
         (["k3f6g4"], "4x9x9", "k3f6g4: conv: groups must divide filters, got groups=4 and filters=6; try"),
         (["1d:k3"], "3x9x9", "1d:k3: type 1d has 1 spatial axes, got a chain with 2"),
@@ -237,8 +237,8 @@ def test_chains_that_are_refused(words: list[str], input: str | None, message: s
 
 
 @pytest.mark.parametrize("word", ["max:k3pfull", "avg:k3pcausal"])
-def test_a_pool_has_no_padding_beyond_half_its_window(word: str) -> None:
-    """PyTorch, torch.nn.MaxPool2d: pad should be at most half of the effective kernel size; a word changes nothing."""
+def test_a_pool_has_no_padding_beyond_half_its_kernel(word: str) -> None:
+    """PyTorch, torch.nn.MaxPool2d: pad should be at most half of the kernel size; a word changes nothing."""
     with pytest.raises(ConvcalcError, match="pool"):
         chain_fields([word])
 

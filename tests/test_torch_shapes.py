@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 from convcalc import ConvcalcError, analyze
+from convcalc.pool import pool_stage
+from convcalc.stages import Chain
+from convcalc.trace import trace
 from tests.cases import CASES, Case
 
 torch = pytest.importorskip("torch")
@@ -83,6 +86,35 @@ def test_random_layers(type: str, modules: dict[int, Any], seed: int) -> None:
         refused += expected is None
     assert answered > 1500
     assert refused > 300
+
+
+def test_random_pools() -> None:
+    """Padding up to half the kernel, whatever the dilation, and the last window of ceil_mode."""
+    random = Random(54)
+    answered = refused = 0
+    for _ in range(3000):
+        dims = random.randint(1, 3)
+        kernel, stride, padding, dilation, size = (
+            tuple(random.randint(low, high) for _ in range(dims))
+            for low, high in ((1, 5), (1, 4), (0, 2), (1, 3), (1, 14))
+        )
+        ceil_mode = random.random() < 0.5
+        told = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
+        theirs: tuple[int, ...] | None
+        try:
+            pool = getattr(torch.nn.functional, f"max_pool{dims}d")
+            theirs = tuple(pool(torch.zeros(1, 1, *size), kernel, stride, padding, dilation, ceil_mode).shape[1:])
+        except REFUSED:
+            theirs = None
+        try:
+            ours = trace(Chain((("max", pool_stage("max", told, dims)),)), (1, *size))[-1].output
+        except ConvcalcError:
+            ours = None
+        assert ours == theirs, told | {"size": size}
+        answered += theirs is not None
+        refused += theirs is None
+    assert answered > 500
+    assert refused > 500
 
 
 def test_output_sizes_of_transposed_layers() -> None:
