@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from convcalc.network.layers import OPS
+from convcalc.network.selection import SORTED
 from convcalc.network.toml_file import COMMON_KEYS, network_from_toml
 from convcalc.recipes import BY_NAME
 from tests.test_cli import CONVCALC, Run, output, refusal
@@ -59,6 +60,45 @@ def test_sorting_and_choosing(output: Run, model: str) -> None:
     assert [row["name"] for row in rows] == ["point", "norm", "batch_norm1"]
     lines = output("net", model, "--only", "linear").splitlines()
     assert [line.split("\t")[0] for line in lines] == ["name", "linear1", "shown", "total"]
+
+
+def test_rows_are_sorted_by_every_number_that_they_have(output: Run, model: str) -> None:
+    """By the names that JSON, and CSV with the same, gives to the columns; equal rows stay in their order."""
+    machine = ["--peak", "1GOPS", "--bandwidth", "1GB/s"]
+    rows = json.loads(output("net", model, "--json", *machine))["layers"]
+    numbers = {key for row in rows for key, value in row.items() if isinstance(value, int | float)}
+    everywhere = {key for key in numbers if all(key in row for row in rows)}
+    assert {*SORTED} == everywhere | {"name", "receptive_field"}
+    assert {*SORTED} < {*rows[0]}
+    header, *_ = output("net", model, "--csv", *machine).splitlines()
+    assert {*header.split(",")} - {"op", "kind", "input", "output", "bound"} < {*SORTED}
+    for column in everywhere:
+        found = json.loads(output("net", model, "--json", *machine, "--sort", column))["layers"]
+        assert found == sorted(rows, key=lambda row: -row[column])
+    found = json.loads(output("net", model, "--json", "--sort", "name"))["layers"]
+    assert [row["name"] for row in found] == sorted(row["name"] for row in rows)
+    found = json.loads(output("net", model, "--json", "--sort", "receptive_field"))["layers"]
+    fields = [max(row["receptive_field"]["size"]) for row in found]
+    assert fields == sorted(fields, reverse=True)
+
+
+def test_numbers_beyond_floats_are_sorted_too(output: Run, tmp_path: Path) -> None:
+    huge = f'input = "{"9" * 90}x{"9" * 90}x{"9" * 90}"\n' + (
+        f'[[layers]]\nop = "pointwise"\nfilters = 1\n[[layers]]\nop = "pointwise"\nfilters = {"9" * 90}\n'
+        '[[layers]]\nop = "pointwise"\nfilters = 2\n'
+    )
+    (tmp_path / "huge.toml").write_text(huge)
+    lines = output("net", str(tmp_path / "huge.toml"), "--sort", "multiplications").splitlines()
+    assert [line.split("\t")[0] for line in lines[1:4]] == ["pointwise3", "pointwise1", "pointwise2"]
+
+
+def test_a_check_shows_rows_in_json_alone(output: Run, model: str) -> None:
+    asked = ["--only", "conv", "--sort", "name", "--dtype", "int8", "--peak", "1GOPS", "--bandwidth", "1GB/s"]
+    answer = json.loads(output("net", model, "--check", "--json", *asked))
+    assert [row["name"] for row in answer["layers"]] == ["deep", "point", "stem"]
+    assert answer["dtype"] == "int8"
+    assert answer["totals"]["least_seconds"] > 0
+    assert answer["ok"] is True
 
 
 def test_changes_and_comparisons(output: Run, model: str) -> None:
@@ -128,6 +168,16 @@ def test_machine_dtype_input_and_batch(output: Run, model: str) -> None:
         (["no/such.toml"], "no/such.toml: must be a file that can be read, got no such file or directory"),
         (["MODEL", "--only", "pool2"], "only: no layer is 'pool2'; use a layer's name or one of conv"),
         (["MODEL", "--sort", "price"], "sort: unknown column 'price'"),
+        (["MODEL", "--sort", "seconds"], "sort: unknown column 'seconds'; did you mean least_seconds? the columns:"),
+        (["MODEL", "--sort", "least_seconds"], "sort: least_seconds is the time on a machine, got none; add --peak"),
+        (["MODEL", "--check", "--only", "conv"], "net: --only is about rows, which --check shows with --json alone"),
+        (["MODEL", "--check", "--sort", "name"], "net: --sort is about rows, which --check shows with --json alone"),
+        (["MODEL", "--check", "--dtype", "int8"], "net: --dtype is about rows, which --check shows with --json"),
+        (
+            ["MODEL", "--check", "--peak", "1GOPS", "--bandwidth", "1GB/s"],
+            "net: --peak is about rows, which --check shows with --json alone",
+        ),
+        (["--layout", "channels-last"], "net: --layout is about a network, got none; name one"),
         (["MODEL", "--json", "--csv"], "net: --json and --csv do not go together"),
         (["MODEL", "--sweep", "8", "--compare", "MODEL"], "net: --compare and --sweep do not go together"),
         (

@@ -115,7 +115,8 @@ def command(
     if model is None:
         changes = {"--input": input, "--batch": batch, "--width": width, "--replace": replace, "--dtype": dtype}
         machines = {"--peak": peak, "--bandwidth": bandwidth, "--check": check, "--array": array, "--output": output}
-        for name in _given({**changes, **machines, **several, **rows, "--explain": explain, "--csv": csv}):
+        forms = {"--layout": layout, "--explain": explain, "--csv": csv}
+        for name in _given({**changes, **machines, **several, **rows, **forms}):
             raise NotationError(f"net: {name} is about a network, got none; name one, such as resnet50")
         return _show_zoo(json)
     _check_alone({"--json": json, "--csv": csv})
@@ -124,6 +125,9 @@ def command(
         raise NotationError(f"net: {second} is for the rows of one network, got {first} too; choose one")
     for name in () if check else _given({"--array": array, "--output": output}):
         raise NotationError(f"net: {name} is for a network that is run; add --check")
+    for name in _given({**rows, "--dtype": dtype, "--peak": peak, "--bandwidth": bandwidth}) if check else ():
+        if not json:
+            raise NotationError(f"net: {name} is about rows, which --check shows with --json alone; add it")
     options = NetworkOptions(
         input=None if input is None else parse_features(input, "input", order),
         batch=whole_number(1 if batch is None else batch, "batch"),

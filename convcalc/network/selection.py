@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from convcalc.errors import NotationError
 from convcalc.network.report import LayerReport, NetworkReport
-from convcalc.report import memory
 
 SORTED = (
-    "parameters", "multiplications", "macs", "flops", "activations", "share", "bytes", "intensity", "receptive_field",
-    "seconds",
+    "name", "parameters", "weights", "biases", "multiplications", "multiplications_effective", "additions", "macs",
+    "flops", "activations", "parameter_bytes", "activation_bytes", "bytes", "bytes_moved", "intensity", "share",
+    "receptive_field", "least_seconds",
 )  # fmt: skip
-"""The columns that rows can be ordered by."""
-
-
-def _measure(layer: LayerReport, column: str, dtype: str) -> float:
-    match column:
-        case "bytes":
-            return memory(layer.cost, dtype)["bytes"]
-        case "intensity":
-            return layer.intensity(dtype)
-        case "receptive_field":
-            return max((axis.size for axis in layer.receptive_field), default=0)
-        case "seconds":
-            return layer.bound.seconds if layer.bound else 0.0
-        case _:
-            return float(getattr(layer, column))
+"""What rows can be ordered by: the name, and every number that JSON has of all layers, under its name there."""
 
 
 def chosen(report: NetworkReport, only: str | None, sort: str | None) -> tuple[LayerReport, ...]:
@@ -40,9 +27,23 @@ def chosen(report: NetworkReport, only: str | None, sort: str | None) -> tuple[L
             raise NotationError(f"only: no layer is {only!r}; use a layer's name or one of {', '.join(known)}")
     if sort is not None:
         if sort not in SORTED:
-            raise NotationError(f"sort: unknown column {sort!r}; use one of {', '.join(SORTED)}")
-        layers = tuple(sorted(layers, key=lambda layer: -_measure(layer, sort, report.dtype)))
+            near = get_close_matches(sort, SORTED, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise NotationError(f"sort: unknown column {sort!r}; {hint}the columns: {', '.join(SORTED)}")
+        if sort == "least_seconds" and report.machine is None:
+            raise NotationError("sort: least_seconds is the time on a machine, got none; add --peak and --bandwidth")
+        if sort == "name":
+            return tuple(sorted(layers, key=lambda layer: layer.name))
+        layers = tuple(sorted(layers, key=lambda layer: _measure(layer, sort, report.dtype), reverse=True))
     return layers
+
+
+def _measure(layer: LayerReport, column: str, dtype: str) -> float:
+    """The number in a column; what is not known comes last."""
+    if column == "receptive_field":
+        return max((axis.size for axis in layer.receptive_field), default=0)
+    number: float | None = layer.to_dict(dtype)[column]
+    return 0 if number is None else number
 
 
 def _is(layer: LayerReport, wanted: str) -> bool:
