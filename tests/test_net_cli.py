@@ -133,6 +133,33 @@ def test_sweeps_over_sizes_and_widths(output: Run, model: str) -> None:
     assert output("net", model, "--sweep", "20,40").splitlines()[0].startswith("size\tinput\toutput\tparameters")
 
 
+@pytest.mark.parametrize(
+    ("own", "sizes", "inputs"),
+    [
+        ([3, 16, 56, 56], "32,56", [[3, 16, 32, 32], [3, 16, 56, 56]]),
+        ([3, 16, 56, 56], "8x32x40,32", [[3, 8, 32, 40], [3, 16, 32, 32]]),
+        ([3, 16, 56, 48], "32", [[3, 16, 32, 32]]),
+        ([1, 24, 24, 24], "16,32", [[1, 16, 16, 16], [1, 32, 32, 32]]),
+        ([3, 20, 28], "24,24x30", [[3, 24, 24], [3, 24, 30]]),
+        ([2, 100], "50", [[2, 50]]),
+    ],
+)
+def test_a_sweep_keeps_the_frames_of_a_clip(
+    output: Run, tmp_path: Path, own: list[int], sizes: str, inputs: list[list[int]]
+) -> None:
+    (tmp_path / "net.toml").write_text(f'input = {own}\n[[layers]]\nop = "conv"\nfilters = 2\nkernel = 3\n')
+    points = json.loads(output("net", str(tmp_path / "net.toml"), "--sweep", sizes, "--json"))["points"]
+    assert [point["input"] for point in points] == inputs
+
+
+def test_a_network_without_an_input_is_swept_from_one(output: Run, refusal: Run, tmp_path: Path) -> None:
+    path = tmp_path / "net.toml"
+    path.write_text('[[layers]]\nop = "conv"\nfilters = 2\nkernel = 3\n')
+    points = json.loads(output("net", str(path), "--input", "5x9x9", "--sweep", "20", "--json"))["points"]
+    assert [point["input"] for point in points] == [[5, 20, 20]]
+    assert "input: must be given" in refusal("net", str(path), "--sweep", "20")
+
+
 def test_what_was_changed_is_told(output: Run, model: str) -> None:
     """In JSON and in the heading of a comparison."""
     rule = "depthwise-separable=standard"
@@ -186,6 +213,8 @@ def test_machine_dtype_input_and_batch(output: Run, model: str) -> None:
         ),
         (["MODEL", "--sweep", "24", "--sort", "name"], "net: --sort is for the rows of one network, got --sweep too"),
         (["MODEL", "--sweep-width", "0.5", "--width", "2"], "sweep-width: gives the widths, got a width of 2 too"),
+        (["MODEL", "--sweep", "24", "--input", "3x9x8"], "sweep: gives the sizes, got an input of 3x9x8 too; give one"),
+        (["MODEL", "--width", "1e9"], "width: must be a number above 0 and below 1000000, without an exponent, such"),
         (["MODEL", "-o", "out.npy"], "net: --output is for a network that is run; add --check"),
         (["--check"], "net: --check is about a network, got none; name one, such as resnet50"),
         (["--sort", "name"], "net: --sort is about a network, got none"),

@@ -60,8 +60,8 @@ COMPARE = Annotated[
 REPLACE = option(
     "--replace", metavar="TYPE=TYPE", help="Replace convolutions, as in standard=depthwise-separable.", panel=ASKING
 )
-SWEEP = option("--sweep", metavar="SIZES", help="Over input sizes, such as 128..320:32 or 192,224.", panel=ASKING)
-SWEEP_WIDTH = option("--sweep-width", metavar="X,X", help="Over widths, such as 0.25,0.5,0.75,1.0.", panel=ASKING)
+SWEEP = option("--sweep", metavar="SIZES", help="Over heights and widths, such as 128..320:32.", panel=ASKING)
+SWEEP_WIDTH = option("--sweep-width", metavar="X,X", help="Over factors of --width, as 0.25,0.5,1.0.", panel=ASKING)
 CHECK = flag("--check", help="Run the network and check every number.", panel=PROVING)
 ARRAY = option("--array", metavar="X.npy", help="The data to run on; - is stdin [random].", panel=PROVING)
 OUTPUT_FILE = option("-o", "--output", metavar="OUT.npy", help="Write the output; - is stdout.", panel=PROVING)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from convcalc.errors import NotationError, ShapeError
+from convcalc.errors import ConvcalcError, NotationError, ShapeError
 from convcalc.network import load_network
 from convcalc.network.comparison import NetworkComparison
 from convcalc.network.graph import Network
@@ -13,7 +13,8 @@ from convcalc.network.replace import replaced
 from convcalc.network.report import NetworkReport, network_report
 from convcalc.network.roofline import Machine
 from convcalc.network.sweep import Sweep, sizes, swept, width_of, widths
-from convcalc.notation import PerAxis, parse_axes, show_size
+from convcalc.notation import PerAxis, axis_count, parse_axes, parse_features, show_size
+from convcalc.stages import Axes
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +56,39 @@ def compared(model: str, others: Sequence[str], options: NetworkOptions) -> Netw
 
 
 def over_sizes(model: str, text: str, options: NetworkOptions) -> Sweep:
-    """A model at input sizes written as `128..320:32`, its channels as they are."""
-    shape = load_network(model, input=options.input).inputs[0].shape or ()
-    if len(shape) < 3:
-        raise ShapeError(f"sweep: needs an input with spatial axes, got {show_size(shape[1:])} features; use --input")
-    channels, dims = shape[1], len(shape) - 2
+    """A model at input sizes written as `128..320:32`, its channels as they are.
+
+    One number is the height and the width, or the length. A depth changes with them where it is as long as the width,
+    as in a cube; the frames of a clip stay. Raises NotationError where an input is given to a model that has its own.
+    """
+    shape = _own_input(model, options)
+    if len(shape) < 2:
+        raise ShapeError(f"sweep: needs an input with spatial axes, got {show_size(shape)} features")
+    channels, *spatial = shape
+    depth = spatial[:-2] if spatial[0] != spatial[-1] else []
 
     def at(size: str) -> NetworkReport:
-        return report_of(model, replace(options, input=(channels, *parse_axes(size, "sweep", dims))))
+        sides = parse_axes(size, "sweep", len(spatial))
+        if axis_count(size) == 1:
+            sides = (*depth, *sides[len(depth) :])
+        return report_of(model, replace(options, input=(channels, *sides)))
 
     return swept("size", sizes(text), at, options.changes)
+
+
+def _own_input(model: str, options: NetworkOptions) -> Axes:
+    """The size that a sweep is over: the model's own, or the one given where it leaves its own open."""
+    try:
+        own = load_network(model)
+    except ConvcalcError:
+        if options.input is None:
+            raise
+        own = load_network(model, input=options.input)
+    else:
+        if options.input is not None:
+            given = show_size(parse_features(options.input))
+            raise NotationError(f"sweep: gives the sizes, got an input of {given} too; give one of the two")
+    return (own.inputs[0].shape or ())[1:]
 
 
 def over_widths(model: str, text: str, options: NetworkOptions) -> Sweep:

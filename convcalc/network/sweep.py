@@ -15,6 +15,7 @@ from convcalc.notation import MOST_DIGITS, show_size, whole_number
 from convcalc.report import SCHEMA, field_dict
 
 MOST_POINTS = 1000
+MOST_WIDTH = 10**6
 _RANGE = re.compile(r"([0-9]+)\.\.([0-9]+)(?::([0-9]+))?")
 
 
@@ -69,7 +70,7 @@ def swept(
 
 
 def sizes(text: str) -> tuple[str, ...]:
-    """The sizes that `128..320:32` or `192,224,256x320` name: one number for every spatial axis, or one each.
+    """The sizes that `128..320:32` or `192,224,256x320` name: one number, or one for every spatial axis.
 
     >>> sizes("128..192:32,224x256")
     ('128', '160', '192', '224x256')
@@ -93,7 +94,7 @@ def widths(text: str) -> tuple[str, ...]:
 
 
 def width_of(text: str, name: str) -> Fraction:
-    """A factor on the filters, exactly as written. Raises NotationError unless it is a number above 0.
+    """A factor on the filters, exactly as written. Raises NotationError unless it is one above 0, without an exponent.
 
     >>> width_of("0.29", "width") * 100
     Fraction(29, 1)
@@ -102,8 +103,10 @@ def width_of(text: str, name: str) -> Fraction:
         width = Fraction(text) if len(text) <= MOST_DIGITS and "e" not in text.lower() else Fraction(0)
     except (ValueError, ZeroDivisionError):
         width = Fraction(0)
-    if not 0 < width < 10**6:
-        raise NotationError(f"{name}: must be a number above 0, such as 0.5, got {text!r}")
+    if not 0 < width < MOST_WIDTH:
+        raise NotationError(
+            f"{name}: must be a number above 0 and below {MOST_WIDTH}, without an exponent, such as 0.5, got {text!r}"
+        )
     return width
 
 
