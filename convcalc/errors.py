@@ -19,9 +19,34 @@ class DataError(ConvcalcError):
     """A file or array that cannot be used as it is."""
 
 
+MOST_ECHOED = 80
+"""Characters of a value in a message at the most."""
+MOST_LINE = 1000
+
+
+def shortened(text: str) -> str:
+    """A text of others as it is put into a message: its beginning, where it is long."""
+    return text if len(text) <= MOST_ECHOED else f"{text[: MOST_ECHOED - 3]}..."
+
+
+def quoted(value: object) -> str:
+    """A value received as a message shows it.
+
+    >>> quoted("k3q"), quoted([1, 2])
+    ("'k3q'", '[1, 2]')
+    """
+    return shortened(repr(value))
+
+
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 
 
 def one_line(text: str) -> str:
     """The text with control characters written out, so that no file name can break a line or steer a terminal."""
     return text.translate(_CONTROLS)
+
+
+def error_line(message: str) -> str:
+    """A message in one line, its middle left out where names of others make it endless."""
+    line = one_line(message)
+    return line if len(line) <= MOST_LINE else f"{line[: MOST_LINE // 2]} ... {line[-MOST_LINE // 2 :]}"

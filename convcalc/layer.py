@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from convcalc.errors import NotationError
+from convcalc.errors import NotationError, quoted
 from convcalc.notation import (
     Number,
     PaddingValue,
@@ -126,13 +126,13 @@ def _input(type: str, recipe: Recipe, options: LayerOptions) -> tuple[Axes, tupl
     stated = named_dims(type)
     parse_layout(options.layout)
     if not isinstance(options.bias, bool):
-        raise NotationError(f"bias: must be True or False, got {options.bias!r}")
+        raise NotationError(f"bias: must be True or False, got {quoted(options.bias)}")
     supplied = {}
     if options.input is not None:
         input = parse_size(options.input, "input", options.layout)
         if stated not in (None, len(input) - 1):
             raise NotationError(
-                f"input: type {type} is for {stated}-D data, got {options.input!r}, which is {len(input) - 1}-D; "
+                f"input: type {type} is for {stated}-D data, got {quoted(options.input)}, which is {len(input) - 1}-D; "
                 f"write {show_size((3,) + (32,) * stated, options.layout)} or another type"
             )
     else:

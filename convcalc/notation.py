@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from operator import index
 from typing import Any, SupportsIndex, TypeAlias, TypeVar
 
-from convcalc.errors import NotationError
+from convcalc.errors import NotationError, quoted
 from convcalc.padding import WORDS
 from convcalc.stages import Axes, Padding
 
@@ -44,7 +44,7 @@ def whole_number(value: object, name: str, minimum: int = 1) -> int:
     if isinstance(value, str):
         text = value.strip()
         if not _DIGITS.fullmatch(text):
-            raise NotationError(f"{name}: must be a whole number of at least {minimum}, got {value!r}")
+            raise NotationError(f"{name}: must be a whole number of at least {minimum}, got {quoted(value)}")
         if len(text) > MOST_DIGITS:
             raise NotationError(f"{name}: a number may have {MOST_DIGITS} digits, got {len(text)}")
         number = int(text)
@@ -53,7 +53,7 @@ def whole_number(value: object, name: str, minimum: int = 1) -> int:
         if abs(number) >= 10**MOST_DIGITS:
             raise NotationError(f"{name}: a number may have {MOST_DIGITS} digits, got more")
     else:
-        raise NotationError(f"{name}: must be a whole number of at least {minimum}, got {value!r}")
+        raise NotationError(f"{name}: must be a whole number of at least {minimum}, got {quoted(value)}")
     if number < minimum:
         raise NotationError(f"{name}: must be at least {minimum}, got {number}")
     return number
@@ -70,7 +70,7 @@ def parse_size(value: PerAxis, name: str = "input", layout: str = "channels-firs
     numbers = _numbers(value, name, 1)
     if not 2 <= len(numbers) <= 4:
         raise NotationError(
-            f"{name}: a size has channels and 1 to 3 spatial axes, got {value!r}; "
+            f"{name}: a size has channels and 1 to 3 spatial axes, got {quoted(value)}; "
             f"write {'224x224x3' if layout == 'channels-last' else '3x224x224'} for 2-D, "
             f"{'16000x1' if layout == 'channels-last' else '1x16000'} for 1-D"
         )
@@ -92,7 +92,7 @@ def parse_features(value: PerAxis, name: str = "input", layout: str = "channels-
 def parse_layout(layout: str) -> str:
     """The layout itself, if it is one. Raises NotationError otherwise."""
     if not isinstance(layout, str) or layout not in LAYOUTS:
-        raise NotationError(f"layout: must be {' or '.join(LAYOUTS)}, got {layout!r}")
+        raise NotationError(f"layout: must be {' or '.join(LAYOUTS)}, got {quoted(layout)}")
     return layout
 
 
@@ -126,7 +126,8 @@ def parse_padding(value: PaddingValue, dims: int, name: str = "padding") -> Padd
             return text
         if not re.match("[0-9]", text):
             raise NotationError(
-                f"{name}: must be numbers like 1, 1x2, 0:1x2:2 or a word, got {value!r}; the words: {', '.join(WORDS)}"
+                f"{name}: must be numbers like 1, 1x2, 0:1x2:2 or a word, got {quoted(value)}; "
+                f"the words: {', '.join(WORDS)}"
             )
         parts: Sequence[object] = [part.split(":") if ":" in part else part for part in _SEPARATOR.split(text)]
     elif isinstance(value, Sequence):
@@ -137,7 +138,7 @@ def parse_padding(value: PaddingValue, dims: int, name: str = "padding") -> Padd
     for part in parts:
         both = list(part) if isinstance(part, Sequence) and not isinstance(part, str) else [part, part]
         if len(both) != 2:
-            raise NotationError(f"{name}: an axis takes one number or begin:end, got {value!r}")
+            raise NotationError(f"{name}: an axis takes one number or begin:end, got {quoted(value)}")
         pairs.append((whole_number(both[0], name, 0), whole_number(both[1], name, 0)))
     return _broadcast(tuple(pairs), name, dims, value)
 
@@ -202,14 +203,14 @@ def parse_layer(text: str, types: Sequence[str]) -> LayerWord:
     elif head in types:
         type = head
     else:
-        raise NotationError(f"{text}: unknown layer type {head!r}; use one of {', '.join(types)}")
+        raise NotationError(f"{text}: unknown layer type {quoted(head)}; use one of {', '.join(types)}")
     values: dict[str, str] = {}
     at = 0
     while at < len(rest):
         token = _TOKEN.match(rest, at)
         if not token:
             raise NotationError(
-                f"{text}: cannot read {rest[at:]!r}; a layer is written like k3s2p1d2, letters: "
+                f"{text}: cannot read {quoted(rest[at:])}; a layer is written like k3s2p1d2, letters: "
                 + ", ".join(f"{letter} {name.replace('_', ' ')}" for letter, name in LETTERS.items())
             )
         letter, value = (group for group in token.groups() if group is not None)
@@ -242,5 +243,7 @@ def _broadcast(values: tuple[T, ...], name: str, dims: int, given: object) -> tu
     if len(values) == 1:
         return values * dims
     if len(values) != dims:
-        raise NotationError(f"{name}: takes one value for all axes or {dims}, one per spatial axis, got {given!r}")
+        raise NotationError(
+            f"{name}: takes one value for all axes or {dims}, one per spatial axis, got {quoted(given)}"
+        )
     return values

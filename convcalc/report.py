@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any, assert_never
 
 from convcalc.cost import BYTES, RULES, Cost, cost, total
-from convcalc.errors import NotationError, ShapeError
+from convcalc.errors import NotationError, ShapeError, quoted
 from convcalc.layer import Layer, LayerOptions, layer
 from convcalc.notation import Number, PaddingValue, PerAxis, whole_number
 from convcalc.receptive import AxisField, receptive_field
@@ -184,7 +184,7 @@ def report(layer: Layer, *, batch: int = 1, dtype: str = "float32") -> Report:
 def check_dtype(dtype: str) -> None:
     """Raises NotationError unless it is the name of an element type whose size is known."""
     if not isinstance(dtype, str) or dtype not in BYTES:
-        raise NotationError(f"dtype: unknown element type {dtype!r}; use one of {', '.join(BYTES)}")
+        raise NotationError(f"dtype: unknown element type {quoted(dtype)}; use one of {', '.join(BYTES)}")
 
 
 def field_dict(fields: Sequence[AxisField]) -> dict[str, list[Any]]:

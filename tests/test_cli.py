@@ -456,6 +456,26 @@ def test_stdout_stays_empty_on_an_error(command: str, flags: list[str], refusal:
     assert "the smallest input that fits is 5" in refusal(command, "-t", "ds", "-i", "3x4x9", "-k", "5", *flags)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "length"),
+    [
+        (["shape", "-k", "3." * 50_000], 200),
+        (["shape", "-p", "s" * 100_000], 250),
+        (["cost", "--dtype", "f" * 100_000], 400),
+        (["net", "resnet18", "--only", "a" * 100_000], 400),
+        (["s" * 100_000], 250),
+        (["shape", f"--{'s' * 100_000}"], 1100),
+        (["rf", "k" * 100_000], 1100),
+    ],
+    ids=lambda words: " ".join(words)[:20] if isinstance(words, list) else "",
+)
+def test_what_was_received_is_shown_cut(arguments: list[str], length: int, refusal: Run) -> None:
+    """A value at 80 characters, and a line that has it elsewhere in its middle."""
+    line = refusal(*arguments)
+    assert "..." in line
+    assert len(line) < length
+
+
 def test_an_enormous_number_is_refused_in_one_line(refusal: Run) -> None:
     assert refusal("shape", "-k", "9" * 5000) == "kernel: a number may have 100 digits, got 5000"
 

@@ -49,9 +49,9 @@ def exit_code(arguments: list[str]) -> int:
 
 
 def _fail(message: str) -> int:
-    from convcalc.errors import one_line
+    from convcalc.errors import error_line
 
-    print(f"error: {one_line(message)}", file=sys.stderr)
+    print(f"error: {error_line(message)}", file=sys.stderr)
     return AT_FAULT
 
 

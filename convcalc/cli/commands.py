@@ -16,6 +16,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from convcalc.errors import quoted
+
 
 class _AsTyped:
     """Stands in for Typer's converter: every parameter here is text or a flag, and stays as it was typed."""
@@ -81,7 +83,7 @@ class Group(TyperGroup):
         if args[0] not in names and not args[0].startswith("-"):
             near = get_close_matches(args[0], names, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
-            ctx.fail(f"no such command {args[0]!r}; {hint}the commands: {', '.join(names)}")
+            ctx.fail(f"no such command {quoted(args[0])}; {hint}the commands: {', '.join(names)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

@@ -10,7 +10,7 @@ from convcalc.cli.answer import answer
 from convcalc.cli.options import Asked, complete_type, layer_command
 from convcalc.compare import compare
 from convcalc.cost import BYTES
-from convcalc.errors import NotationError
+from convcalc.errors import NotationError, quoted
 from convcalc.explain import explain_comparison, explain_cost
 from convcalc.render.views import compare_view, cost_view
 from convcalc.report import report
@@ -63,7 +63,7 @@ def command(
     dtype = "float32" if dtype is None else dtype
     if not compare_with:
         if types:
-            raise NotationError(f"cost: takes types only after --compare, got {types[0]!r}; use -t {types[0]}")
+            raise NotationError(f"cost: takes types only after --compare, got {quoted(types[0])}; use -t {types[0]}")
         result = report(asked.layer(), batch=asked.batch, dtype=dtype)
         return answer(asked, result.to_dict(), lambda: cost_view(result, asked.layout), lambda: explain_cost(result))
     names = [name for word in (*compare_with, *(types or ())) for name in word.split(",")]

@@ -14,7 +14,7 @@ from convcalc.engine.correlate import correlate
 from convcalc.engine.counter import Counter
 from convcalc.engine.padded import MODES
 from convcalc.engine.transposed import by_output_channel, transposed_correlate
-from convcalc.errors import DataError
+from convcalc.errors import DataError, quoted
 from convcalc.memory import check_memory
 from convcalc.stages import Convolution, Correlate, Pool, ShuffleChannels, Stage, TransposedCorrelate, windows
 from convcalc.window import Window, output_size, transposed_size
@@ -39,9 +39,9 @@ def run_stage(
     arrays' dtypes unless given. Raises DataError or ShapeError for arrays or modes that the stage cannot take.
     """
     if padding_mode not in MODES:
-        raise DataError(f"padding-mode: must be one of {', '.join(MODES)}, got {padding_mode!r}")
+        raise DataError(f"padding-mode: must be one of {', '.join(MODES)}, got {quoted(padding_mode)}")
     if algorithm not in NAMES:
-        raise DataError(f"algorithm: must be one of {', '.join(NAMES)}, got {algorithm!r}")
+        raise DataError(f"algorithm: must be one of {', '.join(NAMES)}, got {quoted(algorithm)}")
     match stage:
         case ShuffleChannels():
             batch, channels, *spatial = x.shape

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from convcalc.errors import NotationError
+from convcalc.errors import NotationError, quoted
 from convcalc.notation import MOST_DIGITS
 
 _BINARY: dict[type, Callable[[Any, Any], Any]] = {
@@ -63,11 +63,11 @@ def value_of(text: str, values: Mapping[str, object]) -> Any:
     """
     tree = _parsed(text)
     if tree is None:
-        raise NotationError(f"cannot read {text!r}; an expression has {ACCEPTED}")
+        raise NotationError(f"cannot read {quoted(text)}; an expression has {ACCEPTED}")
     try:
         result = _value(tree.body, values)
     except (TypeError, ZeroDivisionError) as error:
-        raise NotationError(f"cannot work out {text!r}: {error}") from None
+        raise NotationError(f"cannot work out {quoted(text)}: {error}") from None
     return result
 
 
@@ -86,12 +86,14 @@ def _value(node: ast.expr, values: Mapping[str, object]) -> Any:
             return value
         case ast.Name(id=name):
             if name not in values:
-                raise NotationError(f"has no value for {name!r}; known here: {', '.join(sorted(values)) or 'none'}")
+                known = ", ".join(sorted(values)) or "none"
+                raise NotationError(f"has no value for {quoted(name)}; known here: {known}")
             return values[name]
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
             operands = _value(left, values), _value(right, values)
             if not all(isinstance(operand, int) for operand in operands):
-                raise NotationError(f"cannot work out {ast.unparse(node)!r}: only whole numbers can be calculated with")
+                shown = quoted(ast.unparse(node))
+                raise NotationError(f"cannot work out {shown}: only whole numbers can be calculated with")
             result = _BINARY[type(op)](*operands)
             if abs(result) >= 10**MOST_DIGITS:
                 raise NotationError(f"a number may have {MOST_DIGITS} digits, got more")
@@ -111,4 +113,4 @@ def _value(node: ast.expr, values: Mapping[str, object]) -> Any:
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _CALLED and args:
             return _CALLED[name](*(_value(arg, values) for arg in args))
         case _:
-            raise NotationError(f"cannot work out {ast.unparse(node)!r}; an expression has {ACCEPTED}")
+            raise NotationError(f"cannot work out {quoted(ast.unparse(node))}; an expression has {ACCEPTED}")

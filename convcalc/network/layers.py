@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from math import prod
 from typing import Any, TypeAlias
 
-from convcalc.errors import NotationError, ShapeError
+from convcalc.errors import NotationError, ShapeError, quoted
 from convcalc.layer import LayerOptions, request_for
 from convcalc.network.graph import shown
 from convcalc.network.operators import (
@@ -224,7 +224,7 @@ def _upsample(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
              "bicubic": "cubic"}  # fmt: skip
     mode = keys.get("mode", "nearest")
     if mode not in modes:
-        raise NotationError(f"mode: must be one of {', '.join(modes)}, got {mode!r}")
+        raise NotationError(f"mode: must be one of {', '.join(modes)}, got {quoted(mode)}")
     corners = _truth(keys, "align_corners", False)
     coordinates = "asymmetric" if mode == "nearest" else "align_corners" if corners else "half_pixel"
     return [("", Resize(sizes, modes[mode], coordinates))]
@@ -234,11 +234,11 @@ def _pad(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
     del op
     pairs = parse_padding(_needed(keys, "padding"), len(_spatial(shapes[0])))
     if isinstance(pairs, str):
-        raise NotationError(f"padding: must be numbers here, got {pairs!r}")
+        raise NotationError(f"padding: must be numbers here, got {quoted(pairs)}")
     modes = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
     mode = keys.get("mode", "zeros")
     if mode not in modes:
-        raise NotationError(f"mode: must be one of {', '.join(modes)}, got {mode!r}")
+        raise NotationError(f"mode: must be one of {', '.join(modes)}, got {quoted(mode)}")
     return [("", Pad(((0, 0), (0, 0), *pairs), modes[mode]))]
 
 
@@ -251,7 +251,7 @@ def _crop(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
     if "padding" in keys:
         pairs = parse_padding(keys["padding"], len(spatial))
         if isinstance(pairs, str):
-            raise NotationError(f"padding: must be numbers here, got {pairs!r}")
+            raise NotationError(f"padding: must be numbers here, got {quoted(pairs)}")
     else:
         spare = [have - want for have, want in zip(spatial, _spatial(shapes[1]), strict=True)]
         if min(spare) < 0:
@@ -274,13 +274,13 @@ def _needed(keys: Keys, name: str) -> Any:
 def _truth(keys: Keys, name: str, default: bool) -> bool:
     value = keys.get(name, default)
     if not isinstance(value, bool):
-        raise NotationError(f"{name}: must be true or false, got {value!r}")
+        raise NotationError(f"{name}: must be true or false, got {quoted(value)}")
     return value
 
 
 def _number(value: object, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < sys.float_info.max:
-        raise NotationError(f"{name}: must be a number that a float holds, got {str(value)[:80]}")
+        raise NotationError(f"{name}: must be a number that a float holds, got {quoted(value)}")
     return float(value)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from convcalc.compare import fitting_options, stand_in
-from convcalc.errors import ConvcalcError, NotationError, ShapeError
+from convcalc.errors import ConvcalcError, NotationError, ShapeError, quoted
 from convcalc.layer import request_for
 from convcalc.network.graph import Assembly, Network, Node
 from convcalc.network.operators import Convolve, Elementwise, Normalize, WithConstant
@@ -23,7 +23,7 @@ def replaced(network: Network, rule: str) -> Network:
     """
     old, sign, new = rule.partition("=")
     if not sign or not old or not new:
-        raise NotationError(f"replace: must be TYPE=TYPE, such as standard=depthwise-separable, got {rule!r}")
+        raise NotationError(f"replace: must be TYPE=TYPE, such as standard=depthwise-separable, got {quoted(rule)}")
     try:
         wanted, recipe = recipe_named(old).name, stand_in(new)
     except NotationError as error:

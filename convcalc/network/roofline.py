@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from math import isfinite
 
-from convcalc.errors import NotationError
+from convcalc.errors import NotationError, quoted
 
 _RATE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?(?:[eE][0-9]+)?)\s*([kKMGTP]?)\s*([A-Za-z]+(?:/s)?)?\s*")
 _SCALE = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
@@ -73,8 +73,8 @@ def _rate(text: str, name: str, units: dict[str, int], example: str) -> float:
     found = _RATE.fullmatch(text)
     unit = (found[3] or next(iter(units))).lower() if found else ""
     if not found or unit not in units:
-        raise NotationError(f"{name}: must be a rate such as {example}, got {text!r}")
+        raise NotationError(f"{name}: must be a rate such as {example}, got {quoted(text)}")
     rate = float(found[1]) * _SCALE[found[2]] * units[unit]
     if not rate > 0 or not isfinite(rate):
-        raise NotationError(f"{name}: must be more than 0 and finite, got {text!r}")
+        raise NotationError(f"{name}: must be more than 0 and finite, got {quoted(text)}")
     return rate

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from convcalc.errors import NotationError
+from convcalc.errors import NotationError, quoted
 from convcalc.network.report import LayerReport, NetworkReport
 
 SORTED = (
@@ -24,12 +24,12 @@ def chosen(report: NetworkReport, only: str | None, sort: str | None) -> tuple[L
         layers = tuple(layer for layer in layers if any(_is(layer, part) for part in wanted))
         if not layers:
             known = dict.fromkeys(name for layer in report.layers for name in (layer.kind, layer.op))
-            raise NotationError(f"only: no layer is {only!r}; use a layer's name or one of {', '.join(known)}")
+            raise NotationError(f"only: no layer is {quoted(only)}; use a layer's name or one of {', '.join(known)}")
     if sort is not None:
         if sort not in SORTED:
             near = get_close_matches(sort, SORTED, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
-            raise NotationError(f"sort: unknown column {sort!r}; {hint}the columns: {', '.join(SORTED)}")
+            raise NotationError(f"sort: unknown column {quoted(sort)}; {hint}the columns: {', '.join(SORTED)}")
         if sort == "least_seconds" and report.machine is None:
             raise NotationError("sort: least_seconds is the time on a machine, got none; add --peak and --bandwidth")
         if sort == "name":

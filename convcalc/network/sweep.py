@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from convcalc.errors import ConvcalcError, NotationError
+from convcalc.errors import ConvcalcError, NotationError, quoted
 from convcalc.network.comparison import ratio_of
 from convcalc.network.report import NetworkReport
 from convcalc.notation import MOST_DIGITS, show_size, whole_number
@@ -105,7 +105,8 @@ def width_of(text: str, name: str) -> Fraction:
         width = Fraction(0)
     if not 0 < width < MOST_WIDTH:
         raise NotationError(
-            f"{name}: must be a number above 0 and below {MOST_WIDTH}, without an exponent, such as 0.5, got {text!r}"
+            f"{name}: must be a number above 0 and below {MOST_WIDTH}, without an exponent, such as 0.5, "
+            f"got {quoted(text)}"
         )
     return width
 
@@ -113,5 +114,5 @@ def width_of(text: str, name: str) -> Fraction:
 def _parts(text: str, name: str, example: str) -> list[str]:
     parts = [part.strip() for part in text.split(",")]
     if not all(parts):
-        raise NotationError(f"{name}: must be values with commas between them, such as {example}, got {text!r}")
+        raise NotationError(f"{name}: must be values with commas between them, such as {example}, got {quoted(text)}")
     return parts

@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
-from convcalc.errors import ConvcalcError, DataError, NotationError
+from convcalc.errors import ConvcalcError, DataError, NotationError, quoted
 from convcalc.network.expressions import divisible, names_in, value_of
 from convcalc.network.graph import MOST_LAYERS, Assembly, Network
 from convcalc.network.layers import FILTERS, OPS, SPELLED
@@ -91,7 +91,7 @@ class _Reader:
         self.divisor = whole_number(document.get("width_divisor", 1), "width_divisor")
         self.scales = document.get("width_scales", ["filters"])
         if not isinstance(self.scales, list):
-            raise NotationError(f"width_scales: must be a list of names, got {self.scales!r}")
+            raise NotationError(f"width_scales: must be a list of names, got {quoted(self.scales)}")
         self.name = _text(document.get("name", "network"), "name")
         self.source = _text(document["source"], "source") if "source" in document else ""
         written = document.get("notes", [])
@@ -156,7 +156,7 @@ class _Reader:
                 continue
             name = _text(block["name"], f"{where}: name")
             if name in seen:
-                raise NotationError(f"{where}: name: must be different from other blocks', got {name!r} twice")
+                raise NotationError(f"{where}: name: must be different from other blocks', got {quoted(name)} twice")
             seen.add(name)
             yield name, block
 
@@ -248,7 +248,7 @@ class _Reader:
             return entry
         name = _text(entry["block"], "block")
         if name not in self.blocks:
-            raise NotationError(f"block: unknown block {name!r}; {_near(name, self.blocks)}")
+            raise NotationError(f"block: unknown block {quoted(name)}; {_near(name, self.blocks)}")
         if "layers" in entry:
             raise NotationError("layers: belong to a block's own table, got them beside block; leave one out")
         self.used.add(name)
@@ -260,7 +260,7 @@ class _Reader:
             written = scope.values[written]
         op = written if written in OPS else SPELLED.get(written, written)
         if op not in OPS:
-            raise NotationError(f"op: unknown op {written!r}; {_near(op, OPS)}")
+            raise NotationError(f"op: unknown op {quoted(written)}; {_near(op, OPS)}")
         _check_keys(entry, sorted(OPS[op].keys | COMMON_KEYS), op)
         inputs = self._inputs(entry, scope, last)
         if not self._wanted(entry, scope):
@@ -314,7 +314,7 @@ class _Reader:
         given = entry["from"]
         names = given if isinstance(given, list) else [given]
         if not names or not all(isinstance(name, str) for name in names):
-            raise NotationError(f"from: must be the name of a layer or a list of names, got {given!r}")
+            raise NotationError(f"from: must be the name of a layer or a list of names, got {quoted(given)}")
         return [self._found(name, scope) for name in names]
 
     def _found(self, name: str, scope: Scope) -> int:
@@ -332,7 +332,7 @@ class _Reader:
             known += [*at.named]
             at = at.parent
         shown = ["input", *(known if len(known) < 12 else get_close_matches(name, known, n=8, cutoff=0))]
-        raise NotationError(f"from: no layer {name!r} before this one; {_near(name, shown)}")
+        raise NotationError(f"from: no layer {quoted(name)} before this one; {_near(name, shown)}")
 
     def _shape(self, number: int) -> Axes:
         shape = self.assembly.nodes[number].shape
@@ -428,13 +428,13 @@ def _tables(table: Mapping[str, Any], key: str, where: str) -> list[Mapping[str,
     value = table.get(key, [])
     if not isinstance(value, list) or not all(isinstance(entry, Mapping) for entry in value):
         prefix = f"{where}: " if where else ""
-        raise NotationError(f"{prefix}{key}: must be tables, written [[{key}]], got {value!r}")
+        raise NotationError(f"{prefix}{key}: must be tables, written [[{key}]], got {quoted(value)}")
     return value
 
 
 def _text(value: object, name: str) -> str:
     if not isinstance(value, str) or not value:
-        raise NotationError(f"{name}: must be text, got {value!r}")
+        raise NotationError(f"{name}: must be text, got {quoted(value)}")
     return value
 
 

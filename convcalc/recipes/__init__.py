@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from convcalc.errors import NotationError
+from convcalc.errors import NotationError, quoted
 from convcalc.recipes.depthwise import DEPTHWISE
 from convcalc.recipes.depthwise_separable import DEPTHWISE_SEPARABLE
 from convcalc.recipes.dilated import DILATED
@@ -37,13 +37,13 @@ BY_NAME = {name: recipe for recipe in RECIPES for name in (recipe.name, *recipe.
 def recipe_named(name: str) -> Recipe:
     """The convolution type of that name or alias. Raises NotationError with the nearest names otherwise."""
     if not isinstance(name, str):
-        raise NotationError(f"type: must be the name of a convolution type, got {name!r}")
+        raise NotationError(f"type: must be the name of a convolution type, got {quoted(name)}")
     recipe = BY_NAME.get(name)
     if recipe is None:
         near = get_close_matches(name, BY_NAME, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise NotationError(
-            f"type: unknown convolution type {name!r}; {hint}the types: {', '.join(r.name for r in RECIPES)}"
+            f"type: unknown convolution type {quoted(name)}; {hint}the types: {', '.join(r.name for r in RECIPES)}"
         )
     return recipe
 
