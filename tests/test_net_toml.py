@@ -417,7 +417,47 @@ WRONG = {
     "a key of the file": ("inputs = '3x8x8'", "net.toml: inputs: is not a key of the file; did you mean input?"),
     "layers as text": ("input = '3x8x8'\nlayers = 'conv'", r"layers: must be tables, written \[\[layers\]\]"),
     "an op": ("[[layers]]\nop = 'conf'\n", "net.toml: conf1: op: unknown op 'conf'; did you mean conv"),
-    "no op": ("[[layers]]\nfilters = 3\n", "net.toml: block1: op: must be given, or block"),
+    "no op": ("[[layers]]\nfilters = 3\n", "net.toml: layers 1: op: must be given, or block; docs/networks"),
+    "a key for op": ("[[layers]]\nop = 'relu'\n[[layers]]\nopp = 'relu'\n", "net.toml: layers 2: op: must be given"),
+    "an empty op": ("[[layers]]\nop = ''\n", "net.toml: layers 1: op: must be text, got ''"),
+    "an op that is no text": ("[[layers]]\nop = 3\n", "net.toml: layers 1: op: must be text, got 3"),
+    "an empty op with a name": ("[[layers]]\nname = 'a'\nop = ''\n", "net.toml: a: op: must be text, got ''"),
+    "an empty name": ("[[layers]]\nname = ''\nop = 'relu'\n", "net.toml: layers 1: name: must be text, got ''"),
+    "no op in a block": (
+        "[[layers]]\nname = 'b'\n[[layers.layers]]\nop = 'relu'\n[[layers.layers]]\nfilters = 3\n",
+        "net.toml: b/layers 2: op: must be given",
+    ),
+    "a split by its name": (
+        "[[layers]]\nname = 'a'\nop = 'split'\nparts = 3\n[[layers]]\nop = 'relu'\nfrom = 'a'\n",
+        "net.toml: relu1: from: a is a split, of which the parts are read: a/1, a/2, a/3$",
+    ),
+    "a name among many": (
+        "".join(f"[[layers]]\nname = 'n{i}'\nop = 'relu'\n" for i in range(100))
+        + "[[layers]]\nop = 'relu'\nfrom = 'n9x'\n",
+        r"relu101: from: no layer 'n9x' before this one; did you mean n9\? known: n9(, n9\d){7}, \.\.\.$",
+    ),
+    "another network's elements": (
+        "[[layers]]\nop = 'reshape'\nsize = '3x7x7'\n", "reshape1: size: must keep the elements, got 3x7x7 of 3x8x8$"
+    ),
+    "a crop of everything": (
+        "[[layers]]\nop = 'crop'\npadding = 4\n",
+        r"crop1: padding: what is cut off must leave at least one pixel, got 4 \+ 4 of 8$",
+    ),
+    "a crop to another number of axes": (
+        "[[layers]]\nop = 'reshape'\nsize = '3x64'\n[[layers]]\nop = 'crop'\nfrom = ['input', 'reshape1']\n",
+        "crop1: its inputs must have as many spatial axes, got 3x8x8 and 3x64$",
+    ),
+    "an upsampling to another number of axes": (
+        "[[layers]]\nop = 'reshape'\nsize = '3x64'\n[[layers]]\nop = 'upsample'\nfrom = ['input', 'reshape1']\n",
+        "upsample1: its inputs must have as many spatial axes, got 3x8x8 and 3x64$",
+    ),
+    "a long name": (
+        f"[[layers]]\nname = '{'n' * 100_000}'\nop = 'max_pool'\n", r"net.toml: n{77}\.\.\.: kernel: must be given"
+    ),
+    "a long expression": (
+        f"[[layers]]\nop = 'relu'\nwhen = '{'1 + ' * 30_000}1'\n",
+        r"relu1: cannot read '(1 \+ ){19}\.\.\.; an expression has whole numbers",
+    ),
     "a key of a layer": (
         "[[layers]]\nop = 'conv'\nfilter = 3\n",
         "net.toml: conv1: filter: is not a key of conv; did you mean filters[?] known: .*kernel",
@@ -528,6 +568,41 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         load_network(str(tmp_path / "dots.toml"))
     with pytest.raises(ConvcalcError, match=r"must be a \.toml or \.onnx file or a network of the zoo"):
         load_network("resnet5000")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("ReLU", "relu"),
+        ("LeakyReLU", "leaky_relu"),
+        ("Conv2d", "conv"),
+        ("ConvTranspose2d", "transposed"),
+        ("MaxPool", "max_pool"),
+        ("AdaptiveAvgPool3d", "adaptive_avg_pool"),
+        ("BatchNorm", "batch_norm"),
+        ("GroupNorm", "group_norm"),
+        ("HardSwish", "hard_swish"),
+        ("Linear", "linear"),
+        ("Flaten", "flatten"),
+    ],
+)
+def test_another_library_s_name_of_an_op(written: str, meant: str) -> None:
+    with pytest.raises(ConvcalcError) as error:
+        network(f'input = "3x8x8"\n[[layers]]\nop = "{written}"\n')
+    told = str(error.value)
+    assert told.startswith(f"net.toml: {written}1: op: unknown op '{written}'; did you mean {meant}? docs/networks.md")
+    assert len(told) < 220
+
+
+def test_a_byte_order_mark_says_nothing() -> None:
+    assert network_from_toml(b"\xef\xbb\xbf" + CONTRACT.encode(), "net.toml").name == "tiny"
+
+
+def test_the_ending_of_a_name_in_any_case(tmp_path: Path) -> None:
+    (tmp_path / "T.TOML").write_text(CONTRACT)
+    assert load_network(str(tmp_path / "T.TOML")).name == "tiny"
+    with pytest.raises(ConvcalcError, match="width: scales the filters of a TOML file"):
+        load_network("M.Onnx", width=2)
 
 
 def used(layers: str, use: str) -> str:

@@ -147,7 +147,7 @@ def command(
     if check:
         from convcalc.cli.net_check import answer_checked
 
-        file = model if model.endswith(".onnx") and replace is None else None
+        file = model if model.lower().endswith(".onnx") and replace is None else None
         value = report.to_dict(shown)
         return answer_checked(report, value, order, file=file, array=array, output=output, json=json)
     if csv:

@@ -41,9 +41,9 @@ def load_network(model: str, *, input: PerAxis | None = None, batch: int = 1, wi
     names = zoo_names()
     if model in names:
         path, shown = os.path.join(ZOO, f"{model}.toml"), model
-    elif model.endswith(".toml"):
+    elif model.lower().endswith(".toml"):
         path = shown = model
-    elif model.endswith(".onnx"):
+    elif model.lower().endswith(".onnx"):
         if width != 1:
             raise NotationError(
                 "width: scales the filters of a TOML file, got an ONNX file, whose weights are fixed; leave it out"

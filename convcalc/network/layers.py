@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import prod
 from typing import Any, TypeAlias
@@ -28,7 +28,7 @@ from convcalc.network.operators import (
     Softmax,
     WithConstant,
 )
-from convcalc.notation import parse_axes, parse_padding, parse_size, whole_number
+from convcalc.notation import parse_axes, parse_padding, parse_size, show_size, whole_number
 from convcalc.pool import pool_stage
 from convcalc.recipes import BY_NAME, named_dims, recipe_named
 from convcalc.stages import Axes, ShuffleChannels
@@ -121,7 +121,10 @@ def _flatten(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
 
 def _reshape(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
     del op
-    return [("", Reshape((shapes[0][0], *parse_size(_needed(keys, "size"), "size"))))]
+    size = parse_size(_needed(keys, "size"), "size")
+    if prod(size) != prod(shapes[0][1:]):
+        raise ShapeError(f"size: must keep the elements, got {show_size(size)} of {shown(shapes[0])}")
+    return [("", Reshape((shapes[0][0], *size)))]
 
 
 def _normalize(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
@@ -166,12 +169,14 @@ def _softmax(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
 def _merge(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
     """Maps of one size, with one pixel stretching over a map; features alone stretch over the map of each channel."""
     del keys
-    ranks = sorted({len(shape) for shape in shapes} - {2})
-    if len(ranks) > 1:
-        raise ShapeError(
-            f"its inputs must have as many spatial axes, got {' and '.join(shown(shape) for shape in shapes)}"
-        )
-    return [("", Merge(op, flat=bool(ranks)))]
+    _check_axes(shape for shape in shapes if len(shape) > 2)
+    return [("", Merge(op, flat=any(len(shape) > 2 for shape in shapes)))]
+
+
+def _check_axes(shapes: Iterable[Axes]) -> None:
+    different = {len(shape): shown(shape) for shape in shapes}
+    if len(different) > 1:
+        raise ShapeError(f"its inputs must have as many spatial axes, got {' and '.join(different.values())}")
 
 
 def _concat(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
@@ -204,6 +209,7 @@ def _split(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
 def _upsample(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
     del op
     spatial = _spatial(shapes[0])
+    _check_axes(shapes)
     factor = [name for name in FACTORS if name in keys]
     ways = [*factor, *(["size"] if "size" in keys else [])] + (["from"] if len(shapes) > 1 else [])
     if len(ways) != 1:
@@ -246,12 +252,18 @@ def _crop(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
     """To the size of a second layer, from the middle, or by so much on every side."""
     del op
     spatial = _spatial(shapes[0])
+    _check_axes(shapes)
     if (len(shapes) > 1) == ("padding" in keys):
         raise NotationError("from: give a second layer whose size to take, or padding, what to cut off on each side")
     if "padding" in keys:
         pairs = parse_padding(keys["padding"], len(spatial))
         if isinstance(pairs, str):
             raise NotationError(f"padding: must be numbers here, got {quoted(pairs)}")
+        for size, (before, after) in zip(spatial, pairs, strict=True):
+            if before + after >= size:
+                raise ShapeError(
+                    f"padding: what is cut off must leave at least one pixel, got {before} + {after} of {size}"
+                )
     else:
         spare = [have - want for have, want in zip(spatial, _spatial(shapes[1]), strict=True)]
         if min(spare) < 0:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
-from convcalc.errors import ConvcalcError, DataError, NotationError, quoted
+from convcalc.errors import MOST_ECHOED, ConvcalcError, DataError, NotationError, quoted, shortened
 from convcalc.network.expressions import divisible, names_in, value_of
 from convcalc.network.graph import MOST_LAYERS, Assembly, Network
 from convcalc.network.layers import FILTERS, OPS, SPELLED
@@ -27,6 +27,8 @@ BLOCK_KEYS = frozenset({"name", "repeat", "layers"})
 MOST_ENTRIES = 5 * MOST_LAYERS
 """Tables gone through at the most, those left out included."""
 MOST_DEPTH = 16
+MOST_LISTED = 30
+ALL_OPS = "docs/networks.md lists all ops, such as conv, max_pool, linear, batch_norm, relu, add"
 HEADER = re.compile(r"^[ \t]*\[\[[ \t]*[\"']?(layers|blocks)[\"']?[ \t]*\]\]", re.MULTILINE)
 """Of the tables at the top, whose order among each other counts."""
 PASSED_ON = ("filters", "stride")
@@ -41,8 +43,8 @@ class Scope:
     input: int
     parent: Scope | None
     values: dict[str, Any]
-    reserved: frozenset[str] = frozenset()
-    """Names that layers here are given in the file, which no default name may take."""
+    layers: Sequence[Mapping[str, Any]]
+    """The tables of the layers here."""
     free: frozenset[str] = frozenset()
     """Of filters and stride, those that no layer of the block asks for by name: they go where they are due."""
     numbers: bool = False
@@ -53,6 +55,11 @@ class Scope:
     """Of what is free, what a layer took."""
     strided: set[int] = field(default_factory=set)
     """Layers of this repetition that have a window behind them on every path from what the block reads."""
+    reserved: frozenset[str] = field(init=False)
+    """Names that layers here are given in the file, which no default name may take."""
+
+    def __post_init__(self) -> None:
+        self.reserved = frozenset(name for layer in self.layers if isinstance(name := layer.get("name"), str))
 
     @property
     def depth(self) -> int:
@@ -67,9 +74,9 @@ def network_from_toml(
     Raises DataError, NotationError or ShapeError, naming the file, the layer and the key.
     """
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")  # some editors begin with a byte order mark
         document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{file}: must be TOML in UTF-8, got {error}") from None
     try:
         return _Reader(document, width, HEADER.findall(text)).network(input, batch)
@@ -112,7 +119,7 @@ class _Reader:
         shape = (batch, *(size or ()))
         first = self.assembly.add("input", "input", Input(shape))
         entries, blocks = _tables(self.document, "layers", ""), _tables(self.document, "blocks", "")
-        top = Scope("", first, None, {}, _given_names(entries))
+        top = Scope("", first, None, {}, entries)
         last = first
         for key, entry in self._in_order(entries, blocks):
             if key == "layers" or "name" not in entry:  # blocks without a name run where they stand
@@ -165,8 +172,7 @@ class _Reader:
         self.entries += 1
         if self.entries > MOST_ENTRIES:
             raise _AtLayerError(NotationError, f"layers: a file may ask for {MOST_ENTRIES} layers, got more")
-        kind = next((entry[key] for key in ("op", "block") if isinstance(entry.get(key), str)), "block")
-        label = entry.get("name", self._default_name(kind, scope))
+        label = entry.get("name", self._default_name(entry, scope))
         try:
             _text(label, "name")
             if label == "input":
@@ -176,12 +182,13 @@ class _Reader:
             number = self._layer(entry, label, scope, last) if "op" in entry else self._use(entry, label, scope, last)
         except ConvcalcError as error:
             text = str(error)
-            where = f"{scope.path}{label}"
+            where = f"{scope.path}{_shown_name(label, entry, scope)}"
             raise _AtLayerError(type(error), text if text.startswith(f"{where}: ") else f"{where}: {text}") from None
         return number
 
-    def _default_name(self, kind: str, scope: Scope) -> str:
+    def _default_name(self, entry: Mapping[str, Any], scope: Scope) -> str:
         """The op and its number here, or the next number whose name nobody has."""
+        kind = next((entry[key] for key in ("op", "block") if isinstance(entry.get(key), str)), "block")
         number = scope.ops.get(kind, 0) + 1
         while (name := f"{kind}{number}") in scope.named or name in scope.reserved:
             number += 1
@@ -222,7 +229,7 @@ class _Reader:
                 told |= self._values({key: value}, told, fixed)
             if index > 1:
                 told["stride"] = 1
-            inner = Scope(f"{scope.path}{path}", at, scope, told, _given_names(layers), free, numbers, taken=taken)
+            inner = Scope(f"{scope.path}{path}", at, scope, told, layers, free, numbers, taken=taken)
             for layer in layers:
                 at = self._entry(layer, inner, at)
             scope.named |= {path + known: number for known, number in inner.named.items()}
@@ -244,7 +251,7 @@ class _Reader:
         """The block that a layer uses: one with a name, or the layers of its own."""
         if "block" not in entry:
             if "layers" not in entry:
-                raise NotationError(f"op: must be given, or block; the ops: {', '.join(OPS)}")
+                raise NotationError(f"op: must be given, or block; {ALL_OPS}")
             return entry
         name = _text(entry["block"], "block")
         if name not in self.blocks:
@@ -260,7 +267,7 @@ class _Reader:
             written = scope.values[written]
         op = written if written in OPS else SPELLED.get(written, written)
         if op not in OPS:
-            raise NotationError(f"op: unknown op {quoted(written)}; {_near(op, OPS)}")
+            raise NotationError(f"op: unknown op {quoted(written)}; {_near_ops(written)}{ALL_OPS}")
         _check_keys(entry, sorted(OPS[op].keys | COMMON_KEYS), op)
         inputs = self._inputs(entry, scope, last)
         if not self._wanted(entry, scope):
@@ -327,12 +334,14 @@ class _Reader:
             if at.parent is not None and isinstance(at.values.get(name), str):
                 name = at.values[name]
             at = at.parent
-        known, at = [], scope
+        known, at = ["input"], scope
         while at is not None:
             known += [*at.named]
             at = at.parent
-        shown = ["input", *(known if len(known) < 12 else get_close_matches(name, known, n=8, cutoff=0))]
-        raise NotationError(f"from: no layer {quoted(name)} before this one; {_near(name, shown)}")
+        if f"{name}/1" in known:
+            parts = ", ".join(part for part in known if part.rpartition("/")[0] == name)
+            raise NotationError(f"from: {name} is a split, of which the parts are read: {shortened(parts)}")
+        raise NotationError(f"from: no layer {quoted(name)} before this one; {_near(name, known)}")
 
     def _shape(self, number: int) -> Axes:
         shape = self.assembly.nodes[number].shape
@@ -379,11 +388,6 @@ def _worked_out(key: str, value: Any, known: Mapping[str, Any]) -> Any:
         raise NotationError(f"{key}: {error}") from None
 
 
-def _given_names(layers: Sequence[Mapping[str, Any]]) -> frozenset[str]:
-    """The names that are written in these tables."""
-    return frozenset(name for layer in layers if isinstance(name := layer.get("name"), str))
-
-
 def _have_one_number(layers: Sequence[Mapping[str, Any]]) -> bool:
     """Whether all layers with filters have them as one number, so that another can stand for it.
 
@@ -417,11 +421,32 @@ def _names(layer: Mapping[str, Any]) -> Iterator[str]:
                 yield from names_in(part)
 
 
+def _shown_name(label: object, entry: Mapping[str, Any], scope: Scope) -> str:
+    """A layer's name as a message begins with it; without one, its place among the tables."""
+    named_after = [entry.get(key) for key in ("name", "op", "block")]
+    if label and isinstance(label, str) and ("layers" in entry or any(isinstance(n, str) and n for n in named_after)):
+        return shortened(label)
+    place = next((number for number, table in enumerate(scope.layers, 1) if table is entry), 1)
+    return f"layers {place}"
+
+
+def _near_ops(name: str) -> str:
+    """The op that somebody means who writes another library's name of it, such as Conv2d or MaxPool."""
+
+    def plain(name: str) -> str:
+        return re.sub("(?<=[a-z])[123]d$", "", re.sub("[^a-z0-9]", "", name.lower()))
+
+    known = {plain(spelled): op for spelled, op in SPELLED.items()} | {plain(op): op for op in OPS}
+    near = get_close_matches(plain(name[:MOST_ECHOED]), known, n=1)
+    return f"did you mean {known[near[0]]}? " if near else ""
+
+
 def _near(name: str, known: Iterable[str]) -> str:
-    """What to say of a name that is not known."""
+    """What to say of a name that is not known: all that are, or of many those that are most like it."""
     names = list(known)
-    near = get_close_matches(name, names, n=1)
-    return (f"did you mean {near[0]}? " if near else "") + f"known: {', '.join(names) or 'none'}"
+    near = get_close_matches(name[:MOST_ECHOED], names, n=8, cutoff=0)
+    hint = f"did you mean {near[0]}? " if get_close_matches(name[:MOST_ECHOED], near[:1]) else ""
+    return f"{hint}known: {', '.join(names if len(names) <= MOST_LISTED else [*near, '...']) or 'none'}"
 
 
 def _tables(table: Mapping[str, Any], key: str, where: str) -> list[Mapping[str, Any]]:
