@@ -512,6 +512,37 @@ WRONG = {
         "[[layers]]\nrepeat = 1000\n[[layers.layers]]\nrepeat = 1000\n[[layers.layers.layers]]\nop = 'relu'\n",
         "layers: a network may have 20000 layers",
     ),
+    "too many parts": (
+        f"[[layers]]\nop = 'conv'\nkernel = 1\nfilters = {10**9}\n[[layers]]\nop = 'split'\nparts = {10**9}\n",
+        "split1: parts: a network may have 20000 layers, got 1000000000 parts",
+    ),
+    "too many layers left out": (
+        "[[layers]]\nrepeat = 1000\n[[layers.layers]]\nrepeat = 1000\n"
+        "[[layers.layers.layers]]\nop = 'relu'\nwhen = '1 == 2'\n",
+        "layers: a file may ask for 40000 layers, got more",
+    ),
+    "a fixed width that is text": (
+        "[[layers]]\nop = 'conv'\nkernel = 1\nfilters = 3\nfixed_width = 'no'\n",
+        "conv1: fixed_width: must be true or false, got 'no'",
+    ),
+    "a block's fixed width that is a number": (
+        "[[layers]]\nname = 'b1'\nfixed_width = 1\n[[layers.layers]]\nop = 'relu'\n",
+        "b1: fixed_width: must be true or false, got 1",
+    ),
+    "a fixed width of a linear layer": (
+        "[[layers]]\nop = 'linear'\nfilters = 3\nfixed_width = 'no'\n", "linear1: fixed_width: must be true or false"
+    ),
+    "a scale that is no value": (
+        "width_scales = ['fliters']\n[[layers]]\nblock = 'b'\nwide = 4\n[[blocks]]\nname = 'b'\ndeep = 3\n"
+        "[[blocks.layers]]\nop = '1x1'\nfilters = 'wide*deep'\n",
+        "width_scales: no block has a value 'fliters'; did you mean filters[?] known: deep, filters, wide$",
+    ),
+    "a scale that is a number": (
+        "width_scales = [3]\n[[layers]]\nop = 'relu'\n", r"width_scales: must be a list of names, got \[3\]$"
+    ),
+    "scales that are no list": (
+        "width_scales = 'filters'\n[[layers]]\nop = 'relu'\n", "width_scales: must be a list of names, got 'filters'"
+    ),
     "too many repetitions": (
         "[[layers]]\nrepeat = 1000000\n[[layers.layers]]\nop = 'relu'\n", "repeat: must be at most 20000, got 1000000"
     ),
@@ -603,6 +634,30 @@ def test_the_ending_of_a_name_in_any_case(tmp_path: Path) -> None:
     assert load_network(str(tmp_path / "T.TOML")).name == "tiny"
     with pytest.raises(ConvcalcError, match="width: scales the filters of a TOML file"):
         load_network("M.Onnx", width=2)
+
+
+def test_the_values_that_scale_may_be_in_a_block_within_another() -> None:
+    text = """
+    input = "3x8x8"
+    width_scales = ["inner", "outer"]
+    [[layers]]
+    repeat = 2
+    [[layers.layers]]
+    block = "b"
+    inner = 8
+    [[blocks]]
+    name = "b"
+    outer = 6
+    [[blocks.layers]]
+    op = "pointwise"
+    filters = "inner + outer"
+    """
+    assert report(text, width=0.5).output == (7, 8, 8)
+
+
+def test_a_note_does_not_list_thousands_of_layers() -> None:
+    [note, *_] = network('input = "99x4x4"\n[[layers]]\nop = "split"\nparts = 99\n').notes
+    assert note == f"read by no other layer: {', '.join(f'split1/{i}' for i in range(1, 31))} and 68 more"
 
 
 def used(layers: str, use: str) -> str:

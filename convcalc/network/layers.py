@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import accumulate
 from math import prod
 from typing import Any, TypeAlias
 
 from convcalc.errors import NotationError, ShapeError, quoted
 from convcalc.layer import LayerOptions, request_for
-from convcalc.network.graph import shown
+from convcalc.network.graph import MOST_LAYERS, shown
 from convcalc.network.operators import (
     AdaptivePool,
     Concat,
@@ -79,7 +80,7 @@ def _convolution(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
     filters = filters_of(keys)
     if filters is None and recipe.name != "depthwise":
         raise NotationError("filters: must be given, the number of output channels")
-    bias = _truth(keys, "bias", False)
+    bias = truth(keys, "bias", False)
     described = {name: value for name, value in keys.items() if name in CONVOLUTION_KEYS - {"out_channels"}}
     options = LayerOptions(**{**described, "filters": filters, "bias": bias})
     request = request_for(recipe, options, channels=shapes[0][1], dims=len(spatial), spatial=spatial)
@@ -87,9 +88,9 @@ def _convolution(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
 
 
 def _pool(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
-    told = {**keys, "ceil_mode": _truth(keys, "ceil_mode", False)}
+    told = {**keys, "ceil_mode": truth(keys, "ceil_mode", False)}
     if op == "avg_pool":
-        told["count_include_pad"] = _truth(keys, "count_include_pad", True)
+        told["count_include_pad"] = truth(keys, "count_include_pad", True)
     return [("", pool_stage(op.removesuffix("_pool"), told, len(_spatial(shapes[0]))))]
 
 
@@ -110,7 +111,7 @@ def _linear(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
     [shape], filters = shapes, filters_of(keys)
     if filters is None:
         raise NotationError("filters: must be given, the number of output features")
-    outputs, bias = whole_number(filters, "filters"), _truth(keys, "bias", False)
+    outputs, bias = whole_number(filters, "filters"), truth(keys, "bias", False)
     return [("", Linear(prod(shape[1:]), outputs, bias, flatten=len(shape) > 2))]
 
 
@@ -128,7 +129,7 @@ def _reshape(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
 
 
 def _normalize(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
-    shape, affine = shapes[0], _truth(keys, "affine", op != "instance_norm")
+    shape, affine = shapes[0], truth(keys, "affine", op != "instance_norm")
     channels = (shape[1],) if affine else ()
     spatial = tuple(range(2, len(shape)))
     if op == "layer_norm":
@@ -148,7 +149,7 @@ def _activation(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
 
 
 def _prelu(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
-    shared = not _truth(keys, "per_channel", False)
+    shared = not truth(keys, "per_channel", False)
     return [("", WithConstant(op, (1,) if shared else _per_channel(shapes[0]), learned=True))]
 
 
@@ -195,6 +196,8 @@ def _split(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
         raise NotationError("parts: give either parts, how many equal ones, or sizes, a list of channels")
     if "parts" in keys:
         parts = whole_number(keys["parts"], "parts")
+        if parts > MOST_LAYERS:
+            raise ShapeError(f"parts: a network may have {MOST_LAYERS} layers, got {parts} parts")
         if channels % parts:
             raise ShapeError(f"parts: must divide the channels, got {parts} and {channels}")
         sizes = [channels // parts] * parts
@@ -203,7 +206,8 @@ def _split(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
         sizes = [whole_number(size, "sizes") for size in given]
         if sum(sizes) != channels:
             raise ShapeError(f"sizes: must sum up to the channels, got {sum(sizes)} and {channels}")
-    return [(f"/{i + 1}", Slice(1, sum(sizes[:i]), size)) for i, size in enumerate(sizes)]
+    starts = accumulate(sizes, initial=0)
+    return [(f"/{i}", Slice(1, first, size)) for i, (first, size) in enumerate(zip(starts, sizes, strict=False), 1)]
 
 
 def _upsample(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
@@ -231,7 +235,7 @@ def _upsample(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
     mode = keys.get("mode", "nearest")
     if mode not in modes:
         raise NotationError(f"mode: must be one of {', '.join(modes)}, got {quoted(mode)}")
-    corners = _truth(keys, "align_corners", False)
+    corners = truth(keys, "align_corners", False)
     coordinates = "asymmetric" if mode == "nearest" else "align_corners" if corners else "half_pixel"
     return [("", Resize(sizes, modes[mode], coordinates))]
 
@@ -283,7 +287,7 @@ def _needed(keys: Keys, name: str) -> Any:
     return keys[name]
 
 
-def _truth(keys: Keys, name: str, default: bool) -> bool:
+def truth(keys: Keys, name: str, default: bool) -> bool:
     value = keys.get(name, default)
     if not isinstance(value, bool):
         raise NotationError(f"{name}: must be true or false, got {quoted(value)}")

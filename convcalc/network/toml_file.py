@@ -14,7 +14,7 @@ from typing import Any
 from convcalc.errors import MOST_ECHOED, ConvcalcError, DataError, NotationError, quoted, shortened
 from convcalc.network.expressions import divisible, names_in, value_of
 from convcalc.network.graph import MOST_LAYERS, Assembly, Network
-from convcalc.network.layers import FILTERS, OPS, SPELLED
+from convcalc.network.layers import FILTERS, OPS, SPELLED, truth
 from convcalc.network.operators import Input
 from convcalc.notation import PerAxis, parse_features, show_size, whole_number
 from convcalc.recipes import BY_NAME
@@ -24,7 +24,7 @@ TOP_KEYS = ("name", "input", "source", "notes", "width_divisor", "width_scales",
 COMMON_KEYS = frozenset({"name", "op", "from", "when", "fixed_width"})
 USE_KEYS = frozenset({"name", "block", "from", "when", "repeat", "layers", "fixed_width"})
 BLOCK_KEYS = frozenset({"name", "repeat", "layers"})
-MOST_ENTRIES = 5 * MOST_LAYERS
+MOST_ENTRIES = 2 * MOST_LAYERS
 """Tables gone through at the most, those left out included."""
 MOST_DEPTH = 16
 MOST_LISTED = 30
@@ -96,9 +96,7 @@ class _Reader:
             Fraction(str(width)),
         )  # 0.29 as it is written, not the nearest binary number
         self.divisor = whole_number(document.get("width_divisor", 1), "width_divisor")
-        self.scales = document.get("width_scales", ["filters"])
-        if not isinstance(self.scales, list):
-            raise NotationError(f"width_scales: must be a list of names, got {quoted(self.scales)}")
+        self.scales = _scales(document)
         self.name = _text(document.get("name", "network"), "name")
         self.source = _text(document["source"], "source") if "source" in document else ""
         written = document.get("notes", [])
@@ -129,11 +127,11 @@ class _Reader:
         if last == first:
             raise NotationError("layers: must have at least one layer, got none")
         unread = self._unread(last)
-        notes = [f"read by no other layer: {', '.join(unread)}"] if unread else []
+        notes = [f"read by no other layer: {_listed(unread)}"] if unread else []
         unused = sorted(self.blocks.keys() - self.used)
         if unused and entries:
             notes.append(
-                f"blocks that no layer uses, and that count nothing: {', '.join(unused)}; one without a name stands "
+                f"blocks that no layer uses, and that count nothing: {_listed(unused)}; one without a name stands "
                 "where it is"
             )
         return Network(self.name, tuple(self.assembly.nodes), last, (*self.notes, *notes), self.source)
@@ -211,7 +209,7 @@ class _Reader:
         for key in own if block is not entry else ():
             if key not in names:
                 raise NotationError(f"{key}: is not a value of this block; its values: {', '.join(sorted(names))}")
-        fixed = entry.get("fixed_width")
+        fixed = truth(entry, "fixed_width", False)
         values = self._values(own, scope.values, fixed)
         asked = {"repeat": entry.get("repeat", block.get("repeat", 1))}
         repeat = whole_number(_evaluated(asked, scope.values)["repeat"], "repeat", 0)
@@ -242,7 +240,7 @@ class _Reader:
                 )
         return at
 
-    def _values(self, given: Mapping[str, Any], known: Mapping[str, Any], fixed: object) -> dict[str, Any]:
+    def _values(self, given: Mapping[str, Any], known: Mapping[str, Any], fixed: bool) -> dict[str, Any]:
         """What a block is told, worked out and at the width asked for."""
         evaluated = _evaluated(given, known)
         return evaluated if fixed else {key: self._scaled(key, v, given[key]) for key, v in evaluated.items()}
@@ -280,8 +278,9 @@ class _Reader:
             what = "name them in a list" if len(inputs) < least else "leave the others out"
             raise NotationError(f"from: {op} reads {wanted} {layers}, got {len(inputs)}; {what}")
         keys = _evaluated({k: v for k, v in entry.items() if k not in COMMON_KEYS}, scope.values)
+        fixed = truth(entry, "fixed_width", op == "linear")
         for name in FILTERS:
-            if name in keys and not entry.get("fixed_width") and op != "linear":
+            if name in keys and not fixed:
                 keys[name] = self._scaled("filters", keys[name], entry[name])
         if scope.free:
             self._pass_on(op, keys, entry, inputs, scope)
@@ -388,6 +387,23 @@ def _worked_out(key: str, value: Any, known: Mapping[str, Any]) -> Any:
         raise NotationError(f"{key}: {error}") from None
 
 
+def _scales(document: Mapping[str, Any]) -> Sequence[str]:
+    """The names of what a width scales. Raises NotationError for those that are no value of a block."""
+    names = document.get("width_scales", ["filters"])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise NotationError(f"width_scales: must be a list of names, got {quoted(names)}")
+    known = {"filters"}
+    tables = [*_tables(document, "blocks", ""), *_tables(document, "layers", "")]
+    for table in tables:  # which grows by the layers of those that have their own
+        if "op" not in table:
+            known |= table.keys() - USE_KEYS - {"stride"}
+        tables += _tables(table, "layers", "")
+    for name in names:
+        if name not in known:
+            raise NotationError(f"width_scales: no block has a value {quoted(name)}; {_near(name, sorted(known))}")
+    return names
+
+
 def _have_one_number(layers: Sequence[Mapping[str, Any]]) -> bool:
     """Whether all layers with filters have them as one number, so that another can stand for it.
 
@@ -428,6 +444,11 @@ def _shown_name(label: object, entry: Mapping[str, Any], scope: Scope) -> str:
         return shortened(label)
     place = next((number for number, table in enumerate(scope.layers, 1) if table is entry), 1)
     return f"layers {place}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return f"{', '.join(names[:MOST_LISTED])}{more}"
 
 
 def _near_ops(name: str) -> str:
