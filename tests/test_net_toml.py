@@ -512,6 +512,13 @@ WRONG = {
         "[[layers]]\nrepeat = 1000\n[[layers.layers]]\nrepeat = 1000\n[[layers.layers.layers]]\nop = 'relu'\n",
         "layers: a network may have 20000 layers",
     ),
+    "a name outside of blocks": (
+        "[[layers]]\nop = 'conv'\nkernel = 1\nfilters = '2*filters'\n",
+        "conv1: filters: has no value for 'filters'; known here: none",
+    ),
+    "a condition that is a number": (
+        "[[layers]]\nop = 'relu'\nwhen = 1\n", "relu1: when: must be true, false or an expression, got 1"
+    ),
     "too many parts": (
         f"[[layers]]\nop = 'conv'\nkernel = 1\nfilters = {10**9}\n[[layers]]\nop = 'split'\nparts = {10**9}\n",
         "split1: parts: a network may have 20000 layers, got 1000000000 parts",
@@ -634,6 +641,76 @@ def test_the_ending_of_a_name_in_any_case(tmp_path: Path) -> None:
     assert load_network(str(tmp_path / "T.TOML")).name == "tiny"
     with pytest.raises(ConvcalcError, match="width: scales the filters of a TOML file"):
         load_network("M.Onnx", width=2)
+
+
+def test_layers_outside_of_blocks_calculate_too() -> None:
+    text = """
+    input = "4x9x9"
+    [[layers]]
+    op = "conv"
+    filters = "4*8"
+    kernel = ["1 + 2", 5]
+    padding = "same-lower"
+    [[layers]]
+    op = "conv"
+    filters = "24"
+    kernel = "1x3"
+    [[layers]]
+    repeat = "3 // 2"
+    [[layers.layers]]
+    op = "relu"
+    """
+    assert [row[:2] for row in rows(text)] == [
+        ("conv1", (32, 9, 9)),
+        ("conv2", (24, 9, 7)),
+        ("block1/relu1", (24, 9, 7)),
+    ]
+    assert [row[1][0] for row in rows(text, width=0.25)] == [8, 6, 6]
+
+
+def test_words_and_names_of_layers_are_no_expressions() -> None:
+    """Also where a block hands them on to another: a padding with a hyphen, a type, a layer with its path."""
+    text = """
+    input = "6x8x8"
+    [[layers]]
+    name = "first"
+    repeat = 2
+    [[layers.layers]]
+    op = "pointwise"
+    filters = 6
+    [[layers]]
+    name = "last"
+    block = "outer"
+    skip = "first/1/pointwise1"
+    [[blocks]]
+    name = "outer"
+    [[blocks.layers]]
+    block = "inner"
+    pad = "same-lower"
+    kind = "depthwise-separable"
+    skip = "skip"
+    [[blocks]]
+    name = "inner"
+    [[blocks.layers]]
+    op = "kind"
+    kernel = 4
+    filters = 6
+    padding = "pad"
+    [[blocks.layers]]
+    op = "add"
+    from = ["kind1", "skip"]
+    """
+    answer = report(text).to_dict()["layers"]
+    assert answer[-1]["inputs"] == ["last/inner1/kind1", "first/1/pointwise1"]
+    assert answer[-1]["output"] == [6, 8, 8]
+    assert answer[-2]["stages"][0]["padding"] == [[2, 1], [2, 1]]
+
+
+def test_a_layer_is_left_out_by_false_or_a_false_expression() -> None:
+    text = 'input = "3x8x8"\n' + "".join(
+        f'[[layers]]\nop = "relu"\nwhen = {when}\n' for when in ("false", "true", '"1 == 2"', '"2 > 1"')
+    )
+    assert [row[0] for row in rows(text)] == ["relu2", "relu4"]
 
 
 def test_the_values_that_scale_may_be_in_a_block_within_another() -> None:

@@ -53,6 +53,12 @@ def names_in(text: str) -> frozenset[str]:
     return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called)
 
 
+def has_operation(text: str) -> bool:
+    """Whether a text is an expression that calculates something, unlike `3` or `3,5`."""
+    tree = _parsed(text)
+    return tree is not None and isinstance(tree.body, ast.BinOp | ast.BoolOp | ast.Compare | ast.IfExp | ast.Call)
+
+
 def value_of(text: str, values: Mapping[str, object]) -> Any:
     """The value of an expression with these names.
 

@@ -12,11 +12,11 @@ from math import floor
 from typing import Any
 
 from convcalc.errors import MOST_ECHOED, ConvcalcError, DataError, NotationError, quoted, shortened
-from convcalc.network.expressions import divisible, names_in, value_of
+from convcalc.network.expressions import divisible, has_operation, names_in, value_of
 from convcalc.network.graph import MOST_LAYERS, Assembly, Network
 from convcalc.network.layers import FILTERS, OPS, SPELLED, truth
 from convcalc.network.operators import Input
-from convcalc.notation import PerAxis, parse_features, show_size, whole_number
+from convcalc.notation import MOST_DIGITS, PerAxis, parse_features, show_size, whole_number
 from convcalc.recipes import BY_NAME
 from convcalc.stages import Axes
 
@@ -31,6 +31,8 @@ MOST_LISTED = 30
 ALL_OPS = "docs/networks.md lists all ops, such as conv, max_pool, linear, batch_norm, relu, add"
 HEADER = re.compile(r"^[ \t]*\[\[[ \t]*[\"']?(layers|blocks)[\"']?[ \t]*\]\]", re.MULTILINE)
 """Of the tables at the top, whose order among each other counts."""
+_NUMBER = re.compile(f"[0-9]{{1,{MOST_DIGITS}}}")
+_WORD = re.compile(r"[A-Za-z_][\w-]*(/[\w-]+)*")
 PASSED_ON = ("filters", "stride")
 """Values of a block that go to its layers even where none asks for them by name."""
 
@@ -309,9 +311,12 @@ class _Reader:
             keys["stride"] = scope.values["stride"]
 
     def _wanted(self, entry: Mapping[str, Any], scope: Scope) -> bool:
-        if "when" not in entry:
-            return True
-        return bool(value_of(_text(entry["when"], "when"), scope.values))
+        when = entry.get("when", True)
+        if isinstance(when, bool):
+            return when
+        if not isinstance(when, str):
+            raise NotationError(f"when: must be true, false or an expression, got {quoted(when)}")
+        return bool(value_of(when, scope.values))
 
     def _inputs(self, entry: Mapping[str, Any], scope: Scope, last: int) -> list[int]:
         """The numbers of the layers that `from` names; the one before where nothing is said."""
@@ -349,9 +354,11 @@ class _Reader:
 
     def _scaled(self, key: str, value: Any, written: Any) -> Any:
         """Filters written as a number, at the width asked for; what is derived of them is scaled already."""
-        if self.width == 1 or key not in self.scales or isinstance(value, bool) or not isinstance(value, int):
+        if self.width == 1 or key not in self.scales or (isinstance(written, str) and names_in(written)):
             return value
-        if isinstance(written, str) and names_in(written):
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
             return value
         if self.divisor == 1:
             return max(1, floor(value * self.width))
@@ -374,11 +381,8 @@ def _evaluated(keys: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, A
 def _worked_out(key: str, value: Any, known: Mapping[str, Any]) -> Any:
     if isinstance(value, list):
         return [_worked_out(key, part, known) for part in value]
-    if not isinstance(value, str) or not known:
+    if not isinstance(value, str) or not _calculates(value, known):
         return value
-    names = names_in(value)
-    if not names or (not names & known.keys() and value.strip().isidentifier()):
-        return value  # text such as a padding word
     if isinstance(known.get(value), list | str):
         return known[value]
     try:
@@ -402,6 +406,14 @@ def _scales(document: Mapping[str, Any]) -> Sequence[str]:
         if name not in known:
             raise NotationError(f"width_scales: no block has a value {quoted(name)}; {_near(name, sorted(known))}")
     return names
+
+
+def _calculates(text: str, known: Mapping[str, Any]) -> bool:
+    """Whether a text is an expression, and not a word such as same-lower, a layer's name or numbers such as 3x5."""
+    names = names_in(text)
+    if _WORD.fullmatch(text.strip()):
+        return "/" not in text and not names.isdisjoint(known)
+    return bool(names) or has_operation(text)
 
 
 def _have_one_number(layers: Sequence[Mapping[str, Any]]) -> bool:
