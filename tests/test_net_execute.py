@@ -325,6 +325,26 @@ def test_resizing(dims: int, sizes: tuple[int, ...]) -> None:
     assert_array_equal(ran(Resize(sizes, "nearest", "half_pixel", "round_prefer_ceil"), x), expected(wanted))
 
 
+@pytest.mark.parametrize("dims", [1, 2, 3])
+@pytest.mark.parametrize("factors", [(1.5, 1.7, 2.3), (0.6, 2.0, 0.35), (3, 1.9, 1)])
+def test_upsampling_by_fractions(dims: int, factors: tuple[float, ...]) -> None:
+    """The size is rounded down, and pixels lie by the factor and not by the ratio of the sizes."""
+    x, factors = data(*SHAPES[dims]), factors[:dims]
+    linear = ("linear", "bilinear", "trilinear")[dims - 1]
+    modes = [("nearest", "nearest", None), ("linear", linear, False), ("linear", linear, True)]
+    modes += [("cubic", "bicubic", False)] if dims == 2 else []
+    for ours, theirs, corners in modes:
+        keys = f'factor = {list(factors)}\nmode = "{ours}"\nalign_corners = {str(bool(corners)).lower()}\n'
+        text = f'input = {list(x.shape[1:])}\n[[layers]]\nop = "upsample"\n{keys}'
+        net = network_from_toml(text.encode(), "net.toml", batch=2)
+        *_, run = run_layers(net, [x], {})
+        wanted = torch().nn.functional.interpolate(
+            torch().from_numpy(x), scale_factor=tuple(map(float, factors)), mode=theirs, align_corners=corners
+        )
+        assert run.out.shape == net.nodes[-1].shape
+        assert_allclose(run.out, expected(wanted), atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("rounding", "kept"), [("floor", [0, 1, 3]), ("ceil", [0, 2, 4]), ("round_prefer_floor", [0, 2, 3]),
                            ("round_prefer_ceil", [0, 2, 3])]

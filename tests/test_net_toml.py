@@ -451,6 +451,15 @@ WRONG = {
         "[[layers]]\nop = 'reshape'\nsize = '3x64'\n[[layers]]\nop = 'upsample'\nfrom = ['input', 'reshape1']\n",
         "upsample1: its inputs must have as many spatial axes, got 3x8x8 and 3x64$",
     ),
+    "a factor that leaves nothing": (
+        "[[layers]]\nop = 'upsample'\nfactor = [0.5, 0.1]\n",
+        "upsample1: factor: must leave at least one pixel an axis, got 0.5x0.1 of 3x8x8$",
+    ),
+    "factors of other axes": (
+        "[[layers]]\nop = 'upsample'\nfactor = [1.5, 2, 2]\n",
+        r"upsample1: factor: takes one number for all axes or 2, above 0 and below 1000000, got \[1.5, 2, 2\]$",
+    ),
+    "a factor below 0": ("[[layers]]\nop = 'upsample'\nfactor = -1.5\n", "factor: takes one number .* above 0"),
     "a long name": (
         f"[[layers]]\nname = '{'n' * 100_000}'\nop = 'max_pool'\n", r"net.toml: n{77}\.\.\.: kernel: must be given"
     ),

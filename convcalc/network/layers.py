@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from fractions import Fraction
 from itertools import accumulate
-from math import prod
+from math import floor, prod
 from typing import Any, TypeAlias
 
 from convcalc.errors import NotationError, ShapeError, quoted
@@ -29,7 +30,7 @@ from convcalc.network.operators import (
     Softmax,
     WithConstant,
 )
-from convcalc.notation import parse_axes, parse_padding, parse_size, show_size, whole_number
+from convcalc.notation import parse_axes, parse_padding, parse_size, show_axes, show_size, whole_number
 from convcalc.pool import pool_stage
 from convcalc.recipes import BY_NAME, named_dims, recipe_named
 from convcalc.stages import Axes, ShuffleChannels
@@ -45,6 +46,7 @@ ACTIVATIONS = (
 )  # fmt: skip
 FILTERS = ("filters", "out_channels", "out_features")
 FACTORS = ("factor", "scale", "scale_factor")
+MOST_FACTOR = 10**6
 CONVOLUTION_KEYS = frozenset(field.name for field in fields(LayerOptions)) - {"input", "layout"} | {"out_channels"}
 
 
@@ -221,11 +223,15 @@ def _upsample(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
             "factor: give one of factor, size, or a second layer in from whose size to take, "
             f"got {' and '.join(ways) or 'none'}"
         )
+    scales: tuple[Fraction, ...] = ()
     if factor:
-        written = keys[factor[0]]
-        whole = int(written) if isinstance(written, float) and written.is_integer() else written
-        factors = parse_axes(whole, factor[0], len(spatial))
-        sizes = tuple(n * factor for n, factor in zip(spatial, factors, strict=True))
+        factors = _factors(keys[factor[0]], factor[0], len(spatial))
+        sizes = tuple(floor(n * each) for n, each in zip(spatial, factors, strict=True))
+        if min(sizes) < 1:
+            told = show_axes(factors)
+            raise ShapeError(f"{factor[0]}: must leave at least one pixel an axis, got {told} of {shown(shapes[0])}")
+        if any(isinstance(each, float) for each in factors):
+            scales = tuple(Fraction(str(each)) for each in factors)
     elif ways == ["size"]:
         sizes = parse_axes(keys["size"], "size", len(spatial))
     else:
@@ -237,7 +243,20 @@ def _upsample(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
         raise NotationError(f"mode: must be one of {', '.join(modes)}, got {quoted(mode)}")
     corners = truth(keys, "align_corners", False)
     coordinates = "asymmetric" if mode == "nearest" else "align_corners" if corners else "half_pixel"
-    return [("", Resize(sizes, modes[mode], coordinates))]
+    return [("", Resize(sizes, modes[mode], coordinates, scales=scales))]
+
+
+def _factors(value: Any, name: str, dims: int) -> tuple[int | float, ...]:
+    """Factors for every axis, which may be fractions. Source: PyTorch, torch.nn.Upsample, scale_factor."""
+    given = value if isinstance(value, list) else [value]
+    if not any(isinstance(each, float) for each in given):
+        return parse_axes(value, name, dims)
+    factors = [int(each) if each.is_integer() else each for each in (_number(each, name) for each in given)]
+    if len(factors) not in (1, dims) or not all(0 < factor < MOST_FACTOR for factor in factors):
+        raise NotationError(
+            f"{name}: takes one number for all axes or {dims}, above 0 and below {MOST_FACTOR}, got {quoted(value)}"
+        )
+    return tuple(factors) * (dims if len(factors) == 1 else 1)
 
 
 def _pad(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
