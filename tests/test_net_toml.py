@@ -395,6 +395,7 @@ def test_widths_go_to_multiples_and_spare_what_is_fixed() -> None:
     # 24 * 0.4 = 9.6 goes to 8, which is less than nine tenths of it, so 16 (Sandler et al. 2018, their code)
     assert [layer.output for layer in report(text, width=0.4).layers][:2] == [(16, 8, 8), (100, 8, 8)]
     assert report(text, width=0.4).output == (10,)
+    assert report(text.replace("= true", "= false"), width=0.4).layers[1].output == (40, 8, 8)
 
 
 def test_widths_are_exact() -> None:
@@ -743,7 +744,7 @@ def test_the_values_that_scale_may_be_in_a_block_within_another() -> None:
 
 def test_a_note_does_not_list_thousands_of_layers() -> None:
     [note, *_] = network('input = "99x4x4"\n[[layers]]\nop = "split"\nparts = 99\n').notes
-    assert note == f"read by no other layer: {', '.join(f'split1/{i}' for i in range(1, 31))} and 68 more"
+    assert note == f"read by no other layer: {', '.join(f'split1/{i}' for i in range(1, 21))} and 78 more"
 
 
 def used(layers: str, use: str) -> str:

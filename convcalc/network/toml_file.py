@@ -27,7 +27,7 @@ BLOCK_KEYS = frozenset({"name", "repeat", "layers"})
 MOST_ENTRIES = 2 * MOST_LAYERS
 """Tables gone through at the most, those left out included."""
 MOST_DEPTH = 16
-MOST_LISTED = 30
+MOST_LISTED = 20
 ALL_OPS = "docs/networks.md lists all ops, such as conv, max_pool, linear, batch_norm, relu, add"
 HEADER = re.compile(r"^[ \t]*\[\[[ \t]*[\"']?(layers|blocks)[\"']?[ \t]*\]\]", re.MULTILINE)
 """Of the tables at the top, whose order among each other counts."""
@@ -280,7 +280,7 @@ class _Reader:
             what = "name them in a list" if len(inputs) < least else "leave the others out"
             raise NotationError(f"from: {op} reads {wanted} {layers}, got {len(inputs)}; {what}")
         keys = _evaluated({k: v for k, v in entry.items() if k not in COMMON_KEYS}, scope.values)
-        fixed = truth(entry, "fixed_width", op == "linear")
+        fixed = truth(entry, "fixed_width", False) or op == "linear"
         for name in FILTERS:
             if name in keys and not fixed:
                 keys[name] = self._scaled("filters", keys[name], entry[name])
