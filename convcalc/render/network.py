@@ -227,11 +227,12 @@ def _field(fields: tuple[AxisField, ...]) -> str:
     return "".join(f"{label}{show_axes(numbers)}" for label, numbers in values.items())
 
 
+UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
 def _bytes(count: int) -> str:
-    """Bytes exactly, and in binary units for reading."""
-    size, unit = float(count), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if size < 1024:
-            break
-        size, unit = size / 1024, larger
-    return f"{count:,} bytes" if unit == "B" else f"{count:,} bytes ({size:.4g} {unit})"
+    """Bytes exactly, and in the binary unit that reads best; beyond the units, exactly alone."""
+    power = (count.bit_length() - 1) // 10
+    if not 1 <= power <= len(UNITS):
+        return f"{count:,} bytes"
+    return f"{count:,} bytes ({count / 1024**power:.4g} {UNITS[power - 1]})"
