@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from convcalc.errors import ConvcalcError
+from convcalc.errors import ConvcalcError, ShapeError
 from convcalc.network.explain import explain_network
 from convcalc.network.graph import Assembly, Network
 from convcalc.network.memory import live_tensors, moved_elements, peak
@@ -100,6 +100,11 @@ def live_elements(net: Network) -> int:
         later = {i for after in net.nodes[number + 1 :] for i in after.inputs} | {net.output}
         heap = {i: size for i, size in heap.items() if i in later}
     return peak
+
+
+def test_what_floats_do_not_hold_is_not_timed() -> None:
+    with pytest.raises(ShapeError, match="fewer than 10\\^308 operations"):
+        Machine(1e9, 1e9).bound(10**400, 8)
 
 
 @pytest.mark.parametrize("seed", range(20))

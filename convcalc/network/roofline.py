@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from math import isfinite
 
-from convcalc.errors import NotationError, quoted
+from convcalc.errors import NotationError, ShapeError, quoted
 
 _RATE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?(?:[eE][0-9]+)?)\s*([kKMGTP]?)\s*([A-Za-z]+(?:/s)?)?\s*")
 _SCALE = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
@@ -46,8 +46,13 @@ class Machine:
     bandwidth: float
 
     def bound(self, operations: int, moved_bytes: int) -> Bound:
-        """The bound of a layer of so many operations on so many bytes."""
-        arithmetic, memory = operations / self.peak, moved_bytes / self.bandwidth
+        """The bound of a layer of so many operations on so many bytes. Raises ShapeError for more than floats hold."""
+        try:
+            arithmetic, memory = operations / self.peak, moved_bytes / self.bandwidth
+        except OverflowError:
+            raise ShapeError(
+                "peak: a layer must have fewer than 10^308 operations and bytes to be timed, got more; leave it out"
+            ) from None
         return Bound("compute", arithmetic) if arithmetic > memory else Bound("memory", memory)
 
     @property
