@@ -112,6 +112,7 @@ WEIGHTS = Formula("filters * (in_channels / groups) * product(kernel)", "one wei
 WEIGHTS_TRANSPOSED = Formula("in_channels * (filters / groups) * product(kernel)", WEIGHTS.source)
 BIASES = Formula("filters * bias", "one bias per filter where --bias is given")
 PARAMETERS = Formula("weights + biases", DEFINITION)
+PARAMETERS_SHARED = Formula("weights + biases - shared", "what an earlier layer has too counts there")
 
 MULTIPLICATIONS = Formula(
     "batch * filters * product(output) * (in_channels / groups) * product(kernel)",

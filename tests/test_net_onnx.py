@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,9 +16,13 @@ import pytest
 from convcalc import ConvcalcError
 from convcalc.network import load_network
 from convcalc.network.execute import check_runnable, run_layers
+from convcalc.network.explain import explain_network
 from convcalc.network.graph import Network
 from convcalc.network.operators import Unknown
 from convcalc.network.report import NetworkReport, network_report
+from tests.test_cli import Run, output
+
+__all__ = ["output"]
 
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 weights_of = pytest.importorskip("convcalc.network.onnx_file").weights_of
@@ -365,9 +370,37 @@ def test_a_tensor_that_two_layers_share_is_told_in_a_note(tmp_path: Path) -> Non
     proto = model([node("MatMul", "x w", "a", name="one"), node("MatMul", "a w", "y", name="two")],
                   [array("w", 13, 13)])  # fmt: skip
     answer = report(tmp_path, proto)
-    assert [layer.parameters for layer in answer.layers] == [169, 169]
-    assert any("169 parameters are in arrays that several layers have" in note for note in answer.notes)
+    assert [layer.parameters for layer in answer.layers] == [169, 0]
+    assert answer.parameters == 169
+    assert "arrays that several layers have count in the first: w" in answer.notes
     assert answer.multiplications == 2 * 2 * 6 * 11 * 169
+    assert answer.layers[0].moved == answer.layers[1].moved == 2 * 2 * 6 * 11 * 13 + 169
+    rows = [row for row in explain_network(answer, answer.layers) if row.quantity == "parameters"]
+    assert [(row.where, row.numbers, row.result) for row in rows] == [
+        ("one", "169 + 0", 169), ("two", "169 + 0", 169), ("two", "169 + 0 - 169", 0), ("total", "169", 169),
+    ]  # fmt: skip
+
+
+def test_a_convolution_called_twice_counts_once_and_is_checked(output: Run, tmp_path: Path) -> None:
+    proto = model([node("Conv", "x w b", "a", pads=[1] * 4), node("Conv", "a w b", "y", pads=[1] * 4)],
+                  [array("w", 6, 6, 3, 3), array("b", 6)])  # fmt: skip
+    answer = json.loads(output("net", saved(tmp_path, proto), "--check", "--json"))
+    assert answer["totals"]["parameters"] == 6 * 6 * 9 + 6
+    assert answer["ok"]
+    assert answer["totals"]["multiplications"] == 2 * 2 * 11 * 13 * 6 * 6 * 9
+
+
+def test_fills_that_an_exporter_has_merged_count_in_every_layer(tmp_path: Path) -> None:
+    """Scales and shifts of normalizations before training, with their values and without."""
+    ones = onnx.numpy_helper.from_array(np.ones(6, np.float32), "s")
+    nodes = [node("BatchNormalization", "x s s s s", "a"), node("BatchNormalization", "a s s s s", "y")]
+    answer = report(tmp_path, model(nodes, [ones]))
+    assert answer.parameters == 24
+    assert any("12 parameters are in arrays filled with one number" in note for note in answer.notes)
+    ones.ClearField("raw_data")
+    ones.data_location = TensorProto.EXTERNAL
+    ones.external_data.add(key="location", value="missing")
+    assert report(tmp_path, model(nodes, [ones])).parameters == 24
 
 
 @pytest.mark.parametrize("value", [0, 1e-6, None])

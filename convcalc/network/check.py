@@ -16,6 +16,7 @@ from convcalc.network.arrays import Arrays, drawn_arrays, drawn_input
 from convcalc.network.costs import layer_cost
 from convcalc.network.execute import LayerError, LayerRun, check_runnable, run_layers
 from convcalc.network.graph import Network, Node
+from convcalc.network.operators import parameter_shapes
 from convcalc.network.probe import Probe, check_fields, probe_count
 from convcalc.network.receptive import Fields, receptive_fields
 from convcalc.network.reference import Reference, check_values
@@ -147,7 +148,9 @@ BY_AXES = "counted along every axis with one channel, times the channel pairs; t
 def _measured(run: LayerRun) -> Measured:
     counted = run.multiplications + sum(counted_multiplications(done) for done in run.convolutions)
     as_defined = all(done.counter.as_defined for done in run.convolutions)
-    return Measured(run.node, run.out.shape, sum(array.size for array in run.parameters), counted, as_defined)
+    roles = [role for role, _ in parameter_shapes(run.node.operator)]
+    own = sum(array.size for role, array in zip(roles, run.parameters, strict=True) if role not in run.node.shared)
+    return Measured(run.node, run.out.shape, own, counted, as_defined)
 
 
 def _totals(network: Network, ran: Sequence[Measured]) -> Iterator[Check]:

@@ -6,6 +6,7 @@ the layer before, and pooling, activations and merges are not counted, as the ta
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 from convcalc.cost import Cost, cost, total
@@ -19,14 +20,18 @@ RULE = (
 
 
 def layer_cost(node: Node) -> Cost:
-    """The counts of a layer for the whole batch; of an unknown one, what is known of it, which may be nothing."""
-    arrays = [(role, prod(shape)) for role, shape in parameter_shapes(node.operator)]
-    weights = sum(count for role, count in arrays if role.endswith("weight"))
-    biases = sum(count for role, count in arrays if role.endswith("bias"))
+    """The counts of a layer for the whole batch; of an unknown one, what is known of it, which may be nothing.
+
+    What an earlier layer has too is not among its parameters.
+    """
+    own = [(role, prod(shape)) for role, shape in parameter_shapes(node.operator) if role not in node.shared]
+    weights = sum(count for role, count in own if role.endswith("weight"))
+    biases = sum(count for role, count in own if role.endswith("bias"))
     match node.operator:
         case Convolve():
             batch = node.input_shapes[0][0] if node.input_shapes[0] else 1
-            return total(cost(step, batch) for step in node.steps)
+            whole = total(cost(step, batch) for step in node.steps)
+            return replace(whole, weights=weights, biases=biases) if node.shared else whole
         case Linear():
             rows, outputs = node.elements // node.operator.out_features, node.elements
             products = rows * node.operator.in_features * node.operator.out_features

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from math import prod
 
 from convcalc import formulas
 from convcalc.cost import BYTES, cost, total
@@ -12,6 +13,7 @@ from convcalc.explain import Explanation, explain_output, explain_stage, listed,
 from convcalc.formulas import Formula, Symbol
 from convcalc.network import operators
 from convcalc.network.comparison import ratio_of
+from convcalc.network.costs import layer_cost
 from convcalc.network.graph import Node, with_space
 from convcalc.network.memory import live_tensors
 from convcalc.network.operators import Convolve, Linear, MatMul, parameter_shapes
@@ -83,6 +85,7 @@ def _convolution(layer: LayerReport) -> Iterator[Explanation]:
     if several:
         yield from _sums(name, "the stages", stages, layer)
         yield from _macs(name, layer)
+    yield from _without_shared(layer)
 
 
 def _sums(where: str, of: str, parts: Sequence[Counted], whole: Counted) -> Iterator[Explanation]:
@@ -185,19 +188,20 @@ def _counts(layer: LayerReport) -> Iterator[Explanation]:
     name, operator = layer.name, layer.node.operator
     if not layer.node.counted:
         return
-    arrays = dict(parameter_shapes(operator))
+    arrays, whole = dict(parameter_shapes(operator)), layer_cost(replace(layer.node, shared=frozenset()))
     symbols: dict[str, Symbol] = {"bias": int("bias" in arrays)}
     if isinstance(operator, Linear):
         rows = layer.node.elements // operator.out_features
         symbols |= {"rows": rows, "in_features": operator.in_features, "filters": operator.out_features}
-        yield row_of(name, "weights", formulas.WEIGHTS_LINEAR, layer.weights, **symbols)
-        yield row_of(name, "biases", formulas.BIASES, layer.biases, **symbols)
+        yield row_of(name, "weights", formulas.WEIGHTS_LINEAR, whole.weights, **symbols)
+        yield row_of(name, "biases", formulas.BIASES, whole.biases, **symbols)
     elif arrays:
         symbols["array"] = arrays["weight"]
-        yield row_of(name, "weights", formulas.WEIGHTS_ARRAY, layer.weights, **symbols)
-        yield row_of(name, "biases", formulas.BIASES_ARRAY, layer.biases, **symbols)
+        yield row_of(name, "weights", formulas.WEIGHTS_ARRAY, whole.weights, **symbols)
+        yield row_of(name, "biases", formulas.BIASES_ARRAY, whole.biases, **symbols)
     parameters = formulas.PARAMETERS if arrays else formulas.NOT_LEARNED
-    yield row_of(name, "parameters", parameters, layer.parameters, weights=layer.weights, biases=layer.biases)
+    yield row_of(name, "parameters", parameters, whole.parameters, weights=whole.weights, biases=whole.biases)
+    yield from _without_shared(layer)
     match operator:
         case Linear():
             multiplications, additions = formulas.MULTIPLICATIONS_LINEAR, formulas.ADDITIONS_LINEAR
@@ -213,6 +217,14 @@ def _counts(layer: LayerReport) -> Iterator[Explanation]:
     yield row_of(name, "effective multiplications", formulas.EFFECTIVE_UNPADDED, effective, multiplications=products)
     yield row_of(name, "additions", additions, layer.additions, **symbols)
     yield from _macs(name, layer)
+
+
+def _without_shared(layer: LayerReport) -> Iterator[Explanation]:
+    """The parameters that count here, where some are an earlier layer's too."""
+    if layer.node.shared:
+        whole = layer_cost(replace(layer.node, shared=frozenset()))
+        symbols = {"weights": whole.weights, "biases": whole.biases, "shared": whole.parameters - layer.parameters}
+        yield row_of(layer.name, "parameters", formulas.PARAMETERS_SHARED, layer.parameters, **symbols)
 
 
 def _share(where: str, counted: Counted, share: float, report: NetworkReport) -> Explanation:
@@ -292,9 +304,10 @@ def _start(where: str, node: Node, before: Along | None, size: int, start: int |
 
 def _movement(layer: LayerReport, dtype: str) -> Iterator[Explanation]:
     """Bytes that have to move, and the operations on each."""
+    parameters = sum(prod(shape) for _, shape in parameter_shapes(layer.node.operator))
     symbols = {
-        "read": layer.moved - layer.parameters - layer.activations,
-        "parameters": layer.parameters,
+        "read": layer.moved - parameters - layer.activations,
+        "parameters": parameters,
         "written": layer.activations,
         "bytes_per_element": BYTES[dtype],
     }

@@ -21,7 +21,8 @@ MOST_LAYERS = 20_000
 class Node:
     """One layer at its place: its inputs by number, whole shapes with the batch, and the steps of its stages.
 
-    `op` is what the file calls it. `shape` is None where it cannot be known.
+    `op` is what the file calls it. `shape` is None where it cannot be known. `shared` are the roles of arrays that an
+    earlier layer has too, and that count there.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Node:
     input_shapes: tuple[Axes | None, ...]
     shape: Axes | None
     steps: tuple[Step, ...] = ()
+    shared: frozenset[str] = frozenset()
 
     @property
     def elements(self) -> int:
@@ -69,7 +71,10 @@ class Assembly:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
 
-    def add(self, name: str, op: str, operator: operators.Operator, inputs: Sequence[int] = ()) -> int:
+    def add(
+        self, name: str, op: str, operator: operators.Operator, inputs: Sequence[int] = (),
+        shared: frozenset[str] = frozenset(),
+    ) -> int:  # fmt: skip
         """The number of a new layer. Raises ShapeError, naming it, where its inputs do not fit, or after too many."""
         if len(self.nodes) > MOST_LAYERS:
             raise ShapeError(f"layers: a network may have {MOST_LAYERS} layers, got more")
@@ -81,7 +86,7 @@ class Assembly:
             shape, steps = placed(operator, known, [self.nodes[i].name for i in inputs])
         except ShapeError as error:
             raise ShapeError(f"{name}: {error}") from None
-        self.nodes.append(Node(name, op, operator, tuple(inputs), shapes, shape, steps))
+        self.nodes.append(Node(name, op, operator, tuple(inputs), shapes, shape, steps, shared))
         return len(self.nodes) - 1
 
 

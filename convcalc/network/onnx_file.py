@@ -113,7 +113,8 @@ class _Reader:
         self.names: set[str] = set()
         self.notes: list[str] = []
         self.again = 0
-        """Parameters of layers that an earlier layer has as well."""
+        """Parameters of layers that an earlier layer has as well, and that are counted all the same."""
+        self.shared: list[str] = []
         self.settings = 0
         """Numbers of Constant nodes that are not counted as parameters."""
         self.forced: int | None = None
@@ -140,7 +141,13 @@ class _Reader:
             )
         if self.again:
             self.notes.append(
-                f"{self.again:,} parameters are in arrays that several layers have; every layer counts its own in full"
+                f"{self.again:,} parameters are in arrays filled with one number that several layers have, as "
+                "exporters merge untrained ones; every layer counts its own"
+            )
+        if self.shared:
+            self.notes.append(
+                f"arrays that several layers have count in the first: {', '.join(self.shared[:3])}"
+                + (f" and {len(self.shared) - 3} more" if len(self.shared) > 3 else "")
             )
         if not any(not isinstance(node.operator, Input) for node in self.assembly.nodes):
             raise DataError("the graph must have at least one layer, got none")
@@ -498,10 +505,16 @@ class _Reader:
     ) -> int:
         """The number of a new layer."""
         name = self.unique(name)
-        for (_, shape), known in zip(parameter_shapes(operator), weights, strict=False):
-            if known.tensor and self.counted.setdefault(known.tensor, name) != name:
+        shared = set()
+        for (role, shape), known in zip(parameter_shapes(operator), weights, strict=False):
+            if not known.tensor or self.counted.setdefault(known.tensor, name) == name:
+                continue
+            if known.is_fill():
                 self.again += prod(shape)
-        number = self.assembly.add(name, op, operator, inputs)
+            else:
+                shared.add(role)
+                self.shared += [] if known.tensor in self.shared else [clean(known.tensor)]
+        number = self.assembly.add(name, op, operator, inputs, frozenset(shared))
         node = self.assembly.nodes[number]
         if node.shape is not None and 0 in node.shape:
             raise DataError(f"{name}: an output must have elements, got shape {node.shape}")

@@ -147,6 +147,14 @@ class Known:
         except DataError:
             return None
 
+    def is_fill(self) -> bool:
+        """Whether all values are one number; without values, an array of one axis is taken for it.
+
+        Such are biases and scales before training, of which exporters keep equal ones once.
+        """
+        array = self.small()
+        return len(self.shape) == 1 if array is None else bool((array == array.reshape(-1)[:1]).all())
+
     def through(self, function: Callable[[np.ndarray], np.ndarray], shape: Axes, type: int | None = None) -> Known:
         """The same values in another arrangement."""
         return Known(

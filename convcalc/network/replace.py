@@ -43,7 +43,8 @@ def replaced(network: Network, rule: str) -> Network:
             operator, op = _other(node, node, recipe), recipe.name
             count += 1
         try:
-            moved[number] = assembly.add(node.name, op, operator, [moved[i] for i in inputs])
+            shared = node.shared if operator is node.operator else frozenset[str]()
+            moved[number] = assembly.add(node.name, op, operator, [moved[i] for i in inputs], shared)
         except ShapeError as error:
             raise ShapeError(f"replace: {error}") from None
         if assembly.nodes[-1].shape != node.shape:
