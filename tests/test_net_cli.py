@@ -194,6 +194,7 @@ def test_machine_dtype_input_and_batch(output: Run, model: str) -> None:
         (["resnet5"], "resnet5: must be a .toml or .onnx file or a network of the zoo"),
         (["no/such.toml"], "no/such.toml: must be a file that can be read, got no such file or directory"),
         (["MODEL", "--only", "pool2"], "only: no layer is 'pool2'; use a layer's name or one of conv"),
+        (["MODEL", "--only", "conv,pool2"], "only: no layer is 'pool2'; use a layer's name or one of conv"),
         (["MODEL", "--sort", "price"], "sort: unknown column 'price'"),
         (["MODEL", "--sort", "seconds"], "sort: unknown column 'seconds'; did you mean least_seconds? the columns:"),
         (["MODEL", "--sort", "least_seconds"], "sort: least_seconds is the time on a machine, got none; add --peak"),

@@ -118,6 +118,10 @@ OPS = [
     op_case("LpPool", "x", kernel_shape=[3, 2], p=3, row="lp_pool"),
     *(op_case(f"Global{kind}Pool", "x", row=f"global_{row}_pool")
       for kind, row in (("Average", "avg"), ("Max", "max"), ("Lp", "lp"))),
+    op_case("Einsum", "x w", [array("w", 5, 13, 6)], equation="bchw,nwc->bhnc", parameters=390,
+            macs=2 * 6 * 11 * 13 * 5, row="einsum"),
+    op_case("Einsum", "x x", x=(2, 5, 7), equation="bnc, bmc -> nbm", macs=2 * 5 * 5 * 7, row="einsum"),
+    op_case("Einsum", "x w", [array("w", 4, 5)], x=(2, 5, 7), equation="abc,db", parameters=20, macs=2 * 5 * 7 * 4),
     op_case("Gemm", "x w b", [array("w", 4, 6), array("b", 4)], x=(3, 6), transB=1, alpha=0.5, beta=2.0,
             parameters=28, macs=72, row="linear"),
     op_case("Gemm", "x w b", [array("w", 6, 4), array("b", 1, 4)], x=(6, 3), transA=1, parameters=28, macs=72),

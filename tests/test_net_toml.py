@@ -417,6 +417,10 @@ WRONG = {
     "no layers": ("input = '3x8x8'", "net.toml: layers: must have at least one layer"),
     "a key of the file": ("inputs = '3x8x8'", "net.toml: inputs: is not a key of the file; did you mean input?"),
     "layers as text": ("input = '3x8x8'\nlayers = 'conv'", r"layers: must be tables, written \[\[layers\]\]"),
+    "corners of nearest": (
+        "[[layers]]\nop = 'upsample'\nfactor = 2\nalign_corners = true\n",
+        "upsample1: align_corners: is for the modes linear and cubic, got nearest",
+    ),
     "an op": ("[[layers]]\nop = 'conf'\n", "net.toml: conf1: op: unknown op 'conf'; did you mean conv"),
     "no op": ("[[layers]]\nfilters = 3\n", "net.toml: layers 1: op: must be given, or block; docs/networks"),
     "a key for op": ("[[layers]]\nop = 'relu'\n[[layers]]\nopp = 'relu'\n", "net.toml: layers 2: op: must be given"),

@@ -242,6 +242,10 @@ def _upsample(op: str, keys: Keys, shapes: Sequence[Axes]) -> Steps:
     if mode not in modes:
         raise NotationError(f"mode: must be one of {', '.join(modes)}, got {quoted(mode)}")
     corners = truth(keys, "align_corners", False)
+    if corners and mode == "nearest":
+        raise NotationError(
+            "align_corners: is for the modes linear and cubic, got nearest; leave it out or give a mode"
+        )
     coordinates = "asymmetric" if mode == "nearest" else "align_corners" if corners else "half_pixel"
     return [("", Resize(sizes, modes[mode], coordinates, scales=scales))]
 

@@ -429,6 +429,49 @@ def matmul(place: Place) -> list[Value]:
     return [place.emit("reshape", Reshape(tuple(sizes)), [product])]
 
 
+def einsum(place: Place) -> list[Value]:
+    """A product of two tensors summed over indices, as a matrix product between transposes and reshapes."""
+    written = place.attributes.text("equation", "").replace(" ", "")
+    found = re.fullmatch(r"([a-zA-Z]+),([a-zA-Z]+)(?:->([a-zA-Z]*))?", written)
+    sides = [place.tensor(number) for number in range(len(place.inputs))]
+    if not found or any(len(set(part)) < len(part) for part in found.groups() if part):
+        raise UnsupportedError(f"its equation {written!r} is not a product of two tensors without repeated indices")
+    left, right, out = found.groups()
+    if out is None:  # what is in one of them alone, in alphabetical order
+        out = "".join(sorted(set(left) ^ set(right)))
+    shapes = [place.shape(side) for side in sides]
+    if len(sides) != 2 or [len(shape) for shape in shapes] != [len(left), len(right)] or not {*out} <= {*left, *right}:
+        raise MalformedError(f"its equation {written!r} must fit its inputs, got {shapes}")
+    sizes = dict(zip(left + right, shapes[0] + shapes[1], strict=True))
+    if any(sizes[index] != size for index, size in zip(left, shapes[0], strict=True)):
+        raise MalformedError(f"its equation {written!r} must have one size for every index, got {shapes}")
+    if any((index in left) != (index in right) and index not in out for index in sizes):
+        raise UnsupportedError(f"its equation {written!r} sums an index of one tensor alone")
+    stack, summed = [i for i in left if i in right and i in out], [i for i in left if i in right and i not in out]
+    rows, columns = [i for i in left if i not in right], [i for i in right if i not in left]
+    product = place.emit(
+        "matmul", MatMul(),
+        [
+            _grouped(place, sides[0], left, (stack, rows, summed), sizes, "/left"),
+            _grouped(place, sides[1], right, (stack, summed, columns), sizes, "/right"),
+        ],
+        suffix="/matmul",
+    )  # fmt: skip
+    apart = place.emit("reshape", Reshape(tuple(sizes[i] for i in stack + rows + columns)), [product], suffix="/apart")
+    order = tuple((stack + rows + columns).index(i) for i in out)
+    return [place.emit("einsum", Transpose(order), [apart])]
+
+
+def _grouped(
+    place: Place, data: int, indices: str, groups: Sequence[Sequence[str]], sizes: dict[str, int], suffix: str
+) -> int:
+    """A tensor as (stack, matrix rows, matrix columns), each of the sizes of several indices together."""
+    order = tuple(indices.index(i) for group in groups for i in group)
+    data = place.emit("transpose", Transpose(order), [data], suffix=f"{suffix}/transpose")
+    shape = tuple(prod(sizes[i] for i in group) for group in groups)
+    return place.emit("reshape", Reshape(shape), [data], suffix=f"{suffix}/reshape")
+
+
 # Normalizations
 
 
@@ -944,7 +987,7 @@ LOWERED: dict[str, Lower] = {
         "LogSum": "log_sum", "LogSumExp": "log_sum_exp", "SumSquare": "sum_square",
     }.items()},
     "ArgMax": arg_reduce("arg_max"), "ArgMin": arg_reduce("arg_min"),
-    "Gemm": gemm, "MatMul": matmul,
+    "Gemm": gemm, "MatMul": matmul, "Einsum": einsum,
     "BatchNormalization": batch_norm, "InstanceNormalization": instance_norm,
     "LayerNormalization": layer_norm("layer_norm"), "RMSNormalization": layer_norm("rms_norm"),
     "GroupNormalization": group_norm, "LRN": lrn, "LpNormalization": lp_norm,

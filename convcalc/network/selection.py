@@ -21,10 +21,13 @@ def chosen(report: NetworkReport, only: str | None, sort: str | None) -> tuple[L
     layers = report.layers
     if only is not None:
         wanted = only.split(",")
+        for part in wanted:
+            if not any(_is(layer, part) for layer in layers):
+                known = dict.fromkeys(name for layer in layers for name in (layer.kind, layer.op))
+                raise NotationError(
+                    f"only: no layer is {quoted(part)}; use a layer's name or one of {', '.join(known)}"
+                )
         layers = tuple(layer for layer in layers if any(_is(layer, part) for part in wanted))
-        if not layers:
-            known = dict.fromkeys(name for layer in report.layers for name in (layer.kind, layer.op))
-            raise NotationError(f"only: no layer is {quoted(only)}; use a layer's name or one of {', '.join(known)}")
     if sort is not None:
         if sort not in SORTED:
             near = get_close_matches(sort, SORTED, n=1)
