@@ -417,6 +417,10 @@ WRONG = {
     "no layers": ("input = '3x8x8'", "net.toml: layers: must have at least one layer"),
     "a key of the file": ("inputs = '3x8x8'", "net.toml: inputs: is not a key of the file; did you mean input?"),
     "layers as text": ("input = '3x8x8'\nlayers = 'conv'", r"layers: must be tables, written \[\[layers\]\]"),
+    "a layer's key of a block": (
+        "[[blocks]]\nname = 'b'\nwhen = false\n[[blocks.layers]]\nop = 'relu'\n[[layers]]\nblock = 'b'\n",
+        "blocks/b: when: belongs to a layer, such as the one that uses the block",
+    ),
     "corners of nearest": (
         "[[layers]]\nop = 'upsample'\nfactor = 2\nalign_corners = true\n",
         "upsample1: align_corners: is for the modes linear and cubic, got nearest",

@@ -162,6 +162,9 @@ class _Reader:
             if "name" not in block:
                 continue
             name = _text(block["name"], f"{where}: name")
+            for key in ("op", "block", "from", "when", "fixed_width"):
+                if key in block:
+                    raise NotationError(f"{where}: {key}: belongs to a layer, such as the one that uses the block")
             if name in seen:
                 raise NotationError(f"{where}: name: must be different from other blocks', got {quoted(name)} twice")
             seen.add(name)
