@@ -37,6 +37,7 @@ class Along:
 
 
 Seen = tuple[Along, ...]
+Summaries = dict[tuple[Field, int, int], AxisField]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,62 +59,67 @@ def receptive_fields(network: Network) -> Fields:
     main = network.inputs[0]
     assert main.shape is not None
     sizes = main.shape[2:]
+    image = tuple(Along(axis + 2, Field.identity()) for axis in range(len(sizes)))
     seen: list[Seen] = []
+    fields: list[tuple[AxisField, ...]] = []
     unaligned: list[str] = []
-    bounds: list[tuple[int, str]] = []
-    for node in network.nodes:
-        arms = [seen[i] for i in node.inputs]
-        if node is main:
-            seen.append(tuple(Along(axis + 2, Field.identity()) for axis in range(len(sizes))))
-        else:
-            shown, why = _all_after(node, arms, sizes)
-            seen.append(shown)
-            bounds += [(len(seen) - 1, f"receptive field: from {node.name} on an upper bound, {why}")] if why else []
+    bound: tuple[int, str] | None = None
+    summaries: Summaries = {}
+    for number, node in enumerate(network.nodes):
+        arms = [image] if node is main else [seen[i] for i in node.inputs]
+        shown, row, why = _all_after(node, arms, sizes, summaries)
+        seen.append(shown)
+        fields.append(row)
+        if why and bound is None:
+            bound = number, f"receptive field: from {node.name} on an upper bound, {why}"
         if isinstance(node.operator, operators.Merge | operators.Concat) and len(arms) > 1:
             unaligned += _unaligned(network, node, arms)[:1]
-    known: dict[tuple[Field, int, int], AxisField] = {}
-    fields = []
-    for node, axes in zip(network.nodes, seen, strict=True):
-        row = []
-        for along, size in zip(axes, sizes, strict=True):
-            outputs = 1 if along.axis is None or node.shape is None else node.shape[along.axis]
-            key = along.field, outputs if len(along.field.strands) > 1 or along.field.whole.runs else 0, size
-            if key not in known:
-                known[key] = along.field.summary(outputs, size)
-            row.append(known[key])
-        fields.append(tuple(row))
     mapped = _last_map(network, seen)
     notes = []
     if mapped != network.output:
         notes.append(f"receptive field: of {network.nodes[mapped].name}, the last map before the whole image is read")
     from_here = next((n for n, axes in enumerate(seen[: mapped + 1]) if any(a.field.whole.runs for a in axes)), None)
-    bounded = bounds and bounds[0][0] == from_here
-    if from_here is not None and not bounded and any(along.field.whole.runs for along in seen[mapped]):
+    if bound is not None:
+        notes.append(bound[1])
+    if from_here not in (None, bound and bound[0]) and any(along.field.whole.runs for along in seen[mapped]):
         notes.append(
             f"receptive field: of what {network.nodes[from_here].name} gives, every output reads the whole image"
         )
-    notes += [note for _, note in bounds[:1]]
     notes += unaligned[:MOST_NOTES]
     if len(unaligned) > MOST_NOTES:
         notes.append(f"{len(unaligned) - MOST_NOTES} more merges have arms that are not aligned")
     return Fields(tuple(fields), tuple(seen), mapped, tuple(notes))
 
 
-def _all_after(node: Node, arms: Sequence[Seen], sizes: Axes) -> tuple[Seen, str]:
+def _all_after(
+    node: Node, arms: Sequence[Seen], sizes: Axes, summaries: Summaries
+) -> tuple[Seen, tuple[AxisField, ...], str]:
     """All axes after a layer, and why more than it reads is taken for its receptive field, if that is so."""
-    shown, why = [], ""
+    shown, fields, why = list[Along](), list[AxisField](), ""
     for a, size in enumerate(sizes):
         along = [arm[a] for arm in arms]
         try:
-            shown.append(_after(node, along, size))
+            after = _after(node, along, size)
+            fields.append(_summary(after, node, size, summaries))
         except ShapeError as error:
-            shown.append(Along(None, Field((), Positions(0, 1, ((0, size - 1),)))))
+            after = Along(None, Field((), Positions(0, 1, ((0, size - 1),))))
+            fields.append(_summary(after, node, size, summaries))
             why = f"the whole {AXIS_NAMES[len(sizes)][a]}, since {error}"
+        shown.append(after)
         if isinstance(node.operator, operators.Concat) and any(
             arm.axis == node.operator.axis and arm.field.strands for arm in along
         ):
             why = f"since it joins maps along the {AXIS_NAMES[len(sizes)][a]}"
-    return tuple(shown), why
+    return tuple(shown), tuple(fields), why
+
+
+def _summary(along: Along, node: Node, size: int, summaries: Summaries) -> AxisField:
+    """The summary of an axis, worked out once for all that are alike. Raises ShapeError for too many pieces."""
+    outputs = 1 if along.axis is None or node.shape is None else node.shape[along.axis]
+    key = along.field, outputs if len(along.field.strands) > 1 or along.field.whole.runs else 0, size
+    if key not in summaries:
+        summaries[key] = along.field.summary(outputs, size)
+    return summaries[key]
 
 
 def _last_map(network: Network, seen: Sequence[Seen]) -> int:
@@ -141,7 +147,7 @@ def _after(node: Node, arms: Sequence[Along], size: int) -> Along:
     first = arms[0] if arms else Along(None, Field.nothing())
     match operator:
         case operators.Input() | operators.Constant():
-            return Along(None, Field.nothing())
+            return first  # the image itself, which the main input stands for, or nothing
         case operators.Convolve() | Pool() | ShuffleChannels():
             return _through_steps(node.steps, first, shapes[0], size)
         case operators.Elementwise() | operators.WithConstant():
@@ -288,19 +294,11 @@ def _reshaped(along: Along, shape: Axes, wanted: Axes, size: int) -> Along:
         more, fewer = other // length, length // max(1, other)
         if length > 1 < more <= MOST_JOINED and other == length * more and after * more == behind:
             # joined with what lies behind it: as many outputs read each position
-            return _read_by(along, axis, Reads(((0, 1, 1),) * more, 1), length, size)
+            return Along(axis, along.field.after(Reads(((0, 1, 1),) * more, 1)))
         if other > 1 < fewer and length == other * fewer and after == behind * fewer:
             # taken apart, the rest lying behind: each output reads as many positions
-            return _read_by(along, axis, Reads(((0, 1, fewer),), fewer), length, size)
+            return Along(axis, along.field.after(Reads(((0, 1, fewer),), fewer)))
     return Along(None, along.field.all_of(length, size))
-
-
-def _read_by(along: Along, axis: int, reads: Reads, length: int, size: int) -> Along:
-    """The axis at its new place, or all of it where the reads repeat too seldom to be enumerated."""
-    try:
-        return Along(axis, along.field.after(reads))
-    except ShapeError:
-        return Along(None, along.field.all_of(length, size))
 
 
 def _taken(along: Along, shape: Axes, operator: operators.Take, size: int) -> Along:

@@ -182,7 +182,7 @@ class NetworkReport(Counted):
 
 
 def network_report(network: Network, *, dtype: str = "float32", machine: Machine | None = None) -> NetworkReport:
-    """The report of a network. Raises ShapeError where a receptive field has too many pieces to enumerate."""
+    """The report of a network. Raises ShapeError for layers too large for a machine's time."""
     check_dtype(dtype)
     fields = receptive_fields(network)
     rows = [(i, node) for i, node in enumerate(network.nodes) if not isinstance(node.operator, operators.Input)]
