@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class ConvcalcError(ValueError):
     """A request that cannot be answered; its message is the command line's error line."""
@@ -24,9 +26,9 @@ MOST_ECHOED = 80
 MOST_LINE = 1000
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, most: int = MOST_ECHOED) -> str:
     """A text of others as it is put into a message: its beginning, where it is long."""
-    return text if len(text) <= MOST_ECHOED else f"{text[: MOST_ECHOED - 3]}..."
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def quoted(value: object) -> str:
@@ -36,6 +38,25 @@ def quoted(value: object) -> str:
     ("'k3q'", '[1, 2]')
     """
     return shortened(repr(value))
+
+
+def first_of(texts: Sequence[str], most: int, between: str = ", ") -> str:
+    """Texts in a row, and of more than `most` how many are left out.
+
+    >>> first_of(["a", "b", "c"], 2), first_of(["a"], 2)
+    ('a, b and 1 more', 'a')
+    """
+    left = len(texts) - most
+    return between.join(texts[:most]) + (f" and {left} more" if left > 0 else "")
+
+
+def plural(count: int, noun: str) -> str:
+    """A number of things in words.
+
+    >>> plural(1, "layer"), plural(2, "layer")
+    ('1 layer', '2 layers')
+    """
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}

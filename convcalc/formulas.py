@@ -19,6 +19,8 @@ ARAUJO = "Araujo, Norris & Sim 2019"
 DEFINITION = "by definition"
 
 _LIST = re.compile(r"(product|sum|max)\((\w+)\)")
+_WRITTEN = {"product": ("*", "", "1"), "sum": (" + ", "", "0"), "max": (", ", "max", "0")}
+"""What stands between several numbers, what before their parentheses, and what for none."""
 _NAME = re.compile(r"[a-z_]\w*")
 
 
@@ -42,15 +44,9 @@ class Formula:
         def written_out(match: re.Match[str]) -> str:
             values = symbols[match[2]]
             assert isinstance(values, Sequence)
-            if len(values) < 2:
-                return str(values[0]) if values else "1"
-            match match[1]:
-                case "product":
-                    return f"({'*'.join(map(str, values))})"
-                case "sum":
-                    return f"({' + '.join(map(str, values))})"
-                case _:
-                    return f"max({', '.join(map(str, values))})"
+            between, before, of_none = _WRITTEN[match[1]]
+            written = between.join(map(str, values)) or of_none
+            return f"{before}({written})" if len(values) > 1 else written
 
         def put_in(match: re.Match[str]) -> str:
             value = symbols.get(match[0], match[0])

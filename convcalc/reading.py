@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from convcalc.errors import DataError
+from convcalc.errors import DataError, plural
 from convcalc.layer import LayerOptions, layer
 from convcalc.recipes.recipe import Recipe
 from convcalc.stages import Correlate, Stage, TransposedCorrelate
@@ -84,7 +84,7 @@ def full_kernels(recipe: Recipe, kernels: Sequence[Named], channels: int, dims: 
     names, stages = kernel_stages(recipe, dims)
     if len(kernels) != len(stages):
         raise DataError(
-            f"{kernels[0].name}: {recipe.name} takes {len(stages)} kernel{'s' * (len(stages) > 1)} "
+            f"{kernels[0].name}: {recipe.name} takes {plural(len(stages), 'kernel')} "
             f"({', '.join(names)}), got {len(kernels)}; give them in this order"
         )
     full = []

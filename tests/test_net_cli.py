@@ -105,7 +105,7 @@ def test_changes_and_comparisons(output: Run, model: str) -> None:
     plain = json.loads(output("net", model, "--json"))
     full = json.loads(output("net", model, "--replace", "depthwise-separable=standard", "--json"))
     assert full["before"] == plain["totals"]
-    assert "1 depthwise-separable convolutions replaced by standard" in full["notes"]
+    assert "1 depthwise-separable convolution replaced by standard" in full["notes"]
     beside = json.loads(output("net", model, "--replace", "depthwise-separable=standard", "--compare", model, "--json"))
     assert beside["base"]["totals"] == full["totals"]
     [other] = beside["compared"]

@@ -12,6 +12,7 @@ import numpy as np
 
 from convcalc.checks import Check, counted_multiplications
 from convcalc.engine.algorithms import AUTO
+from convcalc.errors import plural
 from convcalc.network.arrays import Arrays, drawn_arrays, drawn_input
 from convcalc.network.costs import layer_cost
 from convcalc.network.execute import LayerError, LayerRun, check_runnable, run_layers
@@ -162,7 +163,7 @@ def _totals(network: Network, ran: Sequence[Measured]) -> Iterator[Check]:
     yield _equal("parameters", sum(cost.parameters for cost in costs), sum(m.parameters for m in ran), SIZES)
     how = COUNTED
     if others := sum(not measured.as_defined for measured in ran):
-        how += f"; in {others} layer{'s' * (others > 1)} {BY_AXES}"
+        how += f"; in {plural(others, 'layer')} {BY_AXES}"
     yield _equal("multiplications", sum(c.multiplications for c in costs), sum(m.multiplications for m in ran), how)
 
 

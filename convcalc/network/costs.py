@@ -30,8 +30,7 @@ def layer_cost(node: Node) -> Cost:
     match node.operator:
         case Convolve():
             batch = node.input_shapes[0][0] if node.input_shapes[0] else 1
-            whole = total(cost(step, batch) for step in node.steps)
-            return replace(whole, weights=weights, biases=biases) if node.shared else whole
+            return replace(total(cost(step, batch) for step in node.steps), weights=weights, biases=biases)
         case Linear():
             rows, outputs = node.elements // node.operator.out_features, node.elements
             products = rows * node.operator.in_features * node.operator.out_features

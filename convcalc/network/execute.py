@@ -12,7 +12,7 @@ from convcalc.checks import Executed
 from convcalc.engine.algorithms import AUTO
 from convcalc.engine.counter import Counter, multiply
 from convcalc.engine.stage import run_stage
-from convcalc.errors import DataError
+from convcalc.errors import DataError, first_of
 from convcalc.memory import check_memory
 from convcalc.network import operators, resizing
 from convcalc.network.arrays import Arrays
@@ -110,8 +110,8 @@ def check_runnable(network: Network) -> None:
     named = [f"{node.name} ({node.op}): {why}" for node in network.nodes if (why := _obstacle(node.operator))]
     if named:
         raise DataError(
-            f"check: every layer must be one that can be run, got {'; '.join(named[:5])}"
-            f"{f' and {len(named) - 5} more' * (len(named) > 5)}; what depends on them cannot be run either"
+            f"check: every layer must be one that can be run, got {first_of(named, 5, '; ')}; "
+            "what depends on them cannot be run either"
         )
 
 

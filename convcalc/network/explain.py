@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from math import prod
 
 from convcalc import formulas
-from convcalc.cost import BYTES, cost, total
+from convcalc.cost import BYTES, Cost, cost, total
 from convcalc.explain import Explanation, explain_output, explain_stage, listed, named_axes, row_of
 from convcalc.formulas import Formula, Symbol
 from convcalc.network import operators
@@ -188,7 +187,7 @@ def _counts(layer: LayerReport) -> Iterator[Explanation]:
     name, operator = layer.name, layer.node.operator
     if not layer.node.counted:
         return
-    arrays, whole = dict(parameter_shapes(operator)), layer_cost(replace(layer.node, shared=frozenset()))
+    arrays, whole = dict(parameter_shapes(operator)), _unshared(layer)
     symbols: dict[str, Symbol] = {"bias": int("bias" in arrays)}
     if isinstance(operator, Linear):
         rows = layer.node.elements // operator.out_features
@@ -219,10 +218,15 @@ def _counts(layer: LayerReport) -> Iterator[Explanation]:
     yield from _macs(name, layer)
 
 
+def _unshared(layer: LayerReport) -> Cost:
+    """The cost with all of the layer's arrays, those among them that an earlier layer has too."""
+    return layer_cost(replace(layer.node, shared=frozenset()))
+
+
 def _without_shared(layer: LayerReport) -> Iterator[Explanation]:
     """The parameters that count here, where some are an earlier layer's too."""
     if layer.node.shared:
-        whole = layer_cost(replace(layer.node, shared=frozenset()))
+        whole = _unshared(layer)
         symbols = {"weights": whole.weights, "biases": whole.biases, "shared": whole.parameters - layer.parameters}
         yield row_of(layer.name, "parameters", formulas.PARAMETERS_SHARED, layer.parameters, **symbols)
 
@@ -304,7 +308,7 @@ def _start(where: str, node: Node, before: Along | None, size: int, start: int |
 
 def _movement(layer: LayerReport, dtype: str) -> Iterator[Explanation]:
     """Bytes that have to move, and the operations on each."""
-    parameters = sum(prod(shape) for _, shape in parameter_shapes(layer.node.operator))
+    parameters = _unshared(layer).parameters
     symbols = {
         "read": layer.moved - parameters - layer.activations,
         "parameters": parameters,

@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
 
-from convcalc.errors import ConvcalcError, DataError, NotationError
+from convcalc.errors import ConvcalcError, DataError, NotationError, first_of
 from convcalc.network.graph import MOST_LAYERS, Assembly, Network, Node
 from convcalc.network.onnx_folding import folded
 from convcalc.network.onnx_ops import LOWERED, Value, arranged_known, row_name
@@ -47,6 +47,7 @@ from convcalc.notation import PerAxis, parse_size, show_size, whole_number
 from convcalc.stages import Axes
 
 MOST_FOLDED_IN_ALL = 1 << 26
+MOST_NAMED = 3
 WEIGHT_SLOTS = {
     "Conv": (1, 2), "ConvTranspose": (1, 2), "Gemm": (1, 2), "MatMul": (1,), "BatchNormalization": (1, 2, 3, 4),
     "InstanceNormalization": (1, 2), "LayerNormalization": (1, 2), "GroupNormalization": (1, 2), "PRelu": (1,),
@@ -130,10 +131,9 @@ class _Reader:
             raise DataError(f"{self.name}: must have an output, got none")
         numbers = [self._layer_of(name) for name in outputs]
         if len(outputs) > 1:
-            shown = ", ".join(self.assembly.nodes[number].name for number in numbers[1:4])
+            first, *others = (self.assembly.nodes[number].name for number in numbers)
             self.notes.append(
-                f"{len(outputs)} outputs: the first is {self.assembly.nodes[numbers[0]].name}; besides it {shown}"
-                + (" and more" if len(outputs) > 4 else "")
+                f"{len(outputs)} outputs: the first is {first}; besides it {first_of(others, MOST_NAMED)}"
             )
         if self.settings:
             self.notes.append(
@@ -145,10 +145,8 @@ class _Reader:
                 "exporters merge untrained ones; every layer counts its own"
             )
         if self.shared:
-            self.notes.append(
-                f"arrays that several layers have count in the first: {', '.join(self.shared[:3])}"
-                + (f" and {len(self.shared) - 3} more" if len(self.shared) > 3 else "")
-            )
+            named = first_of(self.shared, MOST_NAMED)
+            self.notes.append(f"arrays that several layers have count in the first: {named}")
         if not any(not isinstance(node.operator, Input) for node in self.assembly.nodes):
             raise DataError("the graph must have at least one layer, got none")
         producer = " ".join(clean(part) for part in (self.model.producer_name, self.model.producer_version) if part)
@@ -197,10 +195,8 @@ class _Reader:
         unvalued = self._weights_without_values()
         given = {value.name for value in self.graph.input}
         if taken := [clean(value.name) for value, _ in unvalued if value.name in given]:
-            self.notes.append(
-                f"inputs that layers read as their weights alone are taken for weights: {', '.join(taken[:3])}"
-                + (f" and {len(taken) - 3} more" if len(taken) > 3 else "")
-            )
+            named = first_of(taken, MOST_NAMED)
+            self.notes.append(f"inputs that layers read as their weights alone are taken for weights: {named}")
         for value, dims in unvalued:
             floating = value.type.tensor_type.elem_type in FLOATING
             learned = floating and prod(dims) > 1

@@ -13,7 +13,7 @@ import onnx
 from google.protobuf.message import DecodeError, Message
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from convcalc.errors import DataError, one_line
+from convcalc.errors import DataError, one_line, shortened
 from convcalc.memory import available_memory, check_memory
 from convcalc.stages import Axes
 
@@ -100,7 +100,7 @@ def clean(text: str) -> str:
     Characters that reorder text or have no glyph are written out, as no file may steer a terminal.
     """
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in one_line(text))
-    return shown if len(shown) <= MOST_NAME else f"{shown[: MOST_NAME - 3]}..."
+    return shortened(shown, MOST_NAME)
 
 
 class Known:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from convcalc.compare import fitting_options, stand_in
-from convcalc.errors import ConvcalcError, NotationError, ShapeError, quoted
+from convcalc.errors import ConvcalcError, NotationError, ShapeError, plural, quoted
 from convcalc.layer import request_for
 from convcalc.network.graph import Assembly, Network, Node
 from convcalc.network.operators import Convolve, Elementwise, Normalize, WithConstant
@@ -53,7 +53,7 @@ def replaced(network: Network, rule: str) -> Network:
         kinds = sorted({type_of(node.operator) for node in network.nodes if isinstance(node.operator, Convolve)})
         more = ["depthwise-separable"] if any(_separable_pairs(network)) else []
         raise NotationError(f"replace: the network has no {wanted} convolution; it has {', '.join(kinds + more)}")
-    note = f"{count} {wanted} convolutions replaced by {recipe.name}"
+    note = f"{plural(count, f'{wanted} convolution')} replaced by {recipe.name}"
     return Network(network.name, tuple(assembly.nodes), moved[network.output], (*network.notes, note), network.source)
 
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any, assert_never
 
 from convcalc.cost import BYTES, Cost, cost, total
+from convcalc.errors import first_of, plural
 from convcalc.network import operators
 from convcalc.network.costs import RULE, layer_cost
 from convcalc.network.graph import Network, Node
@@ -200,9 +201,10 @@ def network_report(network: Network, *, dtype: str = "float32", machine: Machine
         for _, node in rows
         if isinstance(node.operator, operators.Unknown)
     ]
+    least = f"totals are at least: {plural(len(unknown), 'layer')}"
     notes = (
         *network.notes,
-        *([f"totals are at least: {_layers(len(unknown))} not counted, {'; '.join(unknown[:3])}"] if unknown else []),
+        *([f"{least} not counted, {first_of(unknown, 3, '; ')}"] if unknown else []),
         *fields.notes,
         RULE,
         "macs = multiplications; flops = 2 x macs",
@@ -274,10 +276,6 @@ def _unknown_counts(cost: Cost, dtype: str) -> dict[str, int | None]:
     """What is not known is null, never 0."""
     known = counts_dict(cost, dtype)
     return {key: known[key] or None for key in known}
-
-
-def _layers(count: int) -> str:
-    return "1 layer is" if count == 1 else f"{count} layers are"
 
 
 def _unsupported(layer: LayerReport) -> dict[str, str]:

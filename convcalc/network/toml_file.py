@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
-from convcalc.errors import MOST_ECHOED, ConvcalcError, DataError, NotationError, quoted, shortened
+from convcalc.errors import MOST_ECHOED, ConvcalcError, DataError, NotationError, first_of, quoted, shortened
 from convcalc.network.expressions import divisible, has_operation, names_in, value_of
 from convcalc.network.graph import MOST_LAYERS, Assembly, Network
 from convcalc.network.layers import FILTERS, OPS, SPELLED, truth
@@ -129,12 +129,12 @@ class _Reader:
         if last == first:
             raise NotationError("layers: must have at least one layer, got none")
         unread = self._unread(last)
-        notes = [f"read by no other layer: {_listed(unread)}"] if unread else []
+        notes = [f"read by no other layer: {first_of(unread, MOST_LISTED)}"] if unread else []
         unused = sorted(self.blocks.keys() - self.used)
         if unused and entries:
             notes.append(
-                f"blocks that no layer uses, and that count nothing: {_listed(unused)}; one without a name stands "
-                "where it is"
+                f"blocks that no layer uses, and that count nothing: {first_of(unused, MOST_LISTED)}; "
+                "one without a name stands where it is"
             )
         return Network(self.name, tuple(self.assembly.nodes), last, (*self.notes, *notes), self.source)
 
@@ -459,11 +459,6 @@ def _shown_name(label: object, entry: Mapping[str, Any], scope: Scope) -> str:
         return shortened(label)
     place = next((number for number, table in enumerate(scope.layers, 1) if table is entry), 1)
     return f"layers {place}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
-    return f"{', '.join(names[:MOST_LISTED])}{more}"
 
 
 def _near_ops(name: str) -> str:

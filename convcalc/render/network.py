@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from io import StringIO
 
 from convcalc.cost import Cost, total
+from convcalc.errors import plural
 from convcalc.network.comparison import RATIOS, NetworkComparison, ratio_of
 from convcalc.network.costs import RULE
 from convcalc.network.report import LayerReport, NetworkReport
@@ -159,7 +160,7 @@ def _by_kind(report: NetworkReport) -> list[str]:
     """The totals of every kind of layer that has any."""
     return [
         f"{kind}: {part['parameters']:,} parameters, {part['multiplications']:,} multiplications "
-        f"in {part['layers']} layer{'s' if part['layers'] > 1 else ''}"
+        f"in {plural(part['layers'], 'layer')}"
         for kind, part in report.totals()["by_kind"].items()
         if part["parameters"] or part["multiplications"]
     ]

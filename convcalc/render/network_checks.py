@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from convcalc.checks import Check
+from convcalc.errors import plural
 from convcalc.network.check import NetworkRun
 from convcalc.network.report import NetworkReport
 from convcalc.notation import show_size
@@ -17,8 +18,8 @@ def checks_view(report: NetworkReport, run: NetworkRun, layout: str, ran_on: str
     shown = [*run.totals, *wrong]
     agreed = [check for check in run.checks if check.layer and check.ok]
     layers = len({check.layer for check in run.checks if check.layer})
-    checks = "1 check" if len(agreed) == 1 else f"{len(agreed)} checks"
-    aside = [f"{checks} of {layers} layer{'s' * (layers != 1)} agree{'s' * (len(agreed) == 1)}; {ran_on}"]
+    agree = "agrees" if len(agreed) == 1 else "agree"
+    aside = [f"{plural(len(agreed), 'check')} of {plural(layers, 'layer')} {agree}; {ran_on}"]
     if run.out is not None:
         found = ", ".join(f"{name} {value:.6g}" for name, value in statistics(run.out).items())
         written = "" if path is None else f"; written to {'stdout' if path == '-' else path}"
