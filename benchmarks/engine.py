@@ -12,7 +12,6 @@ for every work.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import multiprocessing
 import os
 import platform
@@ -38,6 +37,7 @@ import numpy as np
 import convcalc
 from convcalc.direct import WIDE, direct_sums
 from convcalc.engine.algorithms import ALGORITHMS
+from convcalc.engine.blas import openblas
 from convcalc.engine.counter import Counter
 from convcalc.engine.stage import run_stage
 from convcalc.stages import Correlate, TransposedCorrelate
@@ -401,14 +401,8 @@ def machine() -> Machine:
 
 def blas_kernels() -> str:
     """The kernels that NumPy's OpenBLAS chose for this processor, asked of the loaded library itself."""
-    with suppress(OSError):
-        for line in Path("/proc/self/maps").read_text().splitlines():
-            if "openblas" in (path := line.rpartition(" ")[2]):
-                library = ctypes.CDLL(path)
-                for name in ("scipy_openblas_get_corename64_", "openblas_get_corename64_", "openblas_get_corename"):
-                    if function := getattr(library, name, None):
-                        function.restype = ctypes.c_char_p
-                        return f"OpenBLAS, {function().decode()}"
+    if (own := openblas()) is not None:
+        return f"OpenBLAS, {own.processor}"
     blas: Any = np.show_config(mode="dicts")
     return f"{blas['Build Dependencies']['blas']['name']}, kernels unknown"
 

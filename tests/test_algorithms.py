@@ -23,6 +23,7 @@ from convcalc.engine import algorithms, threads
 from convcalc.engine import blocks as cut
 from convcalc.engine.algorithms import ALGORITHMS, RULES, choose, fourier, planes, rows, winograd
 from convcalc.engine.arithmetic import Arithmetic, choose_arithmetic
+from convcalc.engine.blas import openblas
 from convcalc.engine.correlate import correlate
 from convcalc.engine.counter import Counter
 from convcalc.engine.padded import padded_axis
@@ -665,13 +666,12 @@ def test_callers_in_several_threads_whose_work_is_shared(monkeypatch: pytest.Mon
 @pytest.fixture
 def blas_threads() -> Iterator[Callable[[], int]]:
     """OpenBLAS told to use two threads; asks it how many it does."""
-    if (blas := threads._blas()) is None:
+    if (blas := openblas()) is None:
         pytest.skip("work is shared only where OpenBLAS can be held to one thread")
-    count, tell = blas
-    before = count()
-    tell(2)
-    yield count
-    tell(before)
+    before = blas.thread_count()
+    blas.use_threads(2)
+    yield blas.thread_count
+    blas.use_threads(before)
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
@@ -725,7 +725,7 @@ def test_blas_keeps_one_thread_until_the_last_caller_leaves(blas_threads: Callab
 def test_threads_are_as_many_as_blas_is_told(
     values: dict[str, str], expected: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if threads._blas() is None:
+    if openblas() is None:
         assert threads.thread_count() == 1
         return
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):

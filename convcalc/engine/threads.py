@@ -7,25 +7,19 @@ all of them at once, and wait for each other.
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from functools import cache
-from pathlib import Path
 from threading import Lock
-from typing import Any
 
-import numpy as np
-
-SPELLINGS = ("scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}64_", "openblas_{}")
-"""How builds of OpenBLAS spell the names of its functions."""
+from convcalc.engine.blas import openblas
 
 
 def thread_count() -> int:
     """How many threads may work at once: 1 where OpenBLAS could not be held to one thread beside them."""
-    if _blas() is None:
+    if openblas() is None:
         return 1
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         with suppress(KeyError, ValueError):
@@ -56,21 +50,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked process has none of the threads
 
 
-@cache
-def _blas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
-    """OpenBLAS's functions to ask for its number of threads and to set it, if NumPy brought one along."""
-    package = Path(np.__file__).parent
-    for folder in (package.parent / "numpy.libs", package / ".dylibs"):
-        for path in sorted(folder.glob("*openblas*")):
-            with suppress(OSError):
-                library: Any = ctypes.CDLL(str(path))  # loaded already: this finds it again
-                for spelling in SPELLINGS:
-                    with suppress(AttributeError):
-                        get = getattr(library, spelling.format("get_num_threads"))
-                        return get, getattr(library, spelling.format("set_num_threads"))
-    return None
-
-
 _lock, _holding, _before = Lock(), 0, 1
 
 
@@ -78,13 +57,12 @@ _lock, _holding, _before = Lock(), 0, 1
 def _one_blas_thread() -> Iterator[None]:
     """Holds OpenBLAS to one thread until the last of all callers has left."""
     global _holding, _before
-    blas = _blas()
+    blas = openblas()
     assert blas is not None
-    get, put = blas
     with _lock:
         if _holding == 0:
-            _before = get()
-            put(1)
+            _before = blas.thread_count()
+            blas.use_threads(1)
         _holding += 1
     try:
         yield
@@ -92,4 +70,4 @@ def _one_blas_thread() -> Iterator[None]:
         with _lock:
             _holding -= 1
             if _holding == 0:
-                put(_before)
+                blas.use_threads(_before)

@@ -1,0 +1,52 @@
+"""The OpenBLAS that NumPy brought along, asked and told through its own functions."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SPELLINGS = ("scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}64_", "openblas_{}")
+"""How builds of OpenBLAS spell the names of its functions."""
+UNPACKED = 10**6
+"""Multiplications in a product of matrices up to which kernels for small ones take it, where there are such."""
+SMALL_KERNELS = frozenset({"SkylakeX", "Cooperlake", "SapphireRapids"})
+"""Processors for which OpenBLAS multiplies small matrices as they lie, where it copies larger ones first."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBLAS:
+    """Its functions: how many threads it uses, how many it shall use, and the processor its kernels are for."""
+
+    thread_count: Callable[[], int]
+    use_threads: Callable[[int], None]
+    processor: str
+
+
+@cache
+def openblas() -> OpenBLAS | None:
+    """NumPy's own OpenBLAS, or None where NumPy uses another library or the system's."""
+    package = Path(np.__file__).parent
+    for folder in (package.parent / "numpy.libs", package / ".dylibs"):
+        for path in sorted(folder.glob("*openblas*")):
+            with suppress(OSError):
+                library: Any = ctypes.CDLL(str(path))  # loaded already: this finds it again
+                for spelling in SPELLINGS:
+                    with suppress(AttributeError):
+                        name = getattr(library, spelling.format("get_corename"))
+                        name.restype = ctypes.c_char_p
+                        get, put = (getattr(library, spelling.format(f"{verb}_num_threads")) for verb in ("get", "set"))
+                        return OpenBLAS(get, put, name().decode())
+    return None
+
+
+def multiplies_small_matrices_in_place() -> bool:
+    """Whether products of up to UNPACKED multiplications are spared the copies that larger ones begin with."""
+    blas = openblas()
+    return blas is not None and blas.processor in SMALL_KERNELS
