@@ -21,6 +21,7 @@ from math import prod
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from convcalc.engine.blas import UNPACKED
 from convcalc.engine.blocks import BUDGET, LANES, block_shape, blocks, even_parts, length, shaped, workspaces
 from convcalc.engine.channels_last import copy_channels_last, spare_values
 from convcalc.engine.counter import Counter, multiply
@@ -92,6 +93,13 @@ def constants() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return a, g, b
 
 
+@cache
+def _matrices(compute: np.dtype) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A' and G of both axes at once, (16, 36) and (36, 9), and B' of one."""
+    output, kernel, input = (matrix.astype(compute) for matrix in constants())
+    return np.kron(output, output), np.kron(kernel, kernel), input
+
+
 def _polynomial(roots: tuple[Fraction, ...] | list[Fraction]) -> list[Fraction]:
     """Coefficients of the product of (x - root), lowest power first."""
     coefficients = [Fraction(1)]
@@ -113,8 +121,7 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
 
 def _run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     compute = problem.compute
-    output, kernel, input = (matrix.astype(compute) for matrix in constants())
-    output, kernel = np.kron(output, output), np.kron(kernel, kernel)
+    output, kernel, input = _matrices(compute)
     groups, filters, channels = problem.groups, problem.filters, problem.channels
     tiles, dilation = _tiles(problem), problem.dilation[-2:]
     depth = prod(problem.positions[:-2])
@@ -123,7 +130,11 @@ def _run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     wide = _wide(problem)
     tile_bytes = SPAN**2 * phases * wide * compute.itemsize
     share = min(5, max(2, -(-LANES * tile_bytes // BUDGET)))
-    block = block_shape((problem.batch, *tiles), tile_bytes, share)
+    most = max(1, share * BUDGET // tile_bytes)
+    unpacked = UNPACKED // (filters * channels * prod(problem.kernel[:-2]) * phases)
+    if unpacked * phases >= LANES:
+        most = min(most, unpacked)
+    block = block_shape((problem.batch, *tiles), BUDGET / most)
     most = SPAN**2 * prod(block) * phases * wide
     area = block[0] * prod(step * (TILE * count + KERNEL - 1) for step, count in zip(dilation, block[1:], strict=True))
     planes = groups * channels * block[0]
@@ -137,14 +148,12 @@ def _run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
         slab = _slab(problem, batch, at, image, spare)
         rows = shaped(second, (SPAN, *shape[:3], slab.shape[2], *inner))
         _transform_rows(input, slab, rows, counter)
-        gathered = shaped(first, (SPAN, SPAN, *shape, *inner))
-        _gather_columns(rows, gathered)
-        transformed = shaped(second, (SPAN, SPAN, prod(shape), *inner))
-        multiply(input, gathered.reshape(SPAN, SPAN, -1), transformed.reshape(SPAN, SPAN, -1), counter)
-        sums = shaped(first, (SPAN**2, groups, depth, filters, prod(shape)))
+        transformed = shaped(first, (SPAN, SPAN, *shape, prod(inner)))
+        _transform_columns(input, rows, transformed, counter)
+        sums = shaped(second, (SPAN**2, groups, depth, filters, prod(shape)))
         _at_points(transformed.reshape(SPAN**2, prod(shape), *inner), weights, sums, counter)
-        results = shaped(second, (TILE, TILE, *sums.shape[1:-1], *shape))
-        multiply(output, sums.reshape(SPAN**2, -1), results.reshape(TILE**2, -1), counter)
+        results = shaped(first, (TILE, TILE, *sums.shape[1:-1], *shape))
+        _multiply_wide(output, sums.reshape(SPAN**2, -1), results.reshape(TILE**2, -1), counter)
         _place(results, problem, batch, at, image, out)
 
 
@@ -157,13 +166,12 @@ def _tiles(problem: Problem) -> tuple[int, int]:
 
 
 def _transformed(problem: Problem, kernel: np.ndarray, space: np.ndarray, counter: Counter | None) -> np.ndarray:
-    """Weights at every point, (36, groups, filters, depth taps * channels)."""
+    """Weights at every point, (36, groups, filters, depth taps * channels), the filters side by side."""
     groups, filters, channels = problem.weight.shape[:3]
-    weight = problem.weight.reshape(groups, filters, channels, -1, KERNEL**2)
-    plain = np.ascontiguousarray(weight.swapaxes(2, 3), problem.compute).reshape(-1, KERNEL**2)
-    out = shaped(space, (len(kernel), len(plain)))
-    multiply(kernel, plain.T, out, counter)
-    return out.reshape(len(kernel), groups, filters, -1)
+    weight = problem.weight.astype(problem.compute, copy=False).reshape(groups, filters, channels, -1, KERNEL**2)
+    out = shaped(space, (SPAN**2, groups, weight.shape[3], channels, filters))
+    multiply(kernel, weight.transpose(0, 3, 2, 4, 1), out.transpose(1, 2, 3, 0, 4), counter)
+    return out.reshape(SPAN**2, groups, -1, filters).swapaxes(2, 3)
 
 
 def _slab(problem: Problem, batch: slice, at: list[slice], image: np.ndarray, spare: np.ndarray) -> np.ndarray:
@@ -203,14 +211,28 @@ def _transform_rows(input: np.ndarray, slab: np.ndarray, rows: np.ndarray, count
     multiply(input, windows, np.moveaxis(target, 0, 3), counter)
 
 
-def _gather_columns(rows: np.ndarray, gathered: np.ndarray) -> None:
-    """The six columns of every tile, (6, 6, batch, phase, down, phase, across, ...), in runs of all channels."""
-    phases = gathered.shape[5]
+def _transform_columns(input: np.ndarray, rows: np.ndarray, out: np.ndarray, counter: Counter | None) -> None:
+    """B' along every row of tiles: out (6, 6, batch, phase, down, phase, across, values) of rows as transformed.
+
+    Six columns of a tile in all channels are a matrix as they lie.
+    """
+    phases, across = out.shape[5:7]
     *outer, wide = rows.strides[:5]
-    inner = rows.strides[5:]
-    gathered[...] = as_strided(
-        rows, gathered.shape, (outer[0], phases * wide, *outer[1:], wide, TILE * phases * wide, *inner)
+    windows = as_strided(
+        rows,
+        (*rows.shape[:4], phases, across, SPAN, out.shape[-1]),
+        (*outer, wide, TILE * phases * wide, phases * wide, rows.itemsize),
     )
+    multiply(input, windows, np.moveaxis(out, 1, -2), counter)
+
+
+def _multiply_wide(left: np.ndarray, right: np.ndarray, out: np.ndarray, counter: Counter | None) -> None:
+    """left @ right, in even pieces of columns that BLAS multiplies as they lie."""
+    columns = right.shape[-1]
+    pieces = -(-columns * left.size // UNPACKED)
+    pieces = next((count for count in range(pieces, 4 * pieces) if columns % count == 0), 1)
+    right, out = (matrix.reshape(len(matrix), pieces, -1).swapaxes(0, 1) for matrix in (right, out))
+    multiply(left, right, out, counter)
 
 
 def _at_points(transformed: np.ndarray, weights: np.ndarray, sums: np.ndarray, counter: Counter | None) -> None:
