@@ -1,22 +1,25 @@
 """Planes: where output rows are as long as input rows, what a tap meets is one run of a plane, copied without its rows.
 
 Shifted by a tap's offset, a channel's plane is that tap's line of the matrix under the windows, which the direct
-algorithm copies row by row. What the shift carries over the ends of rows, or in from outside, is zeroed afterwards. For
-few filters a group and short rows, where copying in small pieces takes longer than multiplying.
+algorithm copies row by row. What the shift carries over the ends of rows, or in from outside, is zeroed afterwards. Few
+filters are summed one kernel row after the other, over copies for its columns alone: a row further down is a shift of
+the same copies, which BLAS reads in place. For short rows, where copying in small pieces takes longer than multiplying.
 
-Memory: input and matrix of a block of groups. Error: the direct sum's.
+Memory: input, matrix and sums of a block of groups. Error: the direct sum's.
 Source: the unrolled convolution of Chellapilla, Puri & Simard 2006, with the kernel's taps outermost.
 """
 
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from convcalc.engine.blocks import BUDGET, even_parts, shaped, workspaces
 from convcalc.engine.counter import Counter, multiply
+from convcalc.engine.padded import copy_padded
 from convcalc.engine.problem import Cut, Problem
 
 
@@ -38,54 +41,70 @@ def shared(problem: Problem) -> Cut | None:
 
 def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     """Fills `out`, (batch, groups, filters, *positions)."""
-    (down, across), (tall, broad) = (axis.window for axis in problem.axes), problem.kernel
+    (down, across), (tall, broad) = problem.windows, problem.kernel
     (high, wide), channels, filters = problem.positions, problem.channels, problem.filters
-    plane = problem.x.shape[-2] * wide
-    before = down.before * wide + across.before  # a shifted plane begins and ends so much outside
-    behind = down.after * wide + across.after
-    step = even_parts(problem.groups, 2 * BUDGET // (_values(problem) * problem.compute.itemsize))
-    first, second, third = workspaces(
+    lines = high + down.extent - 1
+    plane, before = lines * wide, across.before  # a shifted plane begins so much outside
+    copied, weights = _weights(problem)
+    length = high * wide if copied == tall else plane
+    step = even_parts(problem.groups, BUDGET // (_values(problem) * problem.compute.itemsize))
+    sums_size = step * filters * high * wide
+    first, second, third, fourth = workspaces(
         problem.compute,
-        before + step * channels * plane + behind,
-        step * problem.terms * high * wide,
-        0 if out.dtype == problem.compute else step * filters * high * wide,
+        before + step * channels * plane + across.after,
+        step * channels * copied * broad * length,
+        0 if out.dtype == problem.compute else sums_size,
+        0 if len(weights) == 1 else sums_size,
     )
     item = problem.compute.itemsize
     strides = (channels * plane * item, plane * item, down.dilation * wide * item, across.dilation * item, item)
-    weight = np.ascontiguousarray(problem.weight, problem.compute).reshape(problem.groups, filters, -1)
+    vertical, horizontal = tuple(problem.axes[0].pieces(-down.before, lines)), ((slice(0, wide), slice(0, wide)),)
     for batch, start in product(range(problem.batch), range(0, problem.groups, step)):
         groups = slice(start, min(start + step, problem.groups))
         x, amount = problem.x[batch, groups], groups.stop - start
-        shaped(first[before:], x.shape)[...] = x
-        gathered = shaped(second, (amount, channels, tall, broad, high * wide))
+        copy_padded(x, (vertical, horizontal), shaped(first[before:], (amount, channels, lines, wide)))
+        gathered = shaped(second, (amount, channels, copied, broad, length))
         gathered[...] = as_strided(first, gathered.shape, strides)
-        _clear(problem, gathered.reshape(*gathered.shape[:4], high, wide))
+        _clear(problem, gathered)
         target = out[batch, groups].reshape(amount, filters, high * wide)
         sums = target if target.dtype == problem.compute else shaped(third, target.shape)
-        multiply(weight[groups], gathered.reshape(amount, -1, high * wide), sums, counter)
+        matrix = gathered.reshape(amount, -1, length)
+        for row, weight in enumerate(weights):
+            seen = matrix[..., row * down.dilation * wide :][..., : high * wide]
+            term = shaped(fourth, target.shape) if row else sums
+            multiply(weight[groups], seen, term, counter)
+            if row:
+                sums += term
         if problem.bias is not None:
             sums += problem.bias[groups, :, np.newaxis].astype(sums.dtype)
         if sums is not target:
             target[...] = sums
 
 
+def _weights(problem: Problem) -> tuple[int, np.ndarray]:
+    """How many kernel rows the matrix has copies for, all or one, and the weights of each product.
+
+    Row by row they have to be brought in order, which many filters do not make up for.
+    """
+    weight = problem.weight.astype(problem.compute, copy=False)
+    groups, filters, channels, tall, broad = weight.shape
+    if filters >= prod(problem.positions):
+        return tall, weight.reshape(1, groups, filters, -1)
+    return 1, np.ascontiguousarray(weight.transpose(3, 0, 1, 2, 4)).reshape(tall, groups, filters, channels * broad)
+
+
 def _clear(problem: Problem, gathered: np.ndarray) -> None:
-    """Zeroes what is padding in (groups, channels, kernel rows, kernel columns, height, width)."""
-    (down, across), (high, wide), bottom = problem.windows, problem.positions, problem.x.shape[-2]
-    for tap in range(down.kernel):
-        shift = tap * down.dilation - down.before
-        if shift < 0:
-            gathered[:, :, tap, :, :-shift] = 0
-        if shift + high > bottom:
-            gathered[:, :, tap, :, max(0, bottom - shift) :] = 0
+    """Zeroes what is padding beside the rows in (groups, channels, kernel rows, kernel columns, lines * width)."""
+    across, wide = problem.windows[1], problem.positions[1]
     for tap in range(across.kernel):
         shift = tap * across.dilation - across.before
         # One by one, because NumPy clears a column of all rows in one run.
         for column in range(min(wide, -shift)) if shift < 0 else range(max(0, wide - shift), wide):
-            gathered[:, :, :, tap, :, column] = 0
+            gathered[:, :, :, tap, column::wide] = 0
 
 
 def _values(problem: Problem) -> int:
     """What the matrix of one group holds, or its input or sums where those are more."""
-    high, wide = problem.positions
-    return int(wide * max(high * problem.terms, problem.x.shape[-2] * problem.channels, high * problem.filters))
+    (high, wide), lines = problem.positions, problem.positions[0] + problem.windows[0].extent - 1
+    matrix = high * problem.terms if problem.filters >= high * wide else lines * problem.channels * problem.kernel[1]
+    return int(wide * max(matrix, lines * problem.channels, high * problem.filters))
