@@ -13,7 +13,7 @@ from math import prod
 import numpy as np
 
 from convcalc.engine import blocks as cut
-from convcalc.engine.blocks import LANES, block_shape, blocks, even_parts, length, shaped, workspaces
+from convcalc.engine.blocks import LANES, block_shape, blocks, length, shaped, workspaces
 from convcalc.engine.counter import Counter, multiply
 from convcalc.engine.padded import columns
 from convcalc.engine.problem import Cut, Problem
@@ -64,12 +64,7 @@ def _pointwise(
     """Kernel 1, stride 1: one product with the data as it lies."""
     batch, groups, channels = x.shape[:3]
     source, target = x.reshape(batch, groups, channels, -1), out.reshape(*out.shape[:3], -1)
-    positions = source.shape[-1]
-    # So many positions that they stay in the cache while all filters use them.
-    step = even_parts(positions, max(LANES, cut.BUDGET // 2 // (channels * x.itemsize)))
-    for start in range(0, positions, step):
-        some = slice(start, start + step)
-        multiply(weight.reshape(groups, -1, channels), source[..., some], target[..., some], counter)
+    multiply(weight.reshape(groups, -1, channels), source, target, counter)
     if bias is not None:
         target += bias.astype(out.dtype)
 
