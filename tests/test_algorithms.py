@@ -21,7 +21,7 @@ from convcalc.checks import Executed, check_values
 from convcalc.cli.run import ALGORITHMS as listed  # noqa: N811
 from convcalc.engine import algorithms, threads
 from convcalc.engine import blocks as cut
-from convcalc.engine.algorithms import ALGORITHMS, RULES, choose, fourier, planes, rows, winograd
+from convcalc.engine.algorithms import ALGORITHMS, RULES, bands, choose, fourier, planes, rows, winograd
 from convcalc.engine.arithmetic import Arithmetic, choose_arithmetic
 from convcalc.engine.blas import openblas
 from convcalc.engine.correlate import correlate
@@ -81,20 +81,26 @@ LAYERS = {
         "winograd fft",
     ),
     "3x3 with strides": Layer(2, 1, 3, 2, (11, 14), (Window(3, 2, 1, 1, 0), Window(3, 3, 1, 2, 1)), "rows fft"),
-    "depthwise": Layer(2, 5, 1, 1, (13, 11), (SAME, Window(5, 1, 1, 2, 2)), "rows planes fft"),
-    "depthwise, many": Layer(1, 700, 1, 1, (9, 7), (SAME,) * 2, "rows planes winograd fft"),
+    "depthwise": Layer(2, 5, 1, 1, (13, 11), (SAME, Window(5, 1, 1, 2, 2)), "rows planes bands fft"),
+    "depthwise, many": Layer(1, 700, 1, 1, (9, 7), (SAME,) * 2, "rows planes winograd bands fft"),
     "depthwise with multiplier": Layer(
         1, 3, 1, 4, (12, 10), (Window(5, 1, 2, 4, 4), Window(2, 1, 3, 1, 2)),
-        "planes fft",
+        "planes bands fft",
     ),
-    "depthwise with strides": Layer(2, 7, 1, 1, (15, 18), (Window(3, 2, 1, 1, 1), Window(3, 2, 1, 1, 1)), "rows fft"),
-    "many taps": Layer(2, 3, 1, 1, (31, 37), (Window(11, 1, 1, 5, 2), Window(9, 1, 1, 0, 8)), "rows planes fft"),
-    "many taps with strides": Layer(1, 1, 1, 1, (41, 67), (Window(13, 3, 1, 2, 0), Window(8, 2, 3, 0, 1)), "rows fft"),
-    "wide": Layer(1, 1, 1, 1, (5, 1201), (SAME, Window(4, 1, 1, 0, 2)), "rows fft"),
+    "depthwise with strides": Layer(
+        2, 7, 1, 1, (15, 18), (Window(3, 2, 1, 1, 1), Window(3, 2, 1, 1, 1)),
+        "rows bands fft",
+    ),
+    "many taps": Layer(2, 3, 1, 1, (31, 37), (Window(11, 1, 1, 5, 2), Window(9, 1, 1, 0, 8)), "rows planes bands fft"),
+    "many taps with strides": Layer(
+        1, 1, 1, 1, (41, 67), (Window(13, 3, 1, 2, 0), Window(8, 2, 3, 0, 1)),
+        "rows bands fft",
+    ),
+    "wide": Layer(1, 1, 1, 1, (5, 1201), (SAME, Window(4, 1, 1, 0, 2)), "rows bands fft"),
     "large kernel": Layer(1, 1, 2, 2, (89, 131), (Window(23, 1, 1, 3, 0), Window(19, 1, 2, 0, 7)), "rows fft"),
     "kernel beyond the input": Layer(
         1, 1, 1, 2, (3, 5), (Window(7, 1, 1, 5, 4), Window(6, 1, 1, 2, 3)),
-        "rows planes fft",
+        "rows planes bands fft",
     ),
     "dilated rows": Layer(1, 1, 3, 2, (17, 9), (Window(2, 1, 5, 0, 1), Window(3, 2, 1, 1, 1)), "fft"),
     "3-D with strides": Layer(2, 2, 2, 1, (5, 7, 6), (Window(2, 2), Window(3, 1, 2, 1, 3), Window(1, 3)), "fft"),
@@ -210,7 +216,7 @@ def test_fits_what_the_table_says(name: str) -> None:
 def test_table_has_layers_for_every_algorithm(algorithm: str) -> None:
     own = [LAYERS[name] for other, name in EVERY if other == algorithm]
     assert len(own) >= 8
-    assert any(layer.groups > 1 and layer.channels > 1 and layer.filters > 1 for layer in own)
+    assert any(layer.groups > 1 and (layer.channels > 1 or algorithm == "bands") and layer.filters > 1 for layer in own)
     assert any(layer.batch > 1 for layer in own)
     assert any(window.before != window.after for layer in own for window in layer.windows)
     assert any(window.dilation > 1 for layer in own for window in layer.windows)
@@ -315,7 +321,7 @@ def test_every_dtype(name: str, dtype: str, algorithm: str) -> None:
 def test_in_many_blocks(algorithm: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With hardly any workspace, in however many parts that takes."""
     layer, given = LAYERS[name], arrays(LAYERS[name])
-    for module in (cut, rows, planes, winograd, fourier):
+    for module in (cut, bands, rows, planes, winograd, fourier):
         monkeypatch.setattr(module, "BUDGET", 3000)
     monkeypatch.setattr(rows, "WIDTH", 5)
     fitting = problem(layer, "f8")
@@ -505,21 +511,27 @@ def square(channels: int, filters: int, size: int, kernel: int, **options: Any) 
         (square(64, 64, 33, 3, stride=2), "f4", "direct"),
         (square(96, 32, 56, 1), "f4", "direct"),
         (square(3, 64, 64, 7, stride=2), "f4", "rows"),
-        (square(32, 32, 112, 3, groups=32), "f4", "rows"),
-        (square(144, 144, 56, 3, groups=144, stride=2), "f4", "rows"),
-        (square(128, 128, 14, 3, groups=128), "f4", "planes"),
+        (square(32, 32, 112, 3, groups=32), "f4", "bands or rows"),
+        (square(32, 32, 224, 3, groups=32), "f4", "rows"),
+        (square(144, 144, 56, 3, groups=144, stride=2), "f4", "bands or rows"),
+        (square(32, 64, 112, 3, groups=32), "f4", "rows"),
+        (square(128, 128, 14, 3, groups=128), "f4", "bands or planes"),
         (square(64, 64, 14, 3, groups=8), "f4", "planes"),
         (square(1, 1, 300, 3), "f4", "rows"),
-        (square(1, 1, 512, 11), "f4", "rows"),
+        (square(1, 1, 512, 11), "f4", "bands"),
         (square(1, 1, 512, 31), "f4", "fft"),
-        (square(1, 1, 512, 31), "i4", "rows"),
+        (square(1, 1, 512, 31), "i4", "bands"),
         (square(256, 256, 14, 3), "f4", "planes"),
         (square(3, 64, 224, 7, stride=2), "f4", "rows"),
-        (square(32, 32, 112, 3, groups=32), "f8", "rows"),
+        (square(32, 32, 112, 3, groups=32), "f8", "bands or rows"),
         (square(1, 1, 2048, 101), "f4", "fft"),
     ],
 )
-def test_choice(layer: Layer, dtype: str, algorithm: str) -> None:
+@pytest.mark.parametrize("small", [True, False])
+def test_choice(layer: Layer, dtype: str, algorithm: str, small: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of two where BLAS has kernels for small matrices."""
+    monkeypatch.setattr(algorithms, "multiplies_small_matrices_in_place", lambda: small)
+    algorithm = algorithm.split(" or ")[0 if small else -1]
     given = replace(problem(layer, "f4" if dtype[0] == "i" else dtype), exact=dtype[0] == "i")
     choice = choose(given)
     assert choice.algorithm == algorithm
@@ -563,7 +575,8 @@ class Number:
 COUNTED = {
     "direct": square(2, 3, 5, 3),
     "rows": Layer(2, 2, 1, 3, (7, 9), (Window(3, 2), Window(2, 1, 3)), ""),
-    "rows, banded": Layer(1, 2, 1, 1, (26, 24), (Window(11), Window(9)), ""),
+    "bands": Layer(2, 2, 1, 3, (26, 24), (Window(4, 2), Window(5, 1, 2)), ""),
+    "bands along columns": Layer(1, 2, 1, 1, (26, 24), (Window(4, 2), Window(5, 3)), ""),
     "planes": Layer(1, 2, 3, 2, (6, 5), (SAME, SAME), ""),
     "winograd": Layer(1, 1, 2, 3, (10, 14), (VALID, VALID), ""),
     "winograd in groups and depth": Layer(1, 2, 2, 1, (4, 6, 10), (Window(2), Window(3), Window(3)), ""),
@@ -634,7 +647,7 @@ def test_shared_among_threads(algorithm: str, name: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(algorithms, "WORTH_A_THREAD", 0)
     out = computed(layer, algorithm, *given, counter=shared)
     assert_within(layer, algorithm, out, defined(layer, *given), given[0])
-    if algorithm not in ROUNDING and not rows.is_banded(problem(layer)):
+    if not ALGORITHMS[algorithm].mixes(problem(layer)):
         assert_array_equal(out, want)
         assert shared.multiplications == alone.multiplications
 

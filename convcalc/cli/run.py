@@ -29,7 +29,7 @@ from convcalc.errors import NotationError
 MODES = ("zeros", "reflect", "replicate", "circular")
 
 
-ALGORITHMS = ("auto", "direct", "rows", "planes", "winograd", "fft")
+ALGORITHMS = ("auto", "direct", "rows", "bands", "planes", "winograd", "fft")
 
 
 def _complete_algorithm(incomplete: str) -> list[str]:

@@ -12,7 +12,9 @@ from math import prod
 
 import numpy as np
 
-from convcalc.engine.algorithms import direct, fourier, planes, rows, winograd
+from convcalc.engine.algorithms import bands, direct, fourier, planes, rows, winograd
+from convcalc.engine.arithmetic import array_arithmetic
+from convcalc.engine.blas import multiplies_small_matrices_in_place
 from convcalc.engine.counter import Choice, Counter
 from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.threads import run_all, thread_count
@@ -39,7 +41,8 @@ ALGORITHMS = {
     algorithm.name: algorithm
     for algorithm in (
         Algorithm("direct", direct.fits, direct.run, direct.shared),
-        Algorithm("rows", rows.fits, rows.run, rows.shared, rows.is_banded),
+        Algorithm("rows", rows.fits, rows.run, rows.shared),
+        Algorithm("bands", bands.fits, bands.run, bands.shared, lambda _: True),
         Algorithm("planes", planes.fits, planes.run, planes.shared),
         Algorithm("winograd", winograd.fits, winograd.run, winograd.shared, lambda _: True, winograd.error_scale),
         Algorithm("fft", fourier.fits, fourier.run, fourier.shared, lambda _: True, fourier.error_scale),
@@ -56,6 +59,7 @@ RULES: tuple[tuple[str, Callable[[Problem], bool], str], ...] = (
     ("direct", direct.is_pointwise, "a pointwise kernel is one matrix product with the data as it lies"),
     ("winograd", lambda p: _tiles_pay(p), "3x3 over enough tiles and channels: a quarter of the multiplications"),
     ("fft", lambda p: _spectra_pay(p), "many taps a filter: transforms cost the same for any kernel"),
+    ("bands", lambda p: _bands_pay(p), "one channel and filter a group: the input is read in place, nothing is copied"),
     ("planes", lambda p: _has_short_rows(p), "short rows: their copying is saved, whole planes are copied"),
     ("rows", lambda p: _is_narrow(p), "few channels or filters: copied once per kernel column, not per tap"),
     ("direct", lambda _: True, "one matrix product over the values under the windows"),
@@ -80,14 +84,14 @@ def execute(algorithm: Algorithm, problem: Problem, out: np.ndarray, counter: Co
     """Runs the algorithm on the problem, or on parts of it in as many threads as may work."""
     parts = _parts(algorithm, problem, out)
     if len(parts) == 1:
-        with np.errstate(all="ignore"):  # overflow and NaN are results here, not accidents
+        with array_arithmetic():
             algorithm.run(problem, out, counter)
         return
     counters = [Counter() for _ in parts]
 
     def task(number: int) -> Callable[[], None]:
         def run() -> None:
-            with np.errstate(all="ignore"):  # it holds for one thread
+            with array_arithmetic():  # it holds for one thread
                 algorithm.run(*parts[number], counters[number])
 
         return run
@@ -133,6 +137,13 @@ def _spectra_pay(problem: Problem) -> bool:
     transforms = fourier.transformed_values(problem) * (problem.channels + problem.filters)
     taps = problem.batch * prod(problem.positions) * problem.terms * problem.filters
     return 64 * transforms < taps
+
+
+def _bands_pay(problem: Problem) -> bool:
+    """Whether reading in place is worth the zeros: where taps are many, or products with the small matrices fast."""
+    if problem.channels > 1 or problem.filters > 1:
+        return False
+    return prod(problem.kernel) >= 81 or (problem.positions[-1] < 128 and multiplies_small_matrices_in_place())
 
 
 def _has_short_rows(problem: Problem) -> bool:

@@ -3,8 +3,7 @@
 A buffer [row][channel][kernel column][output column] holds every input row as many times as the kernel is wide, each
 time shifted by a tap. The values under the windows of an output row are then (kernel rows * channels * kernel columns)
 rows of the buffer, one after the other; windows further down share them, so that less is copied than for whole columns
-by the kernel's height. Where a filter with one channel has many taps, a banded matrix makes several output rows at a
-time: its zeros are multiplied too, but every value that was fetched is used more often.
+by the kernel's height.
 
 Memory: the buffer, a block of rows at a time. Error: the direct sum's.
 Source: Cho & Brand 2017, MEC: Memory-efficient Convolution for Deep Neural Network.
@@ -13,7 +12,6 @@ Source: Cho & Brand 2017, MEC: Memory-efficient Convolution for Deep Neural Netw
 from __future__ import annotations
 
 from itertools import product
-from math import prod
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -24,10 +22,6 @@ from convcalc.engine.padded import PaddedAxis, Pieces, clear_gaps, copy_pieces, 
 from convcalc.engine.problem import Cut, Problem
 from convcalc.window import Window
 
-BAND = 8
-"""Output rows that a banded matrix makes."""
-BAND_TAPS = 81
-"""Taps from which a band is faster than rows one by one, zeros and all."""
 FEW_TAPS = 4
 WIDTH = 512
 """Output columns at a time."""
@@ -37,83 +31,67 @@ def fits(problem: Problem) -> bool:
     """Whether there are two axes, the first not dilated, so that the rows under a window are neighbours, and room."""
     if len(problem.kernel) != 2 or problem.dilation[0] != 1:
         return False
-    band, reach = _band(problem)
-    weights = problem.weight.size * (band * reach if band > 1 else 1)
-    return max(_row_values(problem) * reach, weights) * problem.compute.itemsize <= 8 * BUDGET
+    return max(_row_values(problem) * problem.kernel[0], problem.weight.size) * problem.compute.itemsize <= 8 * BUDGET
 
 
 def shared(problem: Problem) -> Cut:
-    """Groups, images, or whole bands of rows."""
-    return problem.independent(_band(problem)[0])
-
-
-def is_banded(problem: Problem) -> bool:
-    """Whether several output rows are made at a time, with zeros beside the taps."""
-    return problem.filters == problem.channels == 1 and prod(problem.kernel) >= BAND_TAPS
+    """Groups, images or rows."""
+    return problem.independent()
 
 
 def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     """Fills `out`, (batch, groups, filters, *positions)."""
-    (down, across), (high, wide), broad = problem.axes, problem.positions, problem.kernel[1]
-    stride, (band, reach) = down.window.stride, _band(problem)
-    weights = _weights(problem, band, reach)
+    (down, across), (high, wide), (tall, broad) = problem.axes, problem.positions, problem.kernel
+    stride, columns, item = down.window.stride, min(wide, WIDTH), problem.compute.itemsize
+    weights = np.ascontiguousarray(problem.weight.swapaxes(2, 3), problem.compute)
+    weights = weights.reshape(problem.groups, 1, problem.filters, -1)
 
-    # A block is bands of rows, or all of them of several groups.
-    bands, columns, item = -(-high // band), min(wide, WIDTH), problem.compute.itemsize
+    # A block is some output rows, or all of them of several groups.
     room = 2 * BUDGET // (_row_values(problem) * item)
-    every = (bands - 1) * band * stride + reach
+    every = (high - 1) * stride + tall
     group_step = even_parts(problem.groups, room // every)
-    band_step = bands if every <= room else even_parts(bands, (room - reach) // (band * stride) + 1)
-    rows = (band_step - 1) * band * stride + reach
-    lines = group_step * problem.channels * rows
-    outputs = group_step * problem.filters * band * band_step * columns
+    high_step = high if every <= room else even_parts(high, (room - tall) // stride + 1)
+    lines = group_step * problem.channels * ((high_step - 1) * stride + tall)
     first, second, third = workspaces(
-        problem.compute, lines * _span(problem), lines * broad * _in_lines(columns, item), outputs
+        problem.compute,
+        lines * _span(problem),
+        lines * broad * _in_lines(columns, item),
+        0 if out.dtype == problem.compute else group_step * problem.filters * high_step * columns,
     )
 
     for batch, group, left, top in product(
         range(problem.batch),
         range(0, problem.groups, group_step),
         range(0, wide, columns),
-        range(0, bands, band_step),
+        range(0, high, high_step),
     ):
         groups = slice(group, min(group + group_step, problem.groups))
-        some, width = min(band_step, bands - top), min(columns, wide - left)
-        rows = (some - 1) * band * stride + reach
+        some, width = min(high_step, high - top), min(columns, wide - left)
+        rows = (some - 1) * stride + tall
         buffer = shaped(second, (groups.stop - group, rows, problem.channels, broad, _in_lines(width, item)))[
             ..., :width
         ]
-        vertical = tuple(down.pieces(top * band * stride - down.window.before, rows))
+        vertical = tuple(down.pieces(top * stride - down.window.before, rows))
         _fill(buffer, problem.x[batch, groups], vertical, across, left, first)
 
         by_group, by_row, _, by_tap, _ = buffer.strides
         windows = as_strided(
             buffer,
-            (len(buffer), some, reach * problem.channels * broad, width),
-            (by_group, band * stride * by_row, by_tap, item),
+            (len(buffer), some, tall * problem.channels * broad, width),
+            (by_group, stride * by_row, by_tap, item),
         )
-        begin, end = top * band, min((top + some) * band, high)
-        target = out[batch, groups, :, begin:end, left : left + width]
-        if target.dtype != problem.compute or end - begin < some * band:
-            sums = shaped(third, (len(buffer), problem.filters, some * band, width))
-        else:
-            sums = target
-        multiply(weights[groups], windows, _by_band(sums, band), counter)
+        target = out[batch, groups, :, top : top + some, left : left + width]
+        sums = target if target.dtype == problem.compute else shaped(third, target.shape)
+        multiply(weights[groups], windows, sums.swapaxes(1, 2), counter)
         if problem.bias is not None:
             sums += problem.bias[groups, :, np.newaxis, np.newaxis].astype(sums.dtype)
         if sums is not target:
-            target[...] = sums[:, :, : end - begin]
+            target[...] = sums
 
 
 def _in_lines(values: int, itemsize: int) -> int:
     """At least so many values, in whole lines of the cache: BLAS reads rows that begin with one faster."""
     return -(-values * itemsize // LINE) * LINE // itemsize
-
-
-def _band(problem: Problem) -> tuple[int, int]:
-    """Output rows made at a time, and the input rows under them."""
-    band = BAND if is_banded(problem) else 1
-    return band, (band - 1) * problem.stride[0] + problem.kernel[0]
 
 
 def _span(problem: Problem) -> int:
@@ -157,26 +135,3 @@ def _fill(
     slab = padded_view(x, (vertical, tuple(across.pieces(first, span))), slab)
     by_group, by_channel, by_row, item = slab.strides
     buffer[...] = as_strided(slab, buffer.shape, (by_group, by_row, by_channel, spread * item, step * item))
-
-
-def _weights(problem: Problem, band: int, reach: int) -> np.ndarray:
-    """(groups, 1, filters or band, rows * channels * kernel columns)."""
-    weight = problem.weight.swapaxes(2, 3)
-    if band == 1:
-        ordered = np.ascontiguousarray(weight, problem.compute)
-        return ordered.reshape(problem.groups, 1, problem.filters, -1)
-    (tall, broad), stride = problem.kernel, problem.stride[0]
-    banded = np.zeros((problem.groups, band, reach, broad), problem.compute)
-    by_group, by_band, by_row, item = banded.strides
-    diagonal = as_strided(
-        banded, (problem.groups, band, tall, broad), (by_group, by_band + stride * by_row, by_row, item)
-    )
-    diagonal[...] = weight[:, :, :, 0]
-    return banded.reshape(problem.groups, 1, band, -1)
-
-
-def _by_band(sums: np.ndarray, band: int) -> np.ndarray:
-    """(groups, filters, rows, columns) as (groups, bands, filters or band, columns)."""
-    if band == 1:
-        return sums.swapaxes(1, 2)
-    return sums.reshape(len(sums), -1, band, sums.shape[-1])

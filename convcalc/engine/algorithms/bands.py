@@ -1,0 +1,215 @@
+"""Bands: where a group has one channel, a banded matrix makes several outputs at a time from the input as it lies.
+
+Along one axis the kernel's taps become the diagonals of a matrix, of BAND outputs by the inputs under them, which takes
+in that axis's stride, dilation and padding too: down the rows, or along the columns where these have a stride. Across
+the other axis a tap is a shift of the input, which BLAS reads in place. So every tap of the other axis is one matrix
+product, and their sum is the result; nothing is copied. Zeros beside the diagonals are multiplied too.
+
+Memory: the matrices, and one product of a block. Error: the direct sum's.
+Source: Gray 2006, Toeplitz and Circulant Matrices: A Review, section 1, for a filter as a banded Toeplitz matrix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from convcalc.engine.arithmetic import all_finite
+from convcalc.engine.blocks import BUDGET, even_parts, length, shaped, workspaces
+from convcalc.engine.counter import Counter, multiply
+from convcalc.engine.problem import Cut, Problem
+
+BAND = 8
+"""Outputs that a matrix makes at the most: with more, more zeros are multiplied; with fewer, products take longer."""
+NOTHING = slice(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Neighbouring bands of `size` outputs whose windows see the same columns of the matrices, those `taken`.
+
+    Their outputs begin at row `first` of a block, the windows at input line `line`.
+    """
+
+    first: int
+    count: int
+    size: int
+    line: int
+    taken: slice
+
+    def bands(self, out: np.ndarray) -> np.ndarray:
+        """The outputs of each, (..., count, size, columns)."""
+        rows = out[..., self.first : self.first + self.count * self.size, :]
+        return rows.reshape(*rows.shape[:-2], self.count, self.size, rows.shape[-1])
+
+    def windows(self, x: np.ndarray, step: int) -> np.ndarray:
+        """The inputs of each, (..., count, lines, columns), every `step` lines of x."""
+        seen = x[..., np.newaxis, self.line : self.line + length(self.taken), :]
+        if self.count == 1:
+            return seen
+        *leading, _, down, across = seen.strides
+        shape = (*seen.shape[:-3], self.count, *seen.shape[-2:])
+        return as_strided(seen, shape, (*leading, step * down, down, across), writeable=False)
+
+
+def fits(problem: Problem) -> bool:
+    """Whether there are two axes with zeros around, one channel a group, and room for matrices and one band.
+
+    Weights must be finite, because they are not multiplied by the zeros around.
+    """
+    if len(problem.kernel) != 2 or problem.channels != 1 or any(len(axis.zones) != 1 for axis in problem.axes):
+        return False
+    turned = _turned(problem)
+    most = max(_matrix_values(turned), *_band_values(turned))
+    return most * problem.compute.itemsize <= 8 * BUDGET and all_finite(problem.weight)
+
+
+def shared(problem: Problem) -> Cut:
+    """Groups, images, or whole bands of rows."""
+    return problem.independent(1 if _is_along_columns(problem) else _band(problem))
+
+
+def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
+    """Fills `out`, (batch, groups, filters, *positions)."""
+    in_place = problem.x.dtype == problem.compute and problem.x.flags.c_contiguous
+    if turned := _is_along_columns(problem):
+        out = out.swapaxes(-1, -2)
+    problem = _turned(problem)
+    compute, size, outputs = problem.compute, _band(problem), problem.positions[0]
+    # A block is some bands, or all of them of several groups.
+    bands, room, (inputs, sums) = -(-outputs // size), BUDGET // compute.itemsize, _band_values(problem)
+    band_step = even_parts(bands, room // (inputs + 2 * sums))
+    group_step = even_parts(problem.groups, room // (band_step * (inputs + 2 * sums)))
+    block = group_step * band_step
+    space, first, second, third = workspaces(
+        compute,
+        _matrix_values(problem),
+        block * sums,
+        0 if out.dtype == compute else block * sums,
+        0 if in_place else block * inputs,
+    )
+    matrices, shifts = _matrices(problem, space, turned), _shifts(problem)
+    for top in range(0, bands, band_step):
+        rows, step = slice(top * size, min((top + band_step) * size, outputs)), size * problem.stride[0]
+        lines, runs = _runs(problem, rows)
+        x, y = problem.x[..., lines, :], out[..., rows, :]
+        seen, made = [run.windows(x, step) for run in runs], [run.bands(y) for run in runs]
+        for start, batch in product(range(0, problem.groups, group_step), range(problem.batch)):
+            some = batch, slice(start, min(start + group_step, problem.groups))
+            target = total = y[some]
+            windows, totals = [view[some] for view in seen], [view[some] for view in made]
+            if not in_place:
+                copy = _workspace(third, x[some].shape, turned)
+                copy[...] = x[some]
+                windows = [run.windows(copy, step) for run in runs]
+            if out.dtype != compute:
+                total = _workspace(second, target.shape, turned)
+                totals = [run.bands(total) for run in runs]
+            term = _workspace(first, target.shape, turned)
+            terms = [run.bands(term) for run in runs]
+            for tap, (to, read) in enumerate(shifts):
+                goal, goals = (term, terms) if tap else (total, totals)
+                matrix = matrices[tap, some[1], :, np.newaxis]
+                for run, window, bands_of_run in zip(runs, windows, goals, strict=True):
+                    multiply(matrix[..., : run.size, run.taken], window[..., read], bands_of_run[..., to], counter)
+                for column in (*range(to.start), *range(to.stop, goal.shape[-1])):  # NumPy clears one in one run
+                    goal[..., column] = 0
+                if tap:
+                    total += term
+            if problem.bias is not None:
+                total += problem.bias[some[1], :, np.newaxis, np.newaxis].astype(compute)
+            if total is not target:
+                target[...] = total
+
+
+def _is_along_columns(problem: Problem) -> bool:
+    """Whether the matrices are banded along columns, because BLAS does not read every other column."""
+    return problem.stride[1] > 1
+
+
+def _turned(problem: Problem) -> Problem:
+    """The problem with the axis first along which matrices are banded."""
+    if not _is_along_columns(problem):
+        return problem
+    return replace(
+        problem,
+        x=problem.x.swapaxes(-1, -2),
+        weight=problem.weight.swapaxes(-1, -2),
+        axes=problem.axes[::-1],
+        positions=problem.positions[::-1],
+    )
+
+
+# Of a turned problem.
+
+
+def _band(problem: Problem) -> int:
+    """Outputs that one matrix makes."""
+    return even_parts(problem.positions[0], BAND)
+
+
+def _reach(problem: Problem) -> int:
+    """Inputs under them."""
+    window = problem.windows[0]
+    return (_band(problem) - 1) * window.stride + window.extent
+
+
+def _matrix_values(problem: Problem) -> int:
+    """Values of all matrices."""
+    return problem.kernel[1] * problem.groups * problem.filters * _band(problem) * _reach(problem)
+
+
+def _band_values(problem: Problem) -> tuple[int, int]:
+    """Values under one band of one group, and in it."""
+    size, width = _band(problem), problem.positions[1]
+    return _reach(problem) * int(problem.x.shape[-1]), problem.filters * size * width
+
+
+def _runs(problem: Problem, rows: slice) -> tuple[slice, list[Run]]:
+    """The input lines under some rows, and their bands: those whose windows lie inside, and each that reaches out."""
+    axis, size, reach, outputs = problem.axes[0], _band(problem), _reach(problem), length(rows)
+    step, bands = size * axis.window.stride, -(-outputs // size)
+    first = rows.start * axis.window.stride - axis.window.before
+    seen, lines = next(axis.pieces(first, (bands - 1) * step + reach), (NOTHING, NOTHING))
+    begin = -(-seen.start // step)
+    end = max(begin, min((seen.stop - reach) // step + 1, outputs // size))
+    runs = [Run(begin * size, end - begin, size, begin * step - seen.start, slice(0, reach))] if end > begin else []
+    for band in (*range(min(begin, bands)), *range(end, bands)):
+        top = max(band * step, seen.start)
+        taken = slice(top - band * step, max(top, min(band * step + reach, seen.stop)) - band * step)
+        runs.append(Run(band * size, 1, min(size, outputs - band * size), top - seen.start, taken))
+    return lines, runs
+
+
+def _shifts(problem: Problem) -> list[tuple[slice, slice]]:
+    """Of every tap of the second axis, where the positions are that see input, and which."""
+    axis, width = problem.axes[1], problem.positions[1]
+    before, dilation, stride = axis.window.before, axis.window.dilation, axis.window.stride
+    return [
+        next(axis.pieces(tap * dilation - before, width, step=stride), (NOTHING, NOTHING))
+        for tap in range(axis.window.kernel)
+    ]
+
+
+def _matrices(problem: Problem, space: np.ndarray, turned: bool) -> np.ndarray:
+    """The banded matrix of every tap of the second axis, (taps, groups, filters, outputs, inputs)."""
+    weight = problem.weight[:, :, 0].transpose(3, 0, 1, 2)
+    size, reach, window = _band(problem), _reach(problem), problem.windows[0]
+    by_output, by_input = (1, size) if turned else (reach, 1)
+    step = by_output + window.stride * by_input
+    flat = shaped(space, (*weight.shape[:3], size * reach))
+    flat[...] = 0
+    for tap in range(window.kernel):
+        start = tap * window.dilation * by_input
+        flat[..., start : start + (size - 1) * step + 1 : step] = weight[..., tap, np.newaxis]
+    return _workspace(space, (*weight.shape[:3], size, reach), turned)
+
+
+def _workspace(space: np.ndarray, shape: tuple[int, ...], turned: bool) -> np.ndarray:
+    """The beginning of a flat workspace as an array of `shape`, whose last two axes may be turned in memory."""
+    if turned:
+        return shaped(space, (*shape[:-2], shape[-1], shape[-2])).swapaxes(-1, -2)
+    return shaped(space, shape)
