@@ -16,6 +16,7 @@ from itertools import product
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from convcalc.engine.blas import UNPACKED, multiplies_small_matrices_in_place
 from convcalc.engine.blocks import BUDGET, LINE, even_parts, shaped, workspaces
 from convcalc.engine.counter import Counter, multiply
 from convcalc.engine.padded import PaddedAxis, Pieces, clear_gaps, copy_pieces, padded_view
@@ -25,6 +26,8 @@ from convcalc.window import Window
 FEW_TAPS = 4
 WIDTH = 512
 """Output columns at a time."""
+SMALL_WIDTH = 64
+"""The same where products of whole rows are too large to be spared BLAS's copies, and those of so few columns not."""
 
 
 def fits(problem: Problem) -> bool:
@@ -42,7 +45,7 @@ def shared(problem: Problem) -> Cut:
 def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     """Fills `out`, (batch, groups, filters, *positions)."""
     (down, across), (high, wide), (tall, broad) = problem.axes, problem.positions, problem.kernel
-    stride, columns, item = down.window.stride, min(wide, WIDTH), problem.compute.itemsize
+    stride, columns, item = down.window.stride, _columns(problem), problem.compute.itemsize
     weights = np.ascontiguousarray(problem.weight.swapaxes(2, 3), problem.compute)
     weights = weights.reshape(problem.groups, 1, problem.filters, -1)
 
@@ -89,6 +92,14 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
             target[...] = sums
 
 
+def _columns(problem: Problem) -> int:
+    """Output columns at a time."""
+    columns, products = min(problem.positions[1], WIDTH), problem.filters * problem.terms
+    if products * columns > UNPACKED >= products * SMALL_WIDTH and multiplies_small_matrices_in_place():
+        return min(columns, SMALL_WIDTH)
+    return columns
+
+
 def _in_lines(values: int, itemsize: int) -> int:
     """At least so many values, in whole lines of the cache: BLAS reads rows that begin with one faster."""
     return -(-values * itemsize // LINE) * LINE // itemsize
@@ -96,7 +107,7 @@ def _in_lines(values: int, itemsize: int) -> int:
 
 def _span(problem: Problem) -> int:
     """Values of a padded row under one row of the buffer; none where the taps are copied from the input itself."""
-    window, columns = problem.axes[1].window, min(problem.positions[1], WIDTH)
+    window, columns = problem.axes[1].window, _columns(problem)
     return 0 if _is_tap_by_tap(window) else (columns - 1) * window.stride + window.extent
 
 
@@ -107,7 +118,7 @@ def _is_tap_by_tap(window: Window) -> bool:
 
 def _row_values(problem: Problem) -> int:
     """What one row of the buffer holds, or its padded rows or its outputs where those are more."""
-    columns = _in_lines(min(problem.positions[1], WIDTH), problem.compute.itemsize)
+    columns = _in_lines(_columns(problem), problem.compute.itemsize)
     copied = max(columns * problem.kernel[1], _span(problem))
     return max(problem.channels * copied, columns * problem.filters)
 
