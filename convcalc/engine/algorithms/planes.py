@@ -88,9 +88,14 @@ def _weights(problem: Problem) -> tuple[int, np.ndarray]:
     """
     weight = problem.weight.astype(problem.compute, copy=False)
     groups, filters, channels, tall, broad = weight.shape
-    if filters >= prod(problem.positions):
+    if _is_at_once(problem):
         return tall, weight.reshape(1, groups, filters, -1)
     return 1, np.ascontiguousarray(weight.transpose(3, 0, 1, 2, 4)).reshape(tall, groups, filters, channels * broad)
+
+
+def _is_at_once(problem: Problem) -> bool:
+    """Whether all kernel rows are summed in one product."""
+    return problem.filters >= prod(problem.positions)
 
 
 def _clear(problem: Problem, gathered: np.ndarray) -> None:
@@ -104,7 +109,7 @@ def _clear(problem: Problem, gathered: np.ndarray) -> None:
 
 
 def _values(problem: Problem) -> int:
-    """What the matrix of one group holds, or its input or sums where those are more."""
+    """What one group holds: its input, matrix and sums."""
     (high, wide), lines = problem.positions, problem.positions[0] + problem.windows[0].extent - 1
-    matrix = high * problem.terms if problem.filters >= high * wide else lines * problem.channels * problem.kernel[1]
-    return int(wide * max(matrix, lines * problem.channels, high * problem.filters))
+    matrix = high * problem.terms if _is_at_once(problem) else lines * problem.channels * problem.kernel[1]
+    return int(wide * (lines * problem.channels + matrix + 2 * high * problem.filters))
