@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from math import prod
+from typing import cast
 
 import numpy as np
 
@@ -106,30 +107,65 @@ class Landing:
     dilation: int
     size: int
 
-    def lines(self, positions: slice, taps: slice) -> Iterator[tuple[int | slice, int | slice, slice]]:
-        """(taps, positions, target) index triples which together place every product that lands inside.
+    def phases(self, positions: slice, taps: slice) -> list[Phase]:
+        """Where the products of a block land, by the remainder of their targets.
 
-        One tap of all positions is an arithmetic progression of targets, and so are all taps of one position;
-        the fewer are taken, because each line costs a NumPy call.
+        All positions of one tap land a stride apart, and all taps of one position a dilation; the fewer of both are
+        taken as lines, because each line costs a NumPy call.
         """
         start = self.offset + positions.start * self.stride + taps.start * self.dilation
-        count, kernel = length(positions), length(taps)
-        if kernel <= count:
-            for tap in range(kernel):
-                hit, target = _progression(start + tap * self.dilation, self.stride, count, self.size)
-                yield tap, hit, target
-        else:
-            for position in range(count):
-                hit, target = _progression(start + position * self.stride, self.dilation, kernel, self.size)
-                yield hit, position, target
+        few, jump, many, step = length(taps), self.dilation, length(positions), self.stride
+        by_tap = few <= many
+        if not by_tap:
+            few, jump, many, step = many, step, few, jump
+        found: dict[int, list[Line]] = {}
+        for index in range(few):
+            shift, phase = divmod(start + index * jump, step)
+            hit = slice(max(0, -shift), min(many, -((phase - self.size) // step) - shift))
+            if hit.start < hit.stop:
+                line = Line(index, hit, shift) if by_tap else Line(hit, index, shift)
+                found.setdefault(phase, []).append(line)
+        return [one for phase, lines in found.items() for one in _phases(phase, step, lines)]
 
 
-def _progression(first: int, step: int, count: int, size: int) -> tuple[slice, slice]:
-    """The i < count with 0 <= first + i*step < size, and those values, both as slices."""
-    begin = min(count, max(0, -(first // step)))
-    end = max(begin, min(count, -((first - size) // step)))
-    start = first + begin * step
-    return slice(begin, end), slice(start, start + (end - begin) * step, step)
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A tap at some positions, or some taps at a position: number i of these lands at number i + shift of a phase."""
+
+    tap: int | slice
+    position: int | slice
+    shift: int
+
+    @property
+    def hit(self) -> slice:
+        """The positions or taps."""
+        return self.position if isinstance(self.position, slice) else cast(slice, self.tap)
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Targets a step apart along one axis, from number `first` on, and all lines that land there."""
+
+    target: slice
+    first: int
+    count: int
+    lines: list[Line]
+
+    def at(self, line: Line) -> slice:
+        """Where a line lands among the targets."""
+        begin = line.hit.start + line.shift - self.first
+        return slice(begin, begin + length(line.hit))
+
+
+def _phases(phase: int, step: int, lines: list[Line]) -> Iterator[Phase]:
+    """Lines that land on the same remainder, together unless they lie far apart."""
+    first = min(line.hit.start + line.shift for line in lines)
+    last = max(line.hit.stop + line.shift for line in lines)
+    if len(lines) > 1 and last - first > sum(length(line.hit) for line in lines):
+        for line in lines:
+            yield from _phases(phase, step, [line])
+        return
+    yield Phase(slice(phase + first * step, phase + (last - 1) * step + 1, step), first, last - first, lines)
 
 
 def _parts(region: slice, size: int, positions: int, window: Window) -> Iterator[tuple[slice, slice, Landing]]:
@@ -141,7 +177,7 @@ def _parts(region: slice, size: int, positions: int, window: Window) -> Iterator
     if length(region) == size:
         yield slice(0, positions), slice(0, window.kernel), Landing(-before, stride, dilation, size)
         return
-    # As in Landing.lines: per tap a run of positions, or per position a run of taps.
+    # As in Landing.phases: per tap a run of positions, or per position a run of taps.
     by_tap = window.kernel <= positions
     few, jump, many, step = window.kernel, dilation, positions, stride
     if not by_tap:
@@ -175,7 +211,8 @@ def _spread(
     # A block of weights may need a copy in another dtype, hence channels/8: it takes 8 budgets at most.
     output_block = block_shape(outputs, source_block[0] * item * max(prod(position_block), source_block[1] / 8))
     pairs = source_block[0] * prod(position_block)
-    columns, products = workspaces(target.dtype, pairs * source_block[1], pairs * prod(output_block))
+    product_size = pairs * prod(output_block)
+    columns, products, sums = workspaces(target.dtype, pairs * source_block[1], product_size, product_size)
     axes = range(len(positions))
     paired = [axis for i in axes for axis in (2 + i, 3 + len(positions) + i)]
 
@@ -195,7 +232,45 @@ def _spread(
                 # (batch, groups, filters, then tap and position of each axis side by side)
                 spread = term.reshape(stack, *kinds, *counts).transpose(2 + len(axes), 0, 1, *paired)
                 goal = target[in_batch, in_groups, in_filters]
-                for line in product(*(axis.lines(*block) for axis, *block in zip(landings, at, taps, strict=True))):
-                    source: Index = (..., *(index for tap, position, _ in line for index in (tap, position)))
-                    into: Index = (..., *(to for _, _, to in line))
-                    goal[into] += spread[source]
+                for phases in product(*(axis.phases(*block) for axis, *block in zip(landings, at, taps, strict=True))):
+                    into: Index = (..., *(phase.target for phase in phases))
+                    lines = list(product(*(phase.lines for phase in phases)))
+                    if len(lines) == 1:
+                        goal[into] += spread[_source(lines[0])]
+                        continue
+                    # Summed side by side first, because targets a step apart are dearer.
+                    total = shaped(sums, (*spread.shape[:3], *(phase.count for phase in phases)))
+                    total[...] = 0
+                    for some in lines:
+                        _add(spread, total, phases, some)
+                    goal[into] += total
+
+
+def _add(spread: np.ndarray, total: np.ndarray, phases: tuple[Phase, ...], lines: tuple[Line, ...]) -> None:
+    """Adds the products of a line of every axis to the sums of a phase of every axis.
+
+    Where rows of both are as long, a line that is shifted along them is one run with those below: what the shift
+    carries over the ends of rows is cleared first.
+    """
+    *others, last = lines
+    at = [phase.at(line) for phase, line in zip(phases, lines, strict=True)]
+    width = spread.shape[-1]
+    if not others or last.shift == phases[-1].first or isinstance(last.tap, slice) or total.shape[-1] != width:
+        sums: Index = (..., *at)
+        total[sums] += spread[_source(lines)]
+        return
+    products = spread[_source((*others, Line(last.tap, slice(0, width), last.shift)))]
+    for column in (*range(last.hit.start), *range(last.hit.stop, width)):
+        products[..., column] = 0
+    shift = last.shift - phases[-1].first
+    run = products.reshape(*products.shape[:-2], -1)
+    begin = at[-2].start * width + shift
+    sums = (..., *at[:-2], slice(max(begin, 0), begin + run.shape[-1]))
+    goal = total.reshape(*total.shape[:-2], -1)[sums]
+    cut = max(-begin, 0)
+    goal += run[..., cut : cut + goal.shape[-1]]
+
+
+def _source(lines: tuple[Line, ...]) -> Index:
+    """Where the products of a line of every axis are."""
+    return (..., *(index for line in lines for index in (line.tap, line.position)))
