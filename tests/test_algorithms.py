@@ -647,7 +647,7 @@ def test_shared_among_threads(algorithm: str, name: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(algorithms, "WORTH_A_THREAD", 0)
     out = computed(layer, algorithm, *given, counter=shared)
     assert_within(layer, algorithm, out, defined(layer, *given), given[0])
-    if not ALGORITHMS[algorithm].mixes(problem(layer)):
+    if not ALGORITHMS[algorithm].mixes:
         assert_array_equal(out, want)
         assert shared.multiplications == alone.multiplications
 

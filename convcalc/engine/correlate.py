@@ -54,11 +54,11 @@ def correlate(
     chosen = ALGORITHMS[choice.algorithm]
     blocked = out.reshape(batch, groups, filters // groups, *problem.positions)
     execute(chosen, problem, blocked, counter)
-    if chosen.mixes(problem) and not all_finite(out):
+    if chosen.mixes and not all_finite(out):
         # NaN or Inf would be where direct arithmetic does not put them, or a sum passed the largest number.
         choice = Choice("direct", f"{chosen.name} met values that are not finite, and they stay in their windows")
         execute(ALGORITHMS[choice.algorithm], problem, blocked, counter)
     if counter is not None:
         counter.choice, counter.problem = choice, problem
-        counter.as_defined = not chosen.mixes(problem)
+        counter.as_defined = not chosen.mixes
     return out

@@ -13,7 +13,7 @@ from convcalc.window import Window
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What to cut into a part for every thread: `batch`, `groups` or `rows`, and into multiples of what."""
+    """What to cut into a part for every thread: `batch`, `groups`, `filters` or `rows`, and into multiples of what."""
 
     axis: str
     grain: int = 1
@@ -79,16 +79,16 @@ class Problem:
         """Products in the sum of one output."""
         return self.channels * prod(self.kernel)
 
-    def part(self, batch: slice, groups: slice, rows: slice) -> Problem:
-        """The problem of some images, groups and positions of the first axis, by slices with start and stop."""
+    def part(self, batch: slice, groups: slice, filters: slice, rows: slice) -> Problem:
+        """The problem of some images, groups, filters and positions of the first axis: slices with start and stop."""
         first = self.axes[0]
         # Positions that begin further on are a window with that much less before it.
         window = replace(first.window, before=first.window.before - rows.start * first.window.stride)
         return replace(
             self,
             x=self.x[batch, groups],
-            weight=self.weight[groups],
-            bias=None if self.bias is None else self.bias[groups],
+            weight=self.weight[groups, filters],
+            bias=None if self.bias is None else self.bias[groups, filters],
             axes=(replace(first, window=window), *self.axes[1:]),
             positions=(rows.stop - rows.start, *self.positions[1:]),
         )

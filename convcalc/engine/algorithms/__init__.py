@@ -24,8 +24,10 @@ from convcalc.engine.threads import run_all, thread_count
 class Algorithm:
     """One way to compute a convolution.
 
-    `mixes` says whether outputs are made from values outside their windows too, which NaN and Inf would spoil.
-    `shared` says what of a problem is cut into a part for every thread, or None where BLAS's own threads do better.
+    `mixes` says that outputs are made from values outside their windows too, which NaN and Inf would spoil.
+    `shared` says what of a problem is cut into a part for every thread, or None where BLAS's own threads do better;
+    with less than `worth` times WORTH_A_THREAD multiplications none is, because threads wait for each other at every
+    NumPy call.
     `error_scale` gives, times eps * max|x|, what the error may be where products are not summed directly.
     """
 
@@ -33,8 +35,9 @@ class Algorithm:
     fits: Callable[[Problem], bool]
     run: Callable[[Problem, np.ndarray, Counter | None], None]
     shared: Callable[[Problem], Cut | None]
-    mixes: Callable[[Problem], bool] = lambda _: False
+    mixes: bool = False
     error_scale: Callable[[Problem], np.ndarray] | None = None
+    worth: int = 1
 
 
 ALGORITHMS = {
@@ -42,14 +45,16 @@ ALGORITHMS = {
     for algorithm in (
         Algorithm("direct", direct.fits, direct.run, direct.shared),
         Algorithm("rows", rows.fits, rows.run, rows.shared),
-        Algorithm("bands", bands.fits, bands.run, bands.shared, lambda _: True),
+        Algorithm("bands", bands.fits, bands.run, bands.shared, mixes=True, worth=4),
         Algorithm("planes", planes.fits, planes.run, planes.shared),
-        Algorithm("winograd", winograd.fits, winograd.run, winograd.shared, lambda _: True, winograd.error_scale),
-        Algorithm("fft", fourier.fits, fourier.run, fourier.shared, lambda _: True, fourier.error_scale),
+        Algorithm("winograd", winograd.fits, winograd.run, winograd.shared, True, winograd.error_scale, worth=32),
+        Algorithm("fft", fourier.fits, fourier.run, fourier.shared, True, fourier.error_scale),
     )
 }
 WORTH_A_THREAD = 1 << 23
 """Multiplications from which handing some to another thread takes less time than doing them."""
+AXES = ("batch", "groups", "filters", "rows")
+"""The first axes of an output, as problems are cut along them."""
 AUTO = "auto"
 NAMES = (AUTO, *ALGORITHMS)
 
@@ -103,18 +108,17 @@ def execute(algorithm: Algorithm, problem: Problem, out: np.ndarray, counter: Co
 
 def _parts(algorithm: Algorithm, problem: Problem, out: np.ndarray) -> list[tuple[Problem, np.ndarray]]:
     """The problem as parts of about the same size, one a thread, with their outputs."""
-    if out.size * problem.terms < WORTH_A_THREAD or (count := thread_count()) == 1:
+    if out.size * problem.terms < algorithm.worth * WORTH_A_THREAD or (count := thread_count()) == 1:
         return [(problem, out)]
     if (cut := algorithm.shared(problem)) is None:
         return [(problem, out)]
-    whole = {"batch": problem.batch, "groups": problem.groups, "rows": problem.positions[0]}
+    whole = dict(zip(AXES, out.shape, strict=False))
     step = -(-whole[cut.axis] // (count * cut.grain)) * cut.grain
     parts = []
     for start in range(0, whole[cut.axis], step):
-        some = {axis: slice(0, size) for axis, size in whole.items()}
-        some[cut.axis] = slice(start, min(start + step, whole[cut.axis]))
-        batch, groups, lines = some["batch"], some["groups"], some["rows"]
-        parts.append((problem.part(batch, groups, lines), out[batch, groups, :, lines]))
+        ranges = whole | {cut.axis: min(start + step, whole[cut.axis])}
+        some = tuple(slice(start if axis == cut.axis else 0, stop) for axis, stop in ranges.items())
+        parts.append((problem.part(*some), out[some]))
     return parts
 
 

@@ -49,10 +49,10 @@ def fits(problem: Problem) -> bool:
     )
 
 
-def shared(problem: Problem) -> Cut | None:
-    """Images, or whole tiles of rows; BLAS shares the products of few tiles."""
+def shared(problem: Problem) -> Cut:
+    """Images, or whole tiles of rows, or where tiles are few filters."""
     if tile_count(problem) < 2 * LANES:
-        return None
+        return Cut("filters")
     plane = len(problem.axes) == 2
     return Cut("batch") if problem.batch > 1 else Cut("rows", TILE * problem.dilation[0] if plane else 1)
 
