@@ -5,7 +5,7 @@ algorithm copies row by row. What the shift carries over the ends of rows, or in
 filters are summed one kernel row after the other, over copies for its columns alone: a row further down is a shift of
 the same copies, which BLAS reads in place. For short rows, where copying in small pieces takes longer than multiplying.
 
-Memory: input, matrix and sums of a block of groups. Error: the direct sum's.
+Memory: matrix and sums of a block of groups. Error: the direct sum's.
 Source: the unrolled convolution of Chellapilla, Puri & Simard 2006, with the kernel's taps outermost.
 """
 
@@ -15,11 +15,9 @@ from itertools import product
 from math import prod
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from convcalc.engine.blocks import BUDGET, even_parts, shaped, workspaces
 from convcalc.engine.counter import Counter, multiply
-from convcalc.engine.padded import copy_padded
 from convcalc.engine.problem import Cut, Problem
 
 
@@ -41,38 +39,29 @@ def shared(problem: Problem) -> Cut | None:
 
 def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     """Fills `out`, (batch, groups, filters, *positions)."""
-    (down, across), (tall, broad) = problem.windows, problem.kernel
-    (high, wide), channels, filters = problem.positions, problem.channels, problem.filters
-    lines = high + down.extent - 1
-    plane, before = lines * wide, across.before  # a shifted plane begins so much outside
-    copied, weights = _weights(problem)
-    length = high * wide if copied == tall else plane
+    down, (tall, broad), (high, wide) = problem.windows[0], problem.kernel, problem.positions
+    channels, filters, size = problem.channels, problem.filters, high * wide
+    weights = _weights(problem)
+    copied, length = (tall, size) if len(weights) == 1 else (1, (high + down.extent - 1) * wide)
     step = even_parts(problem.groups, BUDGET // (_values(problem) * problem.compute.itemsize))
-    sums_size = step * filters * high * wide
-    first, second, third, fourth = workspaces(
+    first, second, third = workspaces(
         problem.compute,
-        before + step * channels * plane + across.after,
         step * channels * copied * broad * length,
-        0 if out.dtype == problem.compute else sums_size,
-        0 if len(weights) == 1 else sums_size,
+        0 if out.dtype == problem.compute else step * filters * size,
+        0 if len(weights) == 1 else step * filters * size,
     )
-    item = problem.compute.itemsize
-    strides = (channels * plane * item, plane * item, down.dilation * wide * item, across.dilation * item, item)
-    vertical, horizontal = tuple(problem.axes[0].pieces(-down.before, lines)), ((slice(0, wide), slice(0, wide)),)
     for batch, start in product(range(problem.batch), range(0, problem.groups, step)):
         groups = slice(start, min(start + step, problem.groups))
-        x, amount = problem.x[batch, groups], groups.stop - start
-        copy_padded(x, (vertical, horizontal), shaped(first[before:], (amount, channels, lines, wide)))
-        gathered = shaped(second, (amount, channels, copied, broad, length))
-        gathered[...] = as_strided(first, gathered.shape, strides)
-        _clear(problem, gathered)
-        target = out[batch, groups].reshape(amount, filters, high * wide)
-        sums = target if target.dtype == problem.compute else shaped(third, target.shape)
-        matrix = gathered.reshape(amount, -1, length)
+        x = problem.x[batch, groups]
+        gathered = shaped(first, (len(x), channels, copied, broad, length))
+        _gather(problem, x.reshape(len(x), channels, -1), gathered)
+        target = out[batch, groups].reshape(len(x), filters, size)
+        sums = target if target.dtype == problem.compute else shaped(second, target.shape)
+        matrix = gathered.reshape(len(x), -1, length)
         for row, weight in enumerate(weights):
-            seen = matrix[..., row * down.dilation * wide :][..., : high * wide]
-            term = shaped(fourth, target.shape) if row else sums
-            multiply(weight[groups], seen, term, counter)
+            begin = row * down.dilation * wide
+            term = shaped(third, target.shape) if row else sums
+            multiply(weight[groups], matrix[..., begin : begin + size], term, counter)
             if row:
                 sums += term
         if problem.bias is not None:
@@ -81,16 +70,33 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
             target[...] = sums
 
 
-def _weights(problem: Problem) -> tuple[int, np.ndarray]:
-    """How many kernel rows the matrix has copies for, all or one, and the weights of each product.
+def _gather(problem: Problem, x: np.ndarray, gathered: np.ndarray) -> None:
+    """Writes planes x, (groups, channels, height * width), once per tap: (groups, channels, rows, columns, length)."""
+    (down, across), wide = problem.windows, problem.positions[1]
+    for row, column in np.ndindex(gathered.shape[2:4]):
+        aside = column * across.dilation - across.before
+        shift = (row * down.dilation - down.before) * wide + aside
+        run = gathered[:, :, row, column]
+        begin = min(max(0, -shift), run.shape[-1])
+        end = max(begin, min(run.shape[-1], x.shape[-1] - shift))
+        run[..., begin:end] = x[..., begin + shift : end + shift]
+        run[..., :begin] = 0
+        run[..., end:] = 0
+        # What comes from the row above or below. One by one, because NumPy clears a column of all rows in one run.
+        for outside in range(min(wide, -aside)) if aside < 0 else range(max(0, wide - aside), wide):
+            run[..., outside::wide] = 0
+
+
+def _weights(problem: Problem) -> np.ndarray:
+    """The weights of every product, (products, groups, filters, taps): of all kernel rows, or of one.
 
     Row by row they have to be brought in order, which many filters do not make up for.
     """
     weight = problem.weight.astype(problem.compute, copy=False)
     groups, filters, channels, tall, broad = weight.shape
     if _is_at_once(problem):
-        return tall, weight.reshape(1, groups, filters, -1)
-    return 1, np.ascontiguousarray(weight.transpose(3, 0, 1, 2, 4)).reshape(tall, groups, filters, channels * broad)
+        return weight.reshape(1, groups, filters, -1)
+    return np.ascontiguousarray(weight.transpose(3, 0, 1, 2, 4)).reshape(tall, groups, filters, channels * broad)
 
 
 def _is_at_once(problem: Problem) -> bool:
@@ -98,18 +104,8 @@ def _is_at_once(problem: Problem) -> bool:
     return problem.filters >= prod(problem.positions)
 
 
-def _clear(problem: Problem, gathered: np.ndarray) -> None:
-    """Zeroes what is padding beside the rows in (groups, channels, kernel rows, kernel columns, lines * width)."""
-    across, wide = problem.windows[1], problem.positions[1]
-    for tap in range(across.kernel):
-        shift = tap * across.dilation - across.before
-        # One by one, because NumPy clears a column of all rows in one run.
-        for column in range(min(wide, -shift)) if shift < 0 else range(max(0, wide - shift), wide):
-            gathered[:, :, :, tap, column::wide] = 0
-
-
 def _values(problem: Problem) -> int:
-    """What one group holds: its input, matrix and sums."""
+    """What one group holds: its matrix, input and sums."""
     (high, wide), lines = problem.positions, problem.positions[0] + problem.windows[0].extent - 1
     matrix = high * problem.terms if _is_at_once(problem) else lines * problem.channels * problem.kernel[1]
-    return int(wide * (lines * problem.channels + matrix + 2 * high * problem.filters))
+    return int(wide * (matrix + problem.x.shape[-2] * problem.channels + 2 * high * problem.filters))
