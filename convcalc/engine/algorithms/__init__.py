@@ -144,10 +144,16 @@ def _spectra_pay(problem: Problem) -> bool:
 
 
 def _bands_pay(problem: Problem) -> bool:
-    """Whether reading in place is worth the zeros: where taps are many, or products with the small matrices fast."""
+    """Whether reading in place is worth the zeros: with many taps, or where products with the small matrices are fast.
+
+    Then not for long rows, and not where few taps meet short ones that planes can copy.
+    """
     if problem.channels > 1 or problem.filters > 1:
         return False
-    return prod(problem.kernel) >= 81 or (problem.positions[-1] < 128 and multiplies_small_matrices_in_place())
+    if prod(problem.kernel) >= 81:
+        return True
+    few_copies = prod(problem.kernel) <= 9 and _has_short_rows(problem) and planes.fits(problem)
+    return problem.positions[-1] < 128 and not few_copies and multiplies_small_matrices_in_place()
 
 
 def _has_short_rows(problem: Problem) -> bool:

@@ -91,7 +91,7 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
         0 if out.dtype == compute else block * sums,
         0 if in_place else block * inputs,
     )
-    matrices, shifts = _matrices(problem, space, turned), _shifts(problem)
+    matrices, shifts = _matrices(problem, space, turned, counter), _shifts(problem)
     for top in range(0, bands, band_step):
         rows, step = slice(top * size, min((top + band_step) * size, outputs)), size * problem.stride[0]
         lines, runs = _runs(problem, rows)
@@ -194,17 +194,21 @@ def _shifts(problem: Problem) -> list[tuple[slice, slice]]:
     ]
 
 
-def _matrices(problem: Problem, space: np.ndarray, turned: bool) -> np.ndarray:
-    """The banded matrix of every tap of the second axis, (taps, groups, filters, outputs, inputs)."""
-    weight = problem.weight[:, :, 0].transpose(3, 0, 1, 2)
+def _matrices(problem: Problem, space: np.ndarray, turned: bool, counter: Counter | None) -> np.ndarray:
+    """The banded matrix of every tap of the second axis, (taps, groups, filters, outputs, inputs).
+
+    As sums of diagonals of ones, which BLAS makes sooner than NumPy copies so few values at a time.
+    """
+    weight = np.ascontiguousarray(problem.weight[:, :, 0].transpose(3, 0, 1, 2), problem.compute)
     size, reach, window = _band(problem), _reach(problem), problem.windows[0]
     by_output, by_input = (1, size) if turned else (reach, 1)
     step = by_output + window.stride * by_input
-    flat = shaped(space, (*weight.shape[:3], size * reach))
-    flat[...] = 0
-    for tap in range(window.kernel):
+    diagonals = np.zeros((window.kernel, size * reach), problem.compute)
+    for tap, diagonal in enumerate(diagonals):
         start = tap * window.dilation * by_input
-        flat[..., start : start + (size - 1) * step + 1 : step] = weight[..., tap, np.newaxis]
+        diagonal[start : start + (size - 1) * step + 1 : step] = 1
+    matrices = shaped(space, (weight.size // window.kernel, size * reach))
+    multiply(weight.reshape(-1, window.kernel), diagonals, matrices, counter)
     return _workspace(space, (*weight.shape[:3], size, reach), turned)
 
 
