@@ -91,6 +91,7 @@ LAYERS = {
         2, 7, 1, 1, (15, 18), (Window(3, 2, 1, 1, 1), Window(3, 2, 1, 1, 1)),
         "rows bands fft",
     ),
+    "depthwise, long strides": Layer(1, 3, 1, 1, (70, 29), (Window(2, 3), Window(2, 1, 2)), "rows bands fft"),
     "many taps": Layer(2, 3, 1, 1, (31, 37), (Window(11, 1, 1, 5, 2), Window(9, 1, 1, 0, 8)), "rows planes bands fft"),
     "many taps with strides": Layer(
         1, 1, 1, 1, (41, 67), (Window(13, 3, 1, 2, 0), Window(8, 2, 3, 0, 1)),

@@ -163,9 +163,10 @@ def _matrix_values(problem: Problem) -> int:
 
 
 def _band_values(problem: Problem) -> tuple[int, int]:
-    """Values under one band of one group, and in it."""
+    """Values from one band of one group to the next, or under it where those are more, and in it."""
     size, width = _band(problem), problem.positions[1]
-    return _reach(problem) * int(problem.x.shape[-1]), problem.filters * size * width
+    lines = max(size * problem.stride[0], _reach(problem))
+    return lines * int(problem.x.shape[-1]), problem.filters * size * width
 
 
 def _runs(problem: Problem, rows: slice) -> tuple[slice, list[Run]]:
