@@ -78,7 +78,7 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     if turned := _is_along_columns(problem):
         out = out.swapaxes(-1, -2)
     problem = _turned(problem)
-    compute, size, outputs = problem.compute, _band(problem), problem.positions[0]
+    compute, size, (outputs, width) = problem.compute, _band(problem), problem.positions
     # A block is some bands, or all of them of several groups.
     bands, room, (inputs, sums) = -(-outputs // size), BUDGET // compute.itemsize, _band_values(problem)
     band_step = even_parts(bands, room // (inputs + 2 * sums))
@@ -115,7 +115,9 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
                 matrix = matrices[tap, some[1], :, np.newaxis]
                 for run, window, bands_of_run in zip(runs, windows, goals, strict=True):
                     multiply(matrix[..., : run.size, run.taken], window[..., read], bands_of_run[..., to], counter)
-                for column in (*range(to.start), *range(to.stop, goal.shape[-1])):  # NumPy clears one in one run
+                # What this tap does not reach and the one before did; NumPy clears single columns in one run each.
+                stale = shifts[tap - 1][0] if tap > 1 else slice(0, width)
+                for column in (*range(stale.start, to.start), *range(to.stop, stale.stop)):
                     goal[..., column] = 0
                 if tap:
                     total += term
