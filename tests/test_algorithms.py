@@ -436,6 +436,20 @@ def test_not_finite_is_computed_directly_and_said() -> None:
     assert not counter.as_defined  # both algorithms' multiplications were counted
 
 
+def test_bands_compute_directly_only_what_was_spoiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One NaN in one of 700 channels: beside the bands' own, the products of the block that it is in."""
+    monkeypatch.setattr(bands, "BUDGET", 40_000)
+    layer, clean, spoiled = LAYERS["depthwise, many"], Counter(), Counter()
+    x, weight, bias = arrays(layer, "f4")
+    computed(layer, "bands", x, weight, bias, counter=clean)
+    x[0, 350, 4, 3] = np.nan
+    out = computed(layer, "bands", x, weight, bias, counter=spoiled)
+    assert spoiled.choice is not None
+    assert spoiled.choice.algorithm == "bands"
+    assert 9 * 9 * 7 <= spoiled.multiplications - clean.multiplications < 700 * 9 * 9 * 7 / 10
+    assert_array_equal(out, defined(layer, x, weight, bias))
+
+
 def test_overflow_within_the_transforms_is_none_of_the_result() -> None:
     layer = Layer(1, 1, 1, 1, (8, 8), (VALID, VALID), "")
     x, weight = np.full((1, 1, 8, 8), 3e38, "f4"), np.zeros((1, 1, 3, 3), "f4")
@@ -650,7 +664,7 @@ def test_shared_among_threads(algorithm: str, name: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(algorithms, "WORTH_A_THREAD", 0)
     out = computed(layer, algorithm, *given, counter=shared)
     assert_within(layer, algorithm, out, defined(layer, *given), given[0])
-    if not ALGORITHMS[algorithm].mixes:
+    if not ALGORITHMS[algorithm].own_count:
         assert_array_equal(out, want)
         assert shared.multiplications == alone.multiplications
 

@@ -84,11 +84,11 @@ def array_arithmetic() -> Iterator[None]:
 
 
 def all_finite(array: np.ndarray) -> bool:
-    """Whether there is no NaN or Inf; the sum of squares tells, which BLAS has quickly, unless it overflows."""
+    """Whether there is no NaN or Inf; a sum tells, of squares where BLAS has it quickly, unless it overflows."""
     if array.dtype.kind not in "fc":
         return True
     with np.errstate(all="ignore"):
-        if array.flags.c_contiguous and np.isfinite(np.vdot(array, array)):
+        if np.isfinite(np.vdot(array, array) if array.flags.c_contiguous else array.sum()):
             return True
     return all(
         np.isfinite(array[block]).all() for block in blocks(array.shape, block_shape(array.shape, array.itemsize))

@@ -60,5 +60,5 @@ def correlate(
         execute(ALGORITHMS[choice.algorithm], problem, blocked, counter)
     if counter is not None:
         counter.choice, counter.problem = choice, problem
-        counter.as_defined = not chosen.mixes
+        counter.as_defined = not chosen.own_count
     return out

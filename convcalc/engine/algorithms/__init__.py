@@ -24,7 +24,8 @@ from convcalc.engine.threads import run_all, thread_count
 class Algorithm:
     """One way to compute a convolution.
 
-    `mixes` says that outputs are made from values outside their windows too, which NaN and Inf would spoil.
+    `own_count` says that it multiplies other numbers than the definition does, and `mixes` that NaN and Inf spoil
+    outputs whose windows they are not in.
     `shared` says what of a problem is cut into a part for every thread, or None where BLAS's own threads do better;
     with less than `worth` times WORTH_A_THREAD multiplications none is, because threads wait for each other at every
     NumPy call.
@@ -35,6 +36,7 @@ class Algorithm:
     fits: Callable[[Problem], bool]
     run: Callable[[Problem, np.ndarray, Counter | None], None]
     shared: Callable[[Problem], Cut | None]
+    own_count: bool = False
     mixes: bool = False
     error_scale: Callable[[Problem], np.ndarray] | None = None
     worth: int = 1
@@ -45,10 +47,10 @@ ALGORITHMS = {
     for algorithm in (
         Algorithm("direct", direct.fits, direct.run, direct.shared),
         Algorithm("rows", rows.fits, rows.run, rows.shared),
-        Algorithm("bands", bands.fits, bands.run, bands.shared, mixes=True, worth=4),
+        Algorithm("bands", bands.fits, bands.run, bands.shared, own_count=True, worth=4),
         Algorithm("planes", planes.fits, planes.run, planes.shared),
-        Algorithm("winograd", winograd.fits, winograd.run, winograd.shared, True, winograd.error_scale, worth=32),
-        Algorithm("fft", fourier.fits, fourier.run, fourier.shared, True, fourier.error_scale),
+        Algorithm("winograd", winograd.fits, winograd.run, winograd.shared, True, True, winograd.error_scale, worth=32),
+        Algorithm("fft", fourier.fits, fourier.run, fourier.shared, True, True, fourier.error_scale),
     )
 }
 WORTH_A_THREAD = 1 << 23
@@ -146,14 +148,15 @@ def _spectra_pay(problem: Problem) -> bool:
 def _bands_pay(problem: Problem) -> bool:
     """Whether reading in place is worth the zeros: with many taps, or where products with the small matrices are fast.
 
-    Then not for long rows, and not where few taps meet short ones that planes can copy.
+    Then not where few taps meet long rows, or short ones that planes can copy.
     """
     if problem.channels > 1 or problem.filters > 1:
         return False
     if prod(problem.kernel) >= 81:
         return True
     few_copies = prod(problem.kernel) <= 9 and _has_short_rows(problem) and planes.fits(problem)
-    return problem.positions[-1] < 128 and not few_copies and multiplies_small_matrices_in_place()
+    long_rows = prod(problem.kernel) <= 9 and problem.positions[-1] >= 128
+    return not few_copies and not long_rows and multiplies_small_matrices_in_place()
 
 
 def _has_short_rows(problem: Problem) -> bool:

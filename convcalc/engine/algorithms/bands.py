@@ -3,7 +3,8 @@
 Along one axis the kernel's taps become the diagonals of a matrix, of BAND outputs by the inputs under them, which takes
 in that axis's stride, dilation and padding too: down the rows, or along the columns where these have a stride. Across
 the other axis a tap is a shift of the input, which BLAS reads in place. So every tap of the other axis is one matrix
-product, and their sum is the result; nothing is copied. Zeros beside the diagonals are multiplied too.
+product, and their sum is the result; nothing is copied. Zeros beside the diagonals are multiplied too, which NaN and
+Inf would spoil: blocks that these are found in are computed directly instead.
 
 Memory: the matrices, and one product of a block. Error: the direct sum's.
 Source: Gray 2006, Toeplitz and Circulant Matrices: A Review, section 1, for a filter as a banded Toeplitz matrix.
@@ -17,6 +18,7 @@ from itertools import product
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from convcalc.engine.algorithms import direct
 from convcalc.engine.arithmetic import all_finite
 from convcalc.engine.blocks import BUDGET, even_parts, length, shaped, workspaces
 from convcalc.engine.counter import Counter, multiply
@@ -92,6 +94,7 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
         0 if in_place else block * inputs,
     )
     matrices, shifts = _matrices(problem, space, turned, counter), _shifts(problem)
+    spoiled: list[tuple[slice, slice, slice, slice]] = []
     for top in range(0, bands, band_step):
         rows, step = slice(top * size, min((top + band_step) * size, outputs)), size * problem.stride[0]
         lines, runs = _runs(problem, rows)
@@ -123,8 +126,12 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
                     total += term
             if problem.bias is not None:
                 total += problem.bias[some[1], :, np.newaxis, np.newaxis].astype(compute)
+            if not all_finite(total.swapaxes(-1, -2) if turned else total):
+                spoiled.append((slice(batch, batch + 1), some[1], slice(0, problem.filters), rows))
             if total is not target:
                 target[...] = total
+    for some_outputs in spoiled:  # after all others, whose workspace this takes
+        direct.run(problem.part(*some_outputs), out[some_outputs], counter)
 
 
 def _is_along_columns(problem: Problem) -> bool:
