@@ -105,6 +105,7 @@ LAYERS = {
     ),
     "dilated rows": Layer(1, 1, 3, 2, (17, 9), (Window(2, 1, 5, 0, 1), Window(3, 2, 1, 1, 1)), "fft"),
     "3-D with strides": Layer(2, 2, 2, 1, (5, 7, 6), (Window(2, 2), Window(3, 1, 2, 1, 3), Window(1, 3)), "fft"),
+    "pointwise, one channel": Layer(2, 3, 1, 1, (67, 19), (Window(1), Window(1)), "rows planes bands fft"),
     "pointwise": Layer(3, 2, 4, 3, (5, 7), (Window(1), Window(1)), "rows planes fft"),
 }  # fmt: skip
 EVERY = [
@@ -445,9 +446,28 @@ def test_bands_compute_directly_only_what_was_spoiled(monkeypatch: pytest.Monkey
     x[0, 350, 4, 3] = np.nan
     out = computed(layer, "bands", x, weight, bias, counter=spoiled)
     assert spoiled.choice is not None
-    assert spoiled.choice.algorithm == "bands"
+    assert (spoiled.choice.algorithm, spoiled.spoiled) == ("bands", True)
+    assert spoiled.choice.reason == "asked for; parts that are not finite directly"
     assert 9 * 9 * 7 <= spoiled.multiplications - clean.multiplications < 700 * 9 * 9 * 7 / 10
     assert_array_equal(out, defined(layer, x, weight, bias))
+
+
+@pytest.mark.parametrize("name", ["pointwise, one channel", "depthwise, long strides", "depthwise with strides"])
+def test_spoiled_rows_of_a_plane(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bands, "BUDGET", 3000)
+    x, weight, bias = arrays(LAYERS[name], "f4")
+    x[0, -1, 4, 6] = np.nan
+    counter = Counter()
+    out = computed(LAYERS[name], "bands", x, weight, bias, counter=counter)
+    assert counter.spoiled
+    assert_array_equal(out, defined(LAYERS[name], x, weight, bias))
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_settings_of_numpy_are_as_before(algorithm: str) -> None:
+    before = np.geterr(), np.getbufsize()
+    computed(LAYERS["depthwise"], algorithm, *arrays(LAYERS["depthwise"], "f4"))
+    assert (np.geterr(), np.getbufsize()) == before
 
 
 def test_overflow_within_the_transforms_is_none_of_the_result() -> None:
@@ -538,6 +558,7 @@ def square(channels: int, filters: int, size: int, kernel: int, **options: Any) 
         (square(1, 1, 512, 11), "f4", "bands"),
         (square(1, 1, 512, 31), "f4", "fft"),
         (square(1, 1, 512, 31), "i4", "bands"),
+        (square(8, 8, 90, 3, groups=8, dilation=20), "f4", "direct"),
         (square(256, 256, 14, 3), "f4", "planes"),
         (square(3, 64, 224, 7, stride=2), "f4", "rows"),
         (square(32, 32, 112, 3, groups=32), "f8", "bands or rows"),
@@ -773,6 +794,8 @@ LARGE: dict[str, tuple[tuple[int, ...], int, tuple[Window, ...]]] = {
     "large kernel": ((1, 16, 64, 67), 16, (Window(15, 1, 1, 7, 7),) * 2),
     "columns far apart": ((1, 64, 3, 100_003), 1, (VALID, Window(2, 1, 100_000))),
     "tall tiles of many filters": ((1, 1, 1742, 7), 3059, (Window(1478, 1, 1, 738, 739), Window(1))),
+    "tall kernel": ((1, 1, 4000, 3), 1, (Window(2000), Window(1))),
+    "more weights than pixels": ((1, 1500, 8, 8), 63, (Window(15, 1, 1, 7, 7),) * 2),
     "positions far apart": ((1, 64, 5, 60_100), 4, (Window(5), Window(5, 1200))),
 }
 

@@ -88,7 +88,8 @@ def all_finite(array: np.ndarray) -> bool:
     if array.dtype.kind not in "fc":
         return True
     with np.errstate(all="ignore"):
-        if np.isfinite(np.vdot(array, array) if array.flags.c_contiguous else array.sum()):
+        by_blas = array.flags.c_contiguous and array.itemsize >= 4
+        if np.isfinite(np.vdot(array, array) if by_blas else array.sum()):
             return True
     return all(
         np.isfinite(array[block]).all() for block in blocks(array.shape, block_shape(array.shape, array.itemsize))

@@ -59,6 +59,8 @@ def correlate(
         choice = Choice("direct", f"{chosen.name} met values that are not finite, and they stay in their windows")
         execute(ALGORITHMS[choice.algorithm], problem, blocked, counter)
     if counter is not None:
+        if counter.spoiled:
+            choice = Choice(choice.algorithm, f"{choice.reason}; parts that are not finite directly")
         counter.choice, counter.problem = choice, problem
         counter.as_defined = not chosen.own_count
     return out

@@ -23,11 +23,15 @@ class Choice:
 
 @dataclass(slots=True)
 class Counter:
-    """Scalar multiplications executed so far, whether they are the definition's, by which algorithm, and on what."""
+    """Scalar multiplications executed so far, whether they are the definition's, by which algorithm, and on what.
+
+    `spoiled` says that parts with values that are not finite were computed directly instead.
+    """
 
     multiplications: int = 0
     as_defined: bool = True
     choice: Choice | None = None
+    spoiled: bool = False
     problem: Problem | None = field(default=None, compare=False)
 
 

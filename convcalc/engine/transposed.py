@@ -158,10 +158,10 @@ class Phase:
 
 
 def _phases(phase: int, step: int, lines: list[Line]) -> Iterator[Phase]:
-    """Lines that land on the same remainder, together unless they lie far apart."""
+    """Lines that land on the same remainder, together unless targets are neighbours anyway or lines lie far apart."""
     first = min(line.hit.start + line.shift for line in lines)
     last = max(line.hit.stop + line.shift for line in lines)
-    if len(lines) > 1 and last - first > sum(length(line.hit) for line in lines):
+    if len(lines) > 1 and (step == 1 or last - first > sum(length(line.hit) for line in lines)):
         for line in lines:
             yield from _phases(phase, step, [line])
         return
@@ -250,7 +250,7 @@ def _add(spread: np.ndarray, total: np.ndarray, phases: tuple[Phase, ...], lines
     """Adds the products of a line of every axis to the sums of a phase of every axis.
 
     Where rows of both are as long, a line that is shifted along them is one run with those below: what the shift
-    carries over the ends of rows is cleared first.
+    carries over the ends of rows is cleared first, in `spread` itself.
     """
     *others, last = lines
     at = [phase.at(line) for phase, line in zip(phases, lines, strict=True)]

@@ -49,10 +49,16 @@ ALGORITHMS = {
         Algorithm("rows", rows.fits, rows.run, rows.shared),
         Algorithm("bands", bands.fits, bands.run, bands.shared, own_count=True, worth=4),
         Algorithm("planes", planes.fits, planes.run, planes.shared),
-        Algorithm("winograd", winograd.fits, winograd.run, winograd.shared, True, True, winograd.error_scale, worth=32),
-        Algorithm("fft", fourier.fits, fourier.run, fourier.shared, True, True, fourier.error_scale),
+        Algorithm(
+            "winograd", winograd.fits, winograd.run, winograd.shared,
+            own_count=True, mixes=True, error_scale=winograd.error_scale, worth=32,
+        ),
+        Algorithm(
+            "fft", fourier.fits, fourier.run, fourier.shared,
+            own_count=True, mixes=True, error_scale=fourier.error_scale,
+        ),
     )
-}
+}  # fmt: skip
 WORTH_A_THREAD = 1 << 23
 """Multiplications from which handing some to another thread takes less time than doing them."""
 AXES = ("batch", "groups", "filters", "rows")
@@ -66,7 +72,7 @@ RULES: tuple[tuple[str, Callable[[Problem], bool], str], ...] = (
     ("direct", direct.is_pointwise, "a pointwise kernel is one matrix product with the data as it lies"),
     ("winograd", lambda p: _tiles_pay(p), "3x3 over enough tiles and channels: a quarter of the multiplications"),
     ("fft", lambda p: _spectra_pay(p), "many taps a filter: transforms cost the same for any kernel"),
-    ("bands", lambda p: _bands_pay(p), "one channel and filter a group: the input is read in place, nothing is copied"),
+    ("bands", lambda p: _bands_pay(p), "one channel and filter a group: BLAS reads the input in place"),
     ("planes", lambda p: _has_short_rows(p), "short rows: their copying is saved, whole planes are copied"),
     ("rows", lambda p: _is_narrow(p), "few channels or filters: copied once per kernel column, not per tap"),
     ("direct", lambda _: True, "one matrix product over the values under the windows"),
@@ -106,6 +112,7 @@ def execute(algorithm: Algorithm, problem: Problem, out: np.ndarray, counter: Co
     run_all([task(number) for number in range(len(parts))])
     if counter is not None:
         counter.multiplications += sum(part.multiplications for part in counters)
+        counter.spoiled = any(part.spoiled for part in counters)
 
 
 def _parts(algorithm: Algorithm, problem: Problem, out: np.ndarray) -> list[tuple[Problem, np.ndarray]]:
@@ -150,7 +157,7 @@ def _bands_pay(problem: Problem) -> bool:
 
     Then not where few taps meet long rows, or short ones that planes can copy.
     """
-    if problem.channels > 1 or problem.filters > 1:
+    if len(problem.kernel) != 2 or problem.channels > 1 or problem.filters > 1 or not bands.zeros_pay(problem):
         return False
     if prod(problem.kernel) >= 81:
         return True

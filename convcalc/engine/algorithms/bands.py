@@ -6,7 +6,8 @@ the other axis a tap is a shift of the input, which BLAS reads in place. So ever
 product, and their sum is the result; nothing is copied. Zeros beside the diagonals are multiplied too, which NaN and
 Inf would spoil: blocks that these are found in are computed directly instead.
 
-Memory: the matrices, and one product of a block. Error: the direct sum's.
+Memory: the matrices, and one product of a block; its input and sums too where dtypes or layout differ.
+Error: the direct sum's.
 Source: Gray 2006, Toeplitz and Circulant Matrices: A Review, section 1, for a filter as a banded Toeplitz matrix.
 """
 
@@ -26,11 +27,15 @@ from convcalc.engine.problem import Cut, Problem
 
 BAND = 8
 """Outputs that a matrix makes at the most: with more, more zeros are multiplied; with fewer, products take longer."""
+MOST_ZEROS = 8
+"""Values under a band for each tap, at the most."""
+SHORTEST = 7
+"""Outputs across the bands, at the least."""
 NOTHING = slice(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Stretch:
     """Neighbouring bands of `size` outputs whose windows see the same columns of the matrices, those `taken`.
 
     Their outputs begin at row `first` of a block, the windows at input line `line`.
@@ -65,8 +70,15 @@ def fits(problem: Problem) -> bool:
     if len(problem.kernel) != 2 or problem.channels != 1 or any(len(axis.zones) != 1 for axis in problem.axes):
         return False
     turned = _turned(problem)
-    most = max(_matrix_values(turned), *_band_values(turned))
+    diagonals = turned.kernel[0] * _band(turned) * _reach(turned)
+    most = max(_matrix_values(turned), diagonals, *_band_values(turned))
     return most * problem.compute.itemsize <= 8 * BUDGET and all_finite(problem.weight)
+
+
+def zeros_pay(problem: Problem) -> bool:
+    """Whether few enough zeros are multiplied, in long enough rows, to take less time than copying."""
+    turned = _turned(problem)
+    return _reach(turned) <= MOST_ZEROS * turned.kernel[0] and turned.positions[1] >= SHORTEST
 
 
 def shared(problem: Problem) -> Cut:
@@ -97,9 +109,9 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     spoiled: list[tuple[slice, slice, slice, slice]] = []
     for top in range(0, bands, band_step):
         rows, step = slice(top * size, min((top + band_step) * size, outputs)), size * problem.stride[0]
-        lines, runs = _runs(problem, rows)
+        lines, stretches = _stretches(problem, rows)
         x, y = problem.x[..., lines, :], out[..., rows, :]
-        seen, made = [run.windows(x, step) for run in runs], [run.bands(y) for run in runs]
+        seen, made = [one.windows(x, step) for one in stretches], [one.bands(y) for one in stretches]
         for start, batch in product(range(0, problem.groups, group_step), range(problem.batch)):
             some = batch, slice(start, min(start + group_step, problem.groups))
             target = total = y[some]
@@ -107,18 +119,19 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
             if not in_place:
                 copy = _workspace(third, x[some].shape, turned)
                 copy[...] = x[some]
-                windows = [run.windows(copy, step) for run in runs]
+                windows = [one.windows(copy, step) for one in stretches]
             if out.dtype != compute:
                 total = _workspace(second, target.shape, turned)
-                totals = [run.bands(total) for run in runs]
+                totals = [one.bands(total) for one in stretches]
             term = _workspace(first, target.shape, turned)
-            terms = [run.bands(term) for run in runs]
+            terms = [one.bands(term) for one in stretches]
             for tap, (to, read) in enumerate(shifts):
                 goal, goals = (term, terms) if tap else (total, totals)
                 matrix = matrices[tap, some[1], :, np.newaxis]
-                for run, window, bands_of_run in zip(runs, windows, goals, strict=True):
-                    multiply(matrix[..., : run.size, run.taken], window[..., read], bands_of_run[..., to], counter)
-                # What this tap does not reach and the one before did; NumPy clears single columns in one run each.
+                for one, window, made_of_one in zip(stretches, windows, goals, strict=True):
+                    multiply(matrix[..., : one.size, one.taken], window[..., read], made_of_one[..., to], counter)
+                # What this tap does not reach and the one before did, if one was here before. NumPy clears a single
+                # column in one run.
                 stale = shifts[tap - 1][0] if tap > 1 else slice(0, width)
                 for column in (*range(stale.start, to.start), *range(to.stop, stale.stop)):
                     goal[..., column] = 0
@@ -132,6 +145,8 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
                 target[...] = total
     for some_outputs in spoiled:  # after all others, whose workspace this takes
         direct.run(problem.part(*some_outputs), out[some_outputs], counter)
+    if spoiled and counter is not None:
+        counter.spoiled = True
 
 
 def _is_along_columns(problem: Problem) -> bool:
@@ -172,13 +187,13 @@ def _matrix_values(problem: Problem) -> int:
 
 
 def _band_values(problem: Problem) -> tuple[int, int]:
-    """Values from one band of one group to the next, or under it where those are more, and in it."""
+    """Of one band of one group, how many inputs it takes (with those it skips, under a long stride) and its outputs."""
     size, width = _band(problem), problem.positions[1]
     lines = max(size * problem.stride[0], _reach(problem))
     return lines * int(problem.x.shape[-1]), problem.filters * size * width
 
 
-def _runs(problem: Problem, rows: slice) -> tuple[slice, list[Run]]:
+def _stretches(problem: Problem, rows: slice) -> tuple[slice, list[Stretch]]:
     """The input lines under some rows, and their bands: those whose windows lie inside, and each that reaches out."""
     axis, size, reach, outputs = problem.axes[0], _band(problem), _reach(problem), length(rows)
     step, bands = size * axis.window.stride, -(-outputs // size)
@@ -186,12 +201,14 @@ def _runs(problem: Problem, rows: slice) -> tuple[slice, list[Run]]:
     seen, lines = next(axis.pieces(first, (bands - 1) * step + reach), (NOTHING, NOTHING))
     begin = -(-seen.start // step)
     end = max(begin, min((seen.stop - reach) // step + 1, outputs // size))
-    runs = [Run(begin * size, end - begin, size, begin * step - seen.start, slice(0, reach))] if end > begin else []
+    stretches = (
+        [Stretch(begin * size, end - begin, size, begin * step - seen.start, slice(0, reach))] if end > begin else []
+    )
     for band in (*range(min(begin, bands)), *range(end, bands)):
         top = max(band * step, seen.start)
         taken = slice(top - band * step, max(top, min(band * step + reach, seen.stop)) - band * step)
-        runs.append(Run(band * size, 1, min(size, outputs - band * size), top - seen.start, taken))
-    return lines, runs
+        stretches.append(Stretch(band * size, 1, min(size, outputs - band * size), top - seen.start, taken))
+    return lines, stretches
 
 
 def _shifts(problem: Problem) -> list[tuple[slice, slice]]:

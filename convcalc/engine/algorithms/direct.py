@@ -33,8 +33,10 @@ def shared(problem: Problem) -> Cut | None:
 
 
 def is_pointwise(problem: Problem) -> bool:
-    """Whether kernel and stride are 1, and the data can be multiplied as it lies."""
+    """Whether kernel and stride are 1, all positions are asked for, and the data can be multiplied as it lies."""
     if any(size != 1 for size in problem.kernel) or any(axis.window != Window(kernel=1) for axis in problem.axes):
+        return False
+    if problem.x.shape[3:] != problem.positions or problem.compute.kind == "c":  # complex products need a check each
         return False
     in_place = problem.x.dtype == problem.weight.dtype == problem.compute
     as_it_lies = problem.x.flags.c_contiguous and problem.weight.flags.c_contiguous

@@ -5,7 +5,7 @@ algorithm copies row by row. What the shift carries over the ends of rows, or in
 filters are summed one kernel row after the other, over copies for its columns alone: a row further down is a shift of
 the same copies, which BLAS reads in place. For short rows, where copying in small pieces takes longer than multiplying.
 
-Memory: matrix and sums of a block of groups. Error: the direct sum's.
+Memory: the weights in order, matrix and sums of a block of groups. Error: the direct sum's.
 Source: the unrolled convolution of Chellapilla, Puri & Simard 2006, with the kernel's taps outermost.
 """
 
@@ -23,13 +23,11 @@ from convcalc.engine.problem import Cut, Problem
 
 def fits(problem: Problem) -> bool:
     """Whether there are two axes, no strides, zeros around, rows as long as the input's, and room for one group."""
-    return (
-        len(problem.kernel) == 2
-        and problem.stride == (1, 1)
-        and problem.x.shape[-1] == problem.positions[-1]
-        and all(len(axis.zones) == 1 for axis in problem.axes)
-        and _values(problem) * problem.compute.itemsize <= 8 * BUDGET
-    )
+    if len(problem.kernel) != 2 or problem.stride != (1, 1) or problem.x.shape[-1] != problem.positions[-1]:
+        return False
+    weights = 0 if _is_at_once(problem) and problem.weight.dtype == problem.compute else problem.weight.size
+    most = max(_values(problem), weights) * problem.compute.itemsize
+    return most <= 8 * BUDGET and all(len(axis.zones) == 1 for axis in problem.axes)
 
 
 def shared(problem: Problem) -> Cut | None:
@@ -90,7 +88,7 @@ def _gather(problem: Problem, x: np.ndarray, gathered: np.ndarray) -> None:
 def _weights(problem: Problem) -> np.ndarray:
     """The weights of every product, (products, groups, filters, taps): of all kernel rows, or of one.
 
-    Row by row they have to be brought in order, which many filters do not make up for.
+    Of one they have to be brought in order, which takes longer than it saves where filters are more than positions.
     """
     weight = problem.weight.astype(problem.compute, copy=False)
     groups, filters, channels, tall, broad = weight.shape
