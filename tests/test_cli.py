@@ -622,6 +622,8 @@ def test_an_interrupted_process_is_exit_130() -> None:
     with subprocess.Popen(
         [*CONVCALC, "cost", *layer, "--compare", "all", "--explain", "--json"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # Tests that a shell runs in the background ignore SIGINT, and so would this.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as stuck:  # fmt: skip
         assert stuck.stdout is not None
         assert stuck.stderr is not None
