@@ -60,7 +60,7 @@ def correlate(
         execute(ALGORITHMS[choice.algorithm], problem, blocked, counter)
     if counter is not None:
         if counter.spoiled:
-            choice = Choice(choice.algorithm, f"{choice.reason}; parts that are not finite directly")
+            choice = Choice(choice.algorithm, f"{choice.reason}; parts that are not finite were computed directly")
         counter.choice, counter.problem = choice, problem
         counter.as_defined = not chosen.own_count
     return out

@@ -3,8 +3,8 @@
 Along one axis the kernel's taps become the diagonals of a matrix, of BAND outputs by the inputs under them, which takes
 in that axis's stride, dilation and padding too: down the rows, or along the columns where these have a stride. Across
 the other axis a tap is a shift of the input, which BLAS reads in place. So every tap of the other axis is one matrix
-product, and their sum is the result; nothing is copied. Zeros beside the diagonals are multiplied too, which NaN and
-Inf would spoil: blocks that these are found in are computed directly instead.
+product, and their sum is the result; only another dtype or layout is copied. Zeros beside the diagonals are multiplied
+too, which NaN and Inf would spoil: blocks that these are found in are computed directly instead.
 
 Memory: the matrices, and one product of a block; its input and sums too where dtypes or layout differ.
 Error: the direct sum's.

@@ -1,9 +1,10 @@
 """Planes: where output rows are as long as input rows, what a tap meets is one run of a plane, copied without its rows.
 
 Shifted by a tap's offset, a channel's plane is that tap's line of the matrix under the windows, which the direct
-algorithm copies row by row. What the shift carries over the ends of rows, or in from outside, is zeroed afterwards. Few
-filters are summed one kernel row after the other, over copies for its columns alone: a row further down is a shift of
-the same copies, which BLAS reads in place. For short rows, where copying in small pieces takes longer than multiplying.
+algorithm copies row by row. What the shift carries over the ends of rows, or in from outside, is zeroed afterwards.
+Filters that are fewer than outputs are summed one kernel row after the other, over copies for its columns alone: a row
+further down is a shift of the same copies, which BLAS reads in place. For short rows, where copying in small pieces
+takes longer than multiplying.
 
 Memory: the weights in order, matrix and sums of a block of groups. Error: the direct sum's.
 Source: the unrolled convolution of Chellapilla, Puri & Simard 2006, with the kernel's taps outermost.
