@@ -10,6 +10,7 @@ from types import EllipsisType
 from typing import TypeAlias
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 Index: TypeAlias = tuple[EllipsisType | slice | int, ...]
 
@@ -108,6 +109,23 @@ def _block(size: int) -> np.ndarray:
         if size <= KEPT:
             _kept.block = block
     return block
+
+
+def strided(
+    array: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...], first: tuple[int, ...] = ()
+) -> np.ndarray:
+    """Values of an array again and again, in any order: `strides` in bytes, from the value at index `first` on.
+
+    NumPy's as_strided takes ten times as long, as long as many a product here.
+
+    >>> strided(np.arange(5, dtype=np.int8), (2, 3), (1, 1), first=(1,))
+    array([[1, 2, 3],
+           [2, 3, 4]], dtype=int8)
+    """
+    if array.flags.c_contiguous and not array.dtype.hasobject:
+        offset = sum(index * step for index, step in zip(first, array.strides, strict=False))
+        return np.ndarray(shape, array.dtype, array, offset, strides)
+    return as_strided(array[tuple(slice(index, None) for index in first)], shape, strides)
 
 
 def shaped(workspace: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -9,9 +9,8 @@ from math import prod
 from typing import TypeAlias
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
-from convcalc.engine.blocks import Index, length, shaped
+from convcalc.engine.blocks import Index, length, shaped, strided
 from convcalc.errors import ShapeError
 from convcalc.window import Window
 
@@ -196,8 +195,8 @@ def columns(
         # Position by position, because the taps are what lies side by side.
         shape, strides = (groups, batch, *counts, channels, *kernel), (by_tap[0], *by_position, *by_tap[1:])
         matrix = shaped(out, shape)
-        matrix[...] = as_strided(padded, shape, strides, writeable=False)
+        matrix[...] = strided(padded, shape, strides)
         return matrix.reshape(groups, -1, rows).swapaxes(1, 2)
     matrix = shaped(out, (groups, channels, *kernel, batch, *counts))
-    matrix[...] = as_strided(padded, matrix.shape, (*by_tap, *by_position), writeable=False)
+    matrix[...] = strided(padded, matrix.shape, (*by_tap, *by_position))
     return matrix.reshape(groups, rows, -1)

@@ -17,11 +17,10 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from convcalc.engine.algorithms import direct
 from convcalc.engine.arithmetic import all_finite
-from convcalc.engine.blocks import BUDGET, even_parts, length, shaped, workspaces
+from convcalc.engine.blocks import BUDGET, even_parts, length, shaped, strided, workspaces
 from convcalc.engine.counter import Counter, multiply
 from convcalc.engine.problem import Cut, Problem
 
@@ -59,7 +58,7 @@ class Stretch:
             return seen
         *leading, _, down, across = seen.strides
         shape = (*seen.shape[:-3], self.count, *seen.shape[-2:])
-        return as_strided(seen, shape, (*leading, step * down, down, across), writeable=False)
+        return strided(x, shape, (*leading, step * down, down, across), (0,) * (x.ndim - 2) + (self.line,))
 
 
 def fits(problem: Problem) -> bool:

@@ -14,10 +14,9 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from convcalc.engine.blas import UNPACKED, multiplies_small_matrices_in_place
-from convcalc.engine.blocks import BUDGET, LINE, even_parts, shaped, workspaces
+from convcalc.engine.blocks import BUDGET, LINE, even_parts, shaped, strided, workspaces
 from convcalc.engine.counter import Counter, multiply
 from convcalc.engine.padded import PaddedAxis, Pieces, clear_gaps, copy_pieces, padded_view
 from convcalc.engine.problem import Cut, Problem
@@ -78,7 +77,7 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
         _fill(buffer, problem.x[batch, groups], vertical, across, left, first)
 
         by_group, by_row, _, by_tap, _ = buffer.strides
-        windows = as_strided(
+        windows = strided(
             buffer,
             (len(buffer), some, tall * problem.channels * broad, width),
             (by_group, stride * by_row, by_tap, item),
@@ -145,4 +144,4 @@ def _fill(
     slab = shaped(space, (groups, channels, rows, span))
     slab = padded_view(x, (vertical, tuple(across.pieces(first, span))), slab)
     by_group, by_channel, by_row, item = slab.strides
-    buffer[...] = as_strided(slab, buffer.shape, (by_group, by_row, by_channel, spread * item, step * item))
+    buffer[...] = strided(slab, buffer.shape, (by_group, by_row, by_channel, spread * item, step * item))

@@ -19,10 +19,9 @@ from functools import cache
 from math import prod
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from convcalc.engine.blas import UNPACKED
-from convcalc.engine.blocks import BUDGET, LANES, block_shape, blocks, even_parts, length, shaped, workspaces
+from convcalc.engine.blocks import BUDGET, LANES, block_shape, blocks, even_parts, length, shaped, strided, workspaces
 from convcalc.engine.channels_last import copy_channels_last, spare_values
 from convcalc.engine.counter import Counter, multiply
 from convcalc.engine.problem import Cut, Problem
@@ -202,13 +201,13 @@ def _transform_rows(input: np.ndarray, slab: np.ndarray, rows: np.ndarray, count
     """
     _, batch, phases, down = rows.shape[:4]
     by_batch, high, item = slab.strides[0], slab.strides[1], slab.itemsize
-    windows = as_strided(
+    windows = strided(
         slab,
         (batch, phases, down, SPAN, prod(slab.shape[2:])),
         (by_batch, high, TILE * phases * high, phases * high, item),
     )
     target = rows.reshape(SPAN, batch, phases, down, -1)
-    multiply(input, windows, np.moveaxis(target, 0, 3), counter)
+    multiply(input, windows, target.transpose(1, 2, 3, 0, 4), counter)
 
 
 def _transform_columns(input: np.ndarray, rows: np.ndarray, out: np.ndarray, counter: Counter | None) -> None:
@@ -218,12 +217,12 @@ def _transform_columns(input: np.ndarray, rows: np.ndarray, out: np.ndarray, cou
     """
     phases, across = out.shape[5:7]
     *outer, wide = rows.strides[:5]
-    windows = as_strided(
+    windows = strided(
         rows,
         (*rows.shape[:4], phases, across, SPAN, out.shape[-1]),
         (*outer, wide, TILE * phases * wide, phases * wide, rows.itemsize),
     )
-    multiply(input, windows, np.moveaxis(out, 1, -2), counter)
+    multiply(input, windows, out.transpose(0, 2, 3, 4, 5, 6, 1, 7), counter)
 
 
 def _multiply_wide(left: np.ndarray, right: np.ndarray, out: np.ndarray, counter: Counter | None) -> None:
@@ -239,7 +238,7 @@ def _at_points(transformed: np.ndarray, weights: np.ndarray, sums: np.ndarray, c
     """The matrix product of every point, group and depth, (filters, taps * channels) by (taps * channels, tiles)."""
     points, groups, depth, _, tiles = sums.shape
     point, tile, group, layer, item = transformed.strides
-    windows = as_strided(
+    windows = strided(
         transformed, (points, groups, depth, weights.shape[-1], tiles), (point, group, layer, item, tile)
     )
     multiply(weights[:, :, np.newaxis], windows, sums, counter)
@@ -259,7 +258,7 @@ def _place(
     whole = target if counts == sizes and target.dtype == results.dtype else shaped(image, (*target.shape[:4], *sizes))
     by_batch, by_group, by_filter, by_depth, high, wide = whole.strides
     (down, across), (rows, columns) = dilation, map(length, at)
-    tiles = as_strided(
+    tiles = strided(
         whole,
         (TILE, TILE, groups, depth, filters, batches, down, rows, across, columns),
         (
