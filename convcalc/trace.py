@@ -49,13 +49,17 @@ def trace(chain: Chain, input: Axes) -> tuple[Step, ...]:
     """
     steps = []
     for path, stage in chain.stages():
-        try:
-            step = _step(path, stage, input)
-        except ShapeError as error:
-            raise ShapeError(f"{path}: {error}") from None
-        steps.append(step)
-        input = step.output
+        steps.append(trace_stage(path, stage, input))
+        input = steps[-1].output
     return tuple(steps)
+
+
+def trace_stage(path: str, stage: Stage, input: Axes) -> Step:
+    """One step, on an input of (channels, *spatial); raises ShapeError as `trace` does."""
+    try:
+        return _step(path, stage, input)
+    except ShapeError as error:
+        raise ShapeError(f"{path}: {error}") from None
 
 
 def resolved(stage: W, spatial: tuple[int | None, ...]) -> W:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 
 import numpy as np
@@ -13,8 +12,6 @@ from convcalc.engine.blocks import block_shape, blocks
 from convcalc.errors import DataError
 
 ACCEPTED = "float16/32/64, complex64/128, every integer type and bool"
-SHORTEST_BUFFER = 16
-"""Values, the least that NumPy allows."""
 _FLOATS = {("f", 2), ("f", 4), ("f", 8), ("c", 8), ("c", 16)}
 
 
@@ -43,18 +40,9 @@ def choose_arithmetic(
     >>> choose_arithmetic(x, weight)
     Arithmetic(compute=dtype('float32'), result=dtype('int64'))
     """
-    arrays = {"input": x, "kernel": weight} | ({} if bias is None else {"bias": bias})
-    for name, array in arrays.items():
-        check_dtype(name, array.dtype)
-    integers = x.dtype.kind in "biu" and weight.dtype.kind in "biu"
-    result = np.dtype(np.int64) if integers else np.result_type(x.dtype, weight.dtype).newbyteorder("=")
-    if bias is not None and not np.can_cast(bias.dtype, result, "same_kind"):
-        raise DataError(
-            f"bias must be of the result's kind, got a {bias.dtype} bias on a {result} result; "
-            f"convert the input or the kernel to {np.result_type(bias.dtype, result)}"
-        )
-    if not integers:
-        return Arithmetic(np.dtype(np.float32) if result == np.float16 else result, result)
+    found = _arithmetic(x.dtype, weight.dtype, None if bias is None else bias.dtype)
+    if found.result.kind != "i":
+        return found
     bound = _largest(x) * _largest_sum(weight, filter_axes) + (0 if bias is None else _largest(bias))
     if bound >= 2**63:
         raise DataError(
@@ -62,25 +50,29 @@ def choose_arithmetic(
             "convert the input or the kernel to float64"
         )
     # All partial sums are integers up to the bound, and floats hold those exactly up to 2^24 and 2^53.
-    return Arithmetic(np.dtype(np.float32 if bound < 2**24 else np.float64 if bound < 2**53 else np.int64), result)
+    return Arithmetic(np.dtype(np.float32 if bound < 2**24 else np.float64 if bound < 2**53 else np.int64), found.result)
+
+
+@cache
+def _arithmetic(x: np.dtype, weight: np.dtype, bias: np.dtype | None) -> Arithmetic:
+    """The arithmetic of arrays of these dtypes, of integers the widest. Raises DataError for dtypes that do not do."""
+    for name, dtype in (("input", x), ("kernel", weight), ("bias", bias)):
+        if dtype is not None:
+            check_dtype(name, dtype)
+    integers = x.kind in "biu" and weight.kind in "biu"
+    result = np.dtype(np.int64) if integers else np.result_type(x, weight).newbyteorder("=")
+    if bias is not None and not np.can_cast(bias, result, "same_kind"):
+        raise DataError(
+            f"bias must be of the result's kind, got a {bias} bias on a {result} result; "
+            f"convert the input or the kernel to {np.result_type(bias, result)}"
+        )
+    return Arithmetic(np.dtype(np.float32) if result == np.float16 else result, result)
 
 
 def check_dtype(name: str, dtype: np.dtype) -> None:
     """Raises DataError unless arrays of this dtype can be convolved; `name` says whose it is."""
     if dtype.kind not in "biu" and (dtype.kind, dtype.itemsize) not in _FLOATS:
         raise DataError(f"{name}: dtype must be one of {ACCEPTED}, got {dtype}; convert the array first")
-
-
-@contextmanager
-def array_arithmetic() -> Iterator[None]:
-    """NumPy as the engine wants it: overflow and NaN are results, and views are computed on in place.
-
-    NumPy's ufuncs copy operands to a buffer where their runs are shorter than it, 8192 values unless told, which takes
-    three times as long as adding; errstate sets both back.
-    """
-    with np.errstate(all="ignore"):
-        np.setbufsize(SHORTEST_BUFFER)
-        yield
 
 
 def all_finite(array: np.ndarray) -> bool:

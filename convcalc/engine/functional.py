@@ -11,8 +11,8 @@ from convcalc.engine.algorithms import AUTO
 from convcalc.engine.stage import check_arrays, run_stage
 from convcalc.errors import ConvcalcError, DataError
 from convcalc.notation import PaddingValue, PerAxis, parse_axes, parse_padding, whole_number
-from convcalc.stages import Chain, Correlate, TransposedCorrelate
-from convcalc.trace import trace
+from convcalc.stages import Correlate, TransposedCorrelate
+from convcalc.trace import trace_stage
 
 Conv = TypeVar("Conv", bound=Correlate | TransposedCorrelate)
 
@@ -132,7 +132,7 @@ def _apply(
     batched = x if x.ndim == w.ndim else x[np.newaxis]
     biases = None if bias is None else _array("bias", bias)
     check_arrays(name, stage, w, biases, "kernel", "bias")
-    [step] = trace(Chain(((name, stage),)), batched.shape[1:])
+    step = trace_stage(name, stage, batched.shape[1:])
     try:
         out = run_stage(step.stage, batched, w, biases, padding_mode=padding_mode, algorithm=algorithm)
     except ConvcalcError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -19,7 +20,7 @@ class Cut:
     grain: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Problem:
     """x: (batch, groups, channels, *spatial); weight: (groups, filters, channels, *kernel); bias: (groups, filters).
 
@@ -58,23 +59,23 @@ class Problem:
         """Output channels of one group."""
         return int(self.weight.shape[1])
 
-    @property
+    @cached_property
     def kernel(self) -> tuple[int, ...]:
         return self.weight.shape[3:]
 
-    @property
+    @cached_property
     def windows(self) -> tuple[Window, ...]:
         return tuple(axis.window for axis in self.axes)
 
-    @property
+    @cached_property
     def stride(self) -> tuple[int, ...]:
         return tuple(axis.window.stride for axis in self.axes)
 
-    @property
+    @cached_property
     def dilation(self) -> tuple[int, ...]:
         return tuple(axis.window.dilation for axis in self.axes)
 
-    @property
+    @cached_property
     def terms(self) -> int:
         """Products in the sum of one output."""
         return self.channels * prod(self.kernel)

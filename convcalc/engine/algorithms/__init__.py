@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 
 import numpy as np
 
 from convcalc.engine.algorithms import bands, direct, fourier, planes, rows, winograd
-from convcalc.engine.arithmetic import array_arithmetic
 from convcalc.engine.blas import multiplies_small_matrices_in_place
 from convcalc.engine.counter import Choice, Counter
 from convcalc.engine.problem import Cut, Problem
@@ -61,19 +61,23 @@ ALGORITHMS = {
 }  # fmt: skip
 WORTH_A_THREAD = 1 << 23
 """Multiplications from which handing some to another thread takes less time than doing them."""
+SHORTEST_BUFFER = 16
+"""Values, the least that NumPy allows."""
 AXES = ("batch", "groups", "filters", "rows")
 """The first axes of an output, as problems are cut along them."""
 AUTO = "auto"
 NAMES = (AUTO, *ALGORITHMS)
 
 
+SHORT = "short rows: their copying is saved, whole planes are copied"
 # What was measured to be fastest, on x86 with OpenBLAS: docs/BENCHMARKS.md.
 RULES: tuple[tuple[str, Callable[[Problem], bool], str], ...] = (
     ("direct", direct.is_pointwise, "a pointwise kernel is one matrix product with the data as it lies"),
     ("winograd", lambda p: _tiles_pay(p), "3x3 over enough tiles and channels: a quarter of the multiplications"),
     ("fft", lambda p: _spectra_pay(p), "many taps a filter: transforms cost the same for any kernel"),
+    ("planes", lambda p: _has_short_rows(p) and prod(p.kernel) <= 9, SHORT),
     ("bands", lambda p: _bands_pay(p), "one channel and filter a group: BLAS reads the input in place"),
-    ("planes", lambda p: _has_short_rows(p), "short rows: their copying is saved, whole planes are copied"),
+    ("planes", lambda p: _has_short_rows(p), SHORT),
     ("rows", lambda p: _is_narrow(p), "few channels or filters: copied once per kernel column, not per tap"),
     ("direct", lambda _: True, "one matrix product over the values under the windows"),
 )
@@ -97,22 +101,24 @@ def execute(algorithm: Algorithm, problem: Problem, out: np.ndarray, counter: Co
     """Runs the algorithm on the problem, or on parts of it in as many threads as may work."""
     parts = _parts(algorithm, problem, out)
     if len(parts) == 1:
-        with array_arithmetic():
-            algorithm.run(problem, out, counter)
+        _run(algorithm, problem, out, counter)
         return
     counters = [Counter() for _ in parts]
-
-    def task(number: int) -> Callable[[], None]:
-        def run() -> None:
-            with array_arithmetic():  # it holds for one thread
-                algorithm.run(*parts[number], counters[number])
-
-        return run
-
-    run_all([task(number) for number in range(len(parts))])
+    run_all([partial(_run, algorithm, *part, own) for part, own in zip(parts, counters, strict=True)])
     if counter is not None:
         counter.multiplications += sum(part.multiplications for part in counters)
         counter.spoiled = any(part.spoiled for part in counters)
+
+
+def _run(algorithm: Algorithm, problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
+    """Runs the algorithm with NumPy, in this thread, as the engine wants it.
+
+    Overflow and NaN are results. Views are computed on in place: ufuncs copy operands to a buffer where their runs are
+    shorter than it, 8192 values unless told, which takes three times as long as adding. errstate sets both back.
+    """
+    with np.errstate(all="ignore"):
+        np.setbufsize(SHORTEST_BUFFER)
+        algorithm.run(problem, out, counter)
 
 
 def _parts(algorithm: Algorithm, problem: Problem, out: np.ndarray) -> list[tuple[Problem, np.ndarray]]:
@@ -155,15 +161,14 @@ def _spectra_pay(problem: Problem) -> bool:
 def _bands_pay(problem: Problem) -> bool:
     """Whether reading in place is worth the zeros: with many taps, or where products with the small matrices are fast.
 
-    Then not where few taps meet long rows, or short ones that planes can copy.
+    Then not where few taps meet long rows.
     """
-    if len(problem.kernel) != 2 or problem.channels > 1 or problem.filters > 1 or not bands.zeros_pay(problem):
+    if problem.channels > 1 or problem.filters > 1 or len(problem.kernel) != 2:
         return False
-    if prod(problem.kernel) >= 81:
-        return True
-    few_copies = prod(problem.kernel) <= 9 and _has_short_rows(problem) and planes.fits(problem)
-    long_rows = prod(problem.kernel) <= 9 and problem.positions[-1] >= 128
-    return not few_copies and not long_rows and multiplies_small_matrices_in_place()
+    taps = prod(problem.kernel)
+    if taps < 81 and (not multiplies_small_matrices_in_place() or (taps <= 9 and problem.positions[-1] >= 128)):
+        return False
+    return bands.zeros_pay(problem)
 
 
 def _has_short_rows(problem: Problem) -> bool:

@@ -19,6 +19,8 @@ from convcalc.engine.padded import columns
 from convcalc.engine.problem import Cut, Problem
 from convcalc.window import Window
 
+POINT = Window(kernel=1)
+
 
 def fits(problem: Problem) -> bool:
     """Always."""
@@ -34,7 +36,7 @@ def shared(problem: Problem) -> Cut | None:
 
 def is_pointwise(problem: Problem) -> bool:
     """Whether kernel and stride are 1, all positions are asked for, and the data can be multiplied as it lies."""
-    if any(size != 1 for size in problem.kernel) or any(axis.window != Window(kernel=1) for axis in problem.axes):
+    if any(window != POINT for window in problem.windows):
         return False
     if problem.x.shape[3:] != problem.positions or problem.compute.kind == "c":  # complex products need a check each
         return False
