@@ -42,7 +42,8 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     channels, filters, size = problem.channels, problem.filters, high * wide
     weights = _weights(problem)
     copied, length = (tall, size) if len(weights) == 1 else (1, (high + down.extent - 1) * wide)
-    step = even_parts(problem.groups, BUDGET // (_values(problem) * problem.compute.itemsize))
+    # Half a budget: input and outputs pass through the cache too, at every kernel row.
+    step = even_parts(problem.groups, BUDGET // 2 // (_values(problem) * problem.compute.itemsize))
     first, second, third = workspaces(
         problem.compute,
         step * channels * copied * broad * length,
@@ -72,15 +73,17 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
 def _gather(problem: Problem, x: np.ndarray, gathered: np.ndarray) -> None:
     """Writes planes x, (groups, channels, height * width), once per tap: (groups, channels, rows, columns, length)."""
     (down, across), wide = problem.windows, problem.positions[1]
-    for row, column in np.ndindex(gathered.shape[2:4]):
+    for row, column in product(*map(range, gathered.shape[2:4])):
         aside = column * across.dilation - across.before
         shift = (row * down.dilation - down.before) * wide + aside
         run = gathered[:, :, row, column]
         begin = min(max(0, -shift), run.shape[-1])
         end = max(begin, min(run.shape[-1], x.shape[-1] - shift))
         run[..., begin:end] = x[..., begin + shift : end + shift]
-        run[..., :begin] = 0
-        run[..., end:] = 0
+        if begin > 0:
+            run[..., :begin] = 0
+        if end < run.shape[-1]:
+            run[..., end:] = 0
         # What comes from the row above or below. One by one, because NumPy clears a column of all rows in one run.
         for outside in range(min(wide, -aside)) if aside < 0 else range(max(0, wide - aside), wide):
             run[..., outside::wide] = 0
