@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import product
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ import convcalc
 from convcalc import analyze
 from convcalc.checks import Executed, check_values
 from convcalc.cli.run import ALGORITHMS as listed  # noqa: N811
-from convcalc.engine import algorithms, threads
+from convcalc.engine import algorithms, blas, threads
 from convcalc.engine import blocks as cut
 from convcalc.engine.algorithms import ALGORITHMS, RULES, bands, choose, fourier, planes, rows, winograd
 from convcalc.engine.arithmetic import Arithmetic, choose_arithmetic
@@ -276,6 +277,37 @@ def test_in_blocks_of_the_usual_size(name: str, algorithm: str, monkeypatch: pyt
     assert counter.choice is not None
     assert counter.choice.algorithm == algorithm
     assert_within(layer, algorithm, out, defined(layer, *given), given[0])
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Layer(2, 1, 6, 64, (9, 11), (SAME, SAME), ""),
+        Layer(1, 2, 3, 64, (4, 10, 13), (VALID, SAME, Window(3, 1, 1, 0, 2)), ""),
+    ],
+)
+def test_winograd_multiplies_filters_in_parts(layer: Layer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """32 of 64 at a time, since of more a product with the tiles would be too large to be multiplied as it lies."""
+    monkeypatch.setattr(blas, "multiplies_small_matrices_in_place", lambda: True)
+    given, terms = arrays(layer), layer.channels * prod(window.kernel for window in layer.windows[:-2])
+    tiles = winograd.tile_count(problem(layer))
+    monkeypatch.setattr(blas, "UNPACKED", 47 * terms * tiles)
+    assert blas.rows_in_place(64, terms, tiles) == 32
+    assert_within(layer, "winograd", computed(layer, "winograd", *given), defined(layer, *given), given[0])
+
+
+@pytest.mark.parametrize(
+    ("rows", "depth", "columns", "some"),
+    [(256, 256, 64, 32), (160, 100, 125, 80), (64, 64, 244, 64), (40, 999, 1000, 40), (40, 300, 100, 40)],
+)
+def test_rows_multiplied_in_place(
+    rows: int, depth: int, columns: int, some: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An even part in whole sixteens, of at most a million products, or else all."""
+    monkeypatch.setattr(blas, "multiplies_small_matrices_in_place", lambda: True)
+    assert blas.rows_in_place(rows, depth, columns) == some
+    monkeypatch.setattr(blas, "multiplies_small_matrices_in_place", lambda: False)
+    assert blas.rows_in_place(rows, depth, columns) == rows
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -546,6 +578,9 @@ def square(channels: int, filters: int, size: int, kernel: int, **options: Any) 
         (square(96, 96, 28, 3, dilation=2), "f4", "winograd"),
         (square(64, 64, 14, 3, batch=8), "f4", "winograd"),
         (square(64, 64, 14, 3), "f4", "planes"),
+        (square(192, 192, 16, 3), "f4", "winograd"),
+        (square(512, 512, 20, 3), "f4", "planes"),
+        (square(512, 512, 28, 3), "f4", "winograd"),
         (square(64, 64, 33, 3, stride=2), "f4", "direct"),
         (square(96, 32, 56, 1), "f4", "direct"),
         (square(3, 64, 64, 7, stride=2), "f4", "rows"),

@@ -14,6 +14,8 @@ import numpy as np
 
 SPELLINGS = ("scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}64_", "openblas_{}")
 """How builds of OpenBLAS spell the names of its functions."""
+LANES = 16
+"""Rows that kernels for small matrices take at once."""
 UNPACKED = 10**6
 """Multiplications in a product of matrices up to which kernels for small ones take it, where there are such."""
 SMALL_KERNELS = frozenset({"SkylakeX", "Cooperlake", "SapphireRapids"})
@@ -44,6 +46,17 @@ def openblas() -> OpenBLAS | None:
                         get, put = (getattr(library, spelling.format(f"{verb}_num_threads")) for verb in ("get", "set"))
                         return OpenBLAS(get, put, name().decode())
     return None
+
+
+def rows_in_place(rows: int, depth: int, columns: int) -> int:
+    """Into how many rows to cut a matrix (rows, depth) for its products with (depth, columns) to be spared copies.
+
+    All of them where no even part of at least two times LANES rows does.
+    """
+    if not multiplies_small_matrices_in_place():
+        return rows
+    most = min(rows, UNPACKED // (depth * columns)) // LANES * LANES
+    return next((some for some in range(most, LANES, -LANES) if rows % some == 0), rows)
 
 
 def multiplies_small_matrices_in_place() -> bool:

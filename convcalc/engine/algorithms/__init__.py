@@ -140,13 +140,16 @@ def _parts(algorithm: Algorithm, problem: Problem, out: np.ndarray) -> list[tupl
 def _tiles_pay(problem: Problem) -> bool:
     """Whether the products that Winograd saves are worth its transforms, of input, output and weights.
 
-    In units of the direct products' time; the weights' share is per tile.
+    In units of the direct products' time. Weights take a share per output, more where they outgrow the caches, and
+    products one that counts tiles which reach beyond the output.
     """
     share = 22 / problem.filters + 12 / problem.channels
     if share > 0.8 or problem.kernel[-2:] != (winograd.KERNEL, winograd.KERNEL):
         return False
-    tiles = winograd.tile_count(problem)
-    return tiles >= 32 and share + 8 / tiles < 0.8
+    outputs = problem.batch * prod(problem.positions)
+    products = 4 * winograd.tile_count(problem) * prod(problem.positions[:-2])
+    weights = 128 if winograd.keeps_weights(problem) else 300
+    return share + (weights + products) / outputs < 1.05
 
 
 def _spectra_pay(problem: Problem) -> bool:

@@ -20,7 +20,7 @@ from math import prod
 
 import numpy as np
 
-from convcalc.engine.blas import UNPACKED
+from convcalc.engine.blas import UNPACKED, rows_in_place
 from convcalc.engine.blocks import BUDGET, LANES, block_shape, blocks, even_parts, length, shaped, strided, workspaces
 from convcalc.engine.channels_last import copy_channels_last, spare_values
 from convcalc.engine.counter import Counter, multiply
@@ -110,12 +110,21 @@ def _polynomial(roots: tuple[Fraction, ...] | list[Fraction]) -> list[Fraction]:
 
 def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     """Fills `out`, (batch, groups, filters, *positions), some filters at a time if there are many weights."""
-    weights = SPAN**2 * problem.weight.size // (problem.filters * KERNEL**2) * problem.compute.itemsize
-    step = even_parts(problem.filters, 8 * BUDGET // weights)
+    step = even_parts(problem.filters, 8 * BUDGET // (_weight_bytes(problem) // problem.filters))
     for start in range(0, problem.filters, step):
         some = slice(start, min(start + step, problem.filters))
         bias = None if problem.bias is None else problem.bias[:, some]
         _run(replace(problem, weight=problem.weight[:, some], bias=bias), out[:, :, some], counter)
+
+
+def keeps_weights(problem: Problem) -> bool:
+    """Whether the transformed weights of all filters are kept at once."""
+    return _weight_bytes(problem) <= 8 * BUDGET
+
+
+def _weight_bytes(problem: Problem) -> int:
+    """Bytes of the transformed weights."""
+    return SPAN**2 * problem.weight.size // KERNEL**2 * problem.compute.itemsize
 
 
 def _run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
@@ -235,13 +244,21 @@ def _multiply_wide(left: np.ndarray, right: np.ndarray, out: np.ndarray, counter
 
 
 def _at_points(transformed: np.ndarray, weights: np.ndarray, sums: np.ndarray, counter: Counter | None) -> None:
-    """The matrix product of every point, group and depth, (filters, taps * channels) by (taps * channels, tiles)."""
-    points, groups, depth, _, tiles = sums.shape
+    """The matrix product of every point, group and depth, (filters, taps * channels) by (taps * channels, tiles).
+
+    Of so many filters at a time that BLAS multiplies them as they lie.
+    """
+    points, groups, depth, filters, tiles = sums.shape
+    terms = weights.shape[-1]
     point, tile, group, layer, item = transformed.strides
-    windows = strided(
-        transformed, (points, groups, depth, weights.shape[-1], tiles), (point, group, layer, item, tile)
+    windows = strided(transformed, (points, groups, depth, 1, terms, tiles), (point, group, layer, 0, item, tile))
+    some = rows_in_place(filters, terms, tiles)
+    multiply(
+        weights.reshape(points, groups, 1, filters // some, some, terms),
+        windows,
+        sums.reshape(points, groups, depth, filters // some, some, tiles),
+        counter,
     )
-    multiply(weights[:, :, np.newaxis], windows, sums, counter)
 
 
 def _place(
