@@ -537,8 +537,13 @@ def measure(works: Iterable[Work], threads: int, rounds: int) -> Session:
 
 
 def set_environment(threads: int) -> None:
-    """For processes started from now on. OPENBLAS_CORETYPE would slow NumPy with kernels of another processor."""
-    os.environ.pop("OPENBLAS_CORETYPE", None)
+    """For processes started from now on, as users have it.
+
+    OPENBLAS_CORETYPE would slow NumPy with kernels of another processor, and PYTHONDONTWRITEBYTECODE would have a
+    working copy compiled in every process, where what pip installs is compiled already.
+    """
+    for name in ("OPENBLAS_CORETYPE", "PYTHONDONTWRITEBYTECODE"):
+        os.environ.pop(name, None)
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC"):  # XLA reads the last
         os.environ[name] = str(threads)
     os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}"
