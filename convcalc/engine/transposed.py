@@ -12,6 +12,7 @@ import numpy as np
 
 from convcalc.engine import blocks as cut
 from convcalc.engine.algorithms import AUTO
+from convcalc.engine.algorithms.direct import batch_third
 from convcalc.engine.arithmetic import Arithmetic
 from convcalc.engine.blocks import LANES, Index, block_shape, blocks, length, shaped, workspaces
 from convcalc.engine.counter import Choice, Counter, multiply
@@ -59,7 +60,7 @@ def transposed_correlate(
     weight = weight.reshape(groups, channels // groups, *weight.shape[1:])
     if weight.size * compute.itemsize <= 8 * cut.BUDGET:  # else converted block by block
         weight = np.ascontiguousarray(weight, compute)
-    start = np.broadcast_to(0 if bias is None else bias, groups * filters).reshape(groups, filters, *(1 for _ in sizes))
+    start = None if bias is None else bias.reshape(groups, filters, *(1 for _ in sizes))
 
     if counter is not None:
         spread = "every input value is spread over the outputs its window covers"
@@ -75,7 +76,7 @@ def transposed_correlate(
     with np.errstate(all="ignore"):
         for tile in blocks(blocked.shape, tile_block):
             target = blocked if own else shaped(workspace, tuple(map(length, tile)))
-            target[...] = start[tile[1:3]]
+            target[...] = 0 if start is None else start[tile[1:3]]
             in_batch, in_groups, in_filters, *regions = tile
             for parts in product(*map(_parts, regions, sizes, spatial, windows)):
                 at, taps, lines = zip(*parts, strict=True)
@@ -222,7 +223,7 @@ def _spread(
         for in_batch, *at in blocks((batch, *positions), position_block):
             counts = length(in_batch), *map(length, at)
             values = shaped(columns, (stack, depth, *counts))
-            values[...] = np.moveaxis(x[in_batch, in_groups, in_channels, *at], 0, 2)
+            values[...] = batch_third(x[in_batch, in_groups, in_channels, *at])
             right = values.reshape(stack, depth, -1)
             for in_filters, *taps in blocks(outputs, output_block):
                 left = weight[in_groups, in_channels, in_filters, *taps]

@@ -54,10 +54,10 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     if is_pointwise(problem) and out.dtype == problem.compute:
         _pointwise(problem.x, weight, bias, out, counter)
     else:  # the batch joins the positions, behind groups and channels
-        _blocks(problem, _batch_third(problem.x), weight, bias, _batch_third(out), counter)
+        _blocks(problem, batch_third(problem.x), weight, bias, batch_third(out), counter)
 
 
-def _batch_third(array: np.ndarray) -> np.ndarray:
+def batch_third(array: np.ndarray) -> np.ndarray:
     """(batch, groups, channels, *spatial) seen as (groups, channels, batch, *spatial)."""
     return array.transpose(1, 2, 0, *range(3, array.ndim))
 
