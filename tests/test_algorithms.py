@@ -579,6 +579,7 @@ def square(channels: int, filters: int, size: int, kernel: int, **options: Any) 
         (square(64, 64, 14, 3, batch=8), "f4", "winograd"),
         (square(64, 64, 14, 3), "f4", "planes"),
         (square(192, 192, 16, 3), "f4", "winograd"),
+        (square(384, 384, 20, 3), "f4", "winograd"),
         (square(512, 512, 20, 3), "f4", "planes"),
         (square(512, 512, 28, 3), "f4", "winograd"),
         (square(64, 64, 33, 3, stride=2), "f4", "direct"),

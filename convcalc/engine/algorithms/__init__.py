@@ -63,6 +63,8 @@ WORTH_A_THREAD = 1 << 23
 """Multiplications from which handing some to another thread takes less time than doing them."""
 SHORTEST_BUFFER = 16
 """Values, the least that NumPy allows."""
+CACHED = 24 * 2**20
+"""Bytes of Winograd's weights up to which transforming and reading them is fast."""
 AXES = ("batch", "groups", "filters", "rows")
 """The first axes of an output, as problems are cut along them."""
 AUTO = "auto"
@@ -148,7 +150,7 @@ def _tiles_pay(problem: Problem) -> bool:
         return False
     outputs = problem.batch * prod(problem.positions)
     products = 4 * winograd.tile_count(problem) * prod(problem.positions[:-2])
-    weights = 128 if winograd.keeps_weights(problem) else 300
+    weights = 128 if winograd.weight_bytes(problem) <= CACHED else 300
     return share + (weights + products) / outputs < 1.05
 
 

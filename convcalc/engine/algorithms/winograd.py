@@ -110,19 +110,14 @@ def _polynomial(roots: tuple[Fraction, ...] | list[Fraction]) -> list[Fraction]:
 
 def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     """Fills `out`, (batch, groups, filters, *positions), some filters at a time if there are many weights."""
-    step = even_parts(problem.filters, 8 * BUDGET // (_weight_bytes(problem) // problem.filters))
+    step = even_parts(problem.filters, 8 * BUDGET // (weight_bytes(problem) // problem.filters))
     for start in range(0, problem.filters, step):
         some = slice(start, min(start + step, problem.filters))
         bias = None if problem.bias is None else problem.bias[:, some]
         _run(replace(problem, weight=problem.weight[:, some], bias=bias), out[:, :, some], counter)
 
 
-def keeps_weights(problem: Problem) -> bool:
-    """Whether the transformed weights of all filters are kept at once."""
-    return _weight_bytes(problem) <= 8 * BUDGET
-
-
-def _weight_bytes(problem: Problem) -> int:
+def weight_bytes(problem: Problem) -> int:
     """Bytes of the transformed weights."""
     return SPAN**2 * problem.weight.size // KERNEL**2 * problem.compute.itemsize
 
