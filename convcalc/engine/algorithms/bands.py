@@ -105,7 +105,7 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
         0 if in_place else block * inputs,
     )
     matrices, shifts = _matrices(problem, space, turned, counter), _shifts(problem)
-    spoiled: list[tuple[slice, slice, slice, slice]] = []
+    done: list[tuple[slice, slice, slice, slice]] = []
     for top in range(0, bands, band_step):
         rows, step = slice(top * size, min((top + band_step) * size, outputs)), size * problem.stride[0]
         lines, stretches = _stretches(problem, rows)
@@ -138,13 +138,15 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
                     total += term
             if problem.bias is not None:
                 total += problem.bias[some[1], :, np.newaxis, np.newaxis].astype(compute)
-            if not all_finite(total.swapaxes(-1, -2) if turned else total):
-                spoiled.append((slice(batch, batch + 1), some[1], slice(0, problem.filters), rows))
+            done.append((slice(batch, batch + 1), some[1], slice(0, problem.filters), rows))
             if total is not target:
                 target[...] = total
-    for some_outputs in spoiled:  # after all others, whose workspace this takes
-        direct.run(problem.part(*some_outputs), out[some_outputs], counter)
-    if spoiled and counter is not None:
+    if all_finite(out.swapaxes(-1, -2) if turned else out):
+        return
+    for some_outputs in done:
+        if not all_finite(out[some_outputs]):
+            direct.run(problem.part(*some_outputs), out[some_outputs], counter)
+    if counter is not None:
         counter.spoiled = True
 
 
