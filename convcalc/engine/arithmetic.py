@@ -40,6 +40,9 @@ def choose_arithmetic(
     >>> choose_arithmetic(x, weight)
     Arithmetic(compute=dtype('float32'), result=dtype('int64'))
     """
+    for name, array in (("input", x), ("kernel", weight), ("bias", bias)):
+        if array is not None:
+            check_dtype(name, array.dtype)
     found = _arithmetic(x.dtype, weight.dtype, None if bias is None else bias.dtype)
     if found.result.kind != "i":
         return found
@@ -50,15 +53,13 @@ def choose_arithmetic(
             "convert the input or the kernel to float64"
         )
     # All partial sums are integers up to the bound, and floats hold those exactly up to 2^24 and 2^53.
-    return Arithmetic(np.dtype(np.float32 if bound < 2**24 else np.float64 if bound < 2**53 else np.int64), found.result)
+    compute = np.float32 if bound < 2**24 else np.float64 if bound < 2**53 else np.int64
+    return Arithmetic(np.dtype(compute), found.result)
 
 
 @cache
 def _arithmetic(x: np.dtype, weight: np.dtype, bias: np.dtype | None) -> Arithmetic:
-    """The arithmetic of arrays of these dtypes, of integers the widest. Raises DataError for dtypes that do not do."""
-    for name, dtype in (("input", x), ("kernel", weight), ("bias", bias)):
-        if dtype is not None:
-            check_dtype(name, dtype)
+    """The arithmetic of arrays of these dtypes, of integers the widest; raises DataError as `choose_arithmetic`."""
     integers = x.kind in "biu" and weight.kind in "biu"
     result = np.dtype(np.int64) if integers else np.result_type(x, weight).newbyteorder("=")
     if bias is not None and not np.can_cast(bias, result, "same_kind"):
