@@ -487,6 +487,15 @@ def test_bands_compute_directly_only_what_was_spoiled(monkeypatch: pytest.Monkey
     assert_array_equal(out, defined(layer, x, weight, bias))
 
 
+def test_bands_overflow_as_the_direct_sum_does() -> None:
+    """3e38 twice and -3e38 twice under a window: inf where they are summed column by column, not row by row."""
+    layer, zero = Layer(1, 32, 1, 1, (30, 30), (SAME, SAME), ""), np.zeros(32, "f4")
+    x, weight = np.zeros((1, 32, 30, 30), "f4"), np.ones((32, 1, 3, 3), "f4")
+    x[..., 10:12, 4], x[..., 10:12, 5] = 3e38, -3e38
+    got, want = (computed(layer, algorithm, x, weight, zero) for algorithm in ("bands", "direct"))
+    assert_array_equal(got, want)
+
+
 @pytest.mark.parametrize("name", ["pointwise, one channel", "depthwise, long strides", "depthwise with strides"])
 def test_spoiled_rows_of_a_plane(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bands, "BUDGET", 3000)
@@ -582,6 +591,8 @@ def square(channels: int, filters: int, size: int, kernel: int, **options: Any) 
         (square(384, 384, 20, 3), "f4", "winograd"),
         (square(512, 512, 20, 3), "f4", "planes"),
         (square(512, 512, 28, 3), "f4", "winograd"),
+        (Layer(1, 1, 64, 64, (16, 24, 24), (SAME,) * 3, ""), "f4", "winograd"),
+        (Layer(1, 1, 64, 192, (7, 7, 7), (SAME,) * 3, ""), "f4", "direct"),
         (square(64, 64, 33, 3, stride=2), "f4", "direct"),
         (square(96, 32, 56, 1), "f4", "direct"),
         (square(3, 64, 64, 7, stride=2), "f4", "rows"),

@@ -148,8 +148,10 @@ def _tiles_pay(problem: Problem) -> bool:
     share = 22 / problem.filters + 12 / problem.channels
     if share > 0.8 or problem.kernel[-2:] != (winograd.KERNEL, winograd.KERNEL):
         return False
-    outputs = problem.batch * prod(problem.positions)
-    products = 4 * winograd.tile_count(problem) * prod(problem.positions[:-2])
+    tiles, outputs = winograd.tile_count(problem), problem.batch * prod(problem.positions)
+    if len(problem.kernel) > 2 and tiles < 32:  # every depth reads all weights again
+        return False
+    products = 4 * tiles * prod(problem.positions[:-2])
     weights = 128 if winograd.weight_bytes(problem) <= CACHED else 300
     return share + (weights + products) / outputs < 1.05
 
