@@ -17,7 +17,6 @@ import os
 import platform
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 import traceback
@@ -33,6 +32,7 @@ from time import perf_counter, process_time
 from typing import Any, Self, TypeAlias
 
 import numpy as np
+from processes import process_seconds
 
 import convcalc
 from convcalc.direct import WIDE, direct_sums
@@ -537,13 +537,8 @@ def measure(works: Iterable[Work], threads: int, rounds: int) -> Session:
 
 
 def set_environment(threads: int) -> None:
-    """For processes started from now on, as users have it.
-
-    OPENBLAS_CORETYPE would slow NumPy with kernels of another processor, and PYTHONDONTWRITEBYTECODE would have a
-    working copy compiled in every process, where what pip installs is compiled already.
-    """
-    for name in ("OPENBLAS_CORETYPE", "PYTHONDONTWRITEBYTECODE"):
-        os.environ.pop(name, None)
+    """For processes started from now on. OPENBLAS_CORETYPE would slow NumPy with kernels of another processor."""
+    os.environ.pop("OPENBLAS_CORETYPE", None)
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC"):  # XLA reads the last
         os.environ[name] = str(threads)
     os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}"
@@ -612,12 +607,6 @@ def cold_ratio(rounds: int) -> float:
         theirs = [sys.executable, "-c", TORCH_SCRIPT, *files]
         process_seconds(ours), process_seconds(theirs)
         return median(process_seconds(ours) / process_seconds(theirs) for _ in range(rounds))
-
-
-def process_seconds(command: list[str]) -> float:
-    began = perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return perf_counter() - began
 
 
 # The page.

@@ -7,13 +7,13 @@ printed. The networks are ResNet-50 and a chain of a thousand layers with branch
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+
+from processes import process_seconds
 
 THOUSAND_TOML = """
 input = "64x56x56"
@@ -79,13 +79,6 @@ PEERS = {
 }
 
 
-def seconds(command: list[str]) -> float:
-    """Wall time of one whole process."""
-    began = perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return perf_counter() - began
-
-
 def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 9
     convcalc = [sys.executable, "-m", "convcalc"]
@@ -105,8 +98,8 @@ def main() -> None:
                     script.write_text(TORCH.replace("{network}", network) + job)
                     peers[peer] = [sys.executable, str(script)]
             for peer, other in peers.items():
-                seconds(command), seconds(other)
-                pairs = [(seconds(command), seconds(other)) for _ in range(runs)]
+                process_seconds(command), process_seconds(other)
+                pairs = [(process_seconds(command), process_seconds(other)) for _ in range(runs)]
                 ratio, own = median(a / b for a, b in pairs), median(a for a, _ in pairs)
                 print(f"net {network}\t{peer}\t{ratio:.2f}\t{own:.2f}")
 

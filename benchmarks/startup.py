@@ -11,7 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+
+from processes import process_seconds
 
 NOTHING = """
 import typer
@@ -22,13 +23,6 @@ app()
 """
 COMMANDS = (["shape", "--json"], ["cost", "--json", "--compare", "depthwise"], ["--help"], ["--version"])
 HEAVY = ("numpy", "rich", "pydantic")
-
-
-def seconds(command: list[str]) -> float:
-    """Wall time of one whole process."""
-    began = perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return perf_counter() - began
 
 
 def heavy_imports(command: list[str]) -> list[str]:
@@ -49,8 +43,8 @@ def main() -> None:
         print("command\ttimes the empty Typer program\theavy imports")
         for arguments in COMMANDS:
             command = [sys.executable, "-m", "convcalc", *arguments]
-            seconds(command), seconds(baseline)
-            ratio = median(seconds(command) / seconds(baseline) for _ in range(runs))
+            process_seconds(command), process_seconds(baseline)
+            ratio = median(process_seconds(command) / process_seconds(baseline) for _ in range(runs))
             print(f"{' '.join(arguments)}\t{ratio:.2f}\t{', '.join(heavy_imports(command)) or 'none'}")
 
 
