@@ -14,7 +14,7 @@ import numpy as np
 
 SPELLINGS = ("scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}64_", "openblas_{}")
 """How builds of OpenBLAS spell the names of its functions."""
-LANES = 16
+KERNEL_ROWS = 16
 """Rows that kernels for small matrices take at once."""
 UNPACKED = 10**6
 """Multiplications in a product of matrices up to which kernels for small ones take it, where there are such."""
@@ -51,12 +51,12 @@ def openblas() -> OpenBLAS | None:
 def rows_in_place(rows: int, depth: int, columns: int) -> int:
     """Into how many rows to cut a matrix (rows, depth) for its products with (depth, columns) to be spared copies.
 
-    All of them where no even part of at least two times LANES rows does.
+    All of them where no even part does that is a multiple of KERNEL_ROWS, and more than one of it.
     """
     if not multiplies_small_matrices_in_place():
         return rows
-    most = min(rows, UNPACKED // (depth * columns)) // LANES * LANES
-    return next((some for some in range(most, LANES, -LANES) if rows % some == 0), rows)
+    most = min(rows, UNPACKED // (depth * columns)) // KERNEL_ROWS * KERNEL_ROWS
+    return next((some for some in range(most, KERNEL_ROWS, -KERNEL_ROWS) if rows % some == 0), rows)
 
 
 def multiplies_small_matrices_in_place() -> bool:
