@@ -26,7 +26,7 @@ from convcalc.engine.algorithms import ALGORITHMS, RULES, bands, choose, fourier
 from convcalc.engine.arithmetic import Arithmetic, choose_arithmetic
 from convcalc.engine.blas import openblas
 from convcalc.engine.correlate import correlate
-from convcalc.engine.counter import Counter
+from convcalc.engine.counter import Choice, Counter
 from convcalc.engine.padded import padded_axis
 from convcalc.engine.problem import Problem
 from convcalc.engine.stage import run_stage
@@ -293,7 +293,10 @@ def test_winograd_multiplies_filters_in_parts(layer: Layer, monkeypatch: pytest.
     tiles = winograd.tile_count(problem(layer))
     monkeypatch.setattr(blas, "UNPACKED", 47 * terms * tiles)
     assert blas.rows_in_place(64, terms, tiles) == 32
-    assert_within(layer, "winograd", computed(layer, "winograd", *given), defined(layer, *given), given[0])
+    counter = Counter()
+    out = computed(layer, "winograd", *given, counter=counter)
+    assert counter.choice == Choice("winograd", "asked for")
+    assert_within(layer, "winograd", out, defined(layer, *given), given[0])
 
 
 @pytest.mark.parametrize(
@@ -488,12 +491,16 @@ def test_bands_compute_directly_only_what_was_spoiled(monkeypatch: pytest.Monkey
 
 
 def test_bands_overflow_as_the_direct_sum_does() -> None:
-    """3e38 twice and -3e38 twice under a window: inf where they are summed column by column, not row by row."""
-    layer, zero = Layer(1, 32, 1, 1, (30, 30), (SAME, SAME), ""), np.zeros(32, "f4")
-    x, weight = np.zeros((1, 32, 30, 30), "f4"), np.ones((32, 1, 3, 3), "f4")
+    """3e38 twice and -3e38 twice under a window are 0, though not where they are summed column by column."""
+    layer, counter = Layer(1, 32, 1, 1, (30, 30), (SAME, SAME), ""), Counter()
+    x, weight, zero = np.zeros((1, 32, 30, 30), "f4"), np.ones((32, 1, 3, 3), "f4"), np.zeros(32, "f4")
     x[..., 10:12, 4], x[..., 10:12, 5] = 3e38, -3e38
-    got, want = (computed(layer, algorithm, x, weight, zero) for algorithm in ("bands", "direct"))
-    assert_array_equal(got, want)
+    out = computed(layer, "bands", x, weight, zero, counter=counter)
+    with np.errstate(over="ignore"):
+        want = defined(layer, *(array.astype("f8") for array in (x, weight, zero))).astype("f4")
+    assert np.isinf(want).sum() == 32 * 4
+    assert_array_equal(out, want)
+    assert counter.spoiled
 
 
 @pytest.mark.parametrize("name", ["pointwise, one channel", "depthwise, long strides", "depthwise with strides"])

@@ -17,6 +17,10 @@ MOST = {1: 17, 2: 8, 3: 5}
 NUMPY_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
+class Unhashable:
+    __hash__ = None  # type: ignore[assignment]
+
+
 @dataclass(frozen=True)
 class Drawn:
     """A random layer with integer arrays, unequal on every axis."""
@@ -677,6 +681,9 @@ CONV_REFUSALS: dict[str, tuple[tuple[Any, ...], dict[str, Any], str]] = {
     "objects": ((X.astype(object), W), {}, "input: dtype must be one of float16/32/64, .*got object"),
     "strings": ((X, W.astype(str)), {}, "kernel: dtype must be one of float16/32/64, .*got <U"),
     "longdouble": ((X.astype(np.longdouble), W), {}, "input: dtype must be one of .*got float(128|96|64)"),
+    "strings without a hash": (
+        (np.full(X.shape, "a", np.dtypes.StringDType(na_object=Unhashable())), W), {}, "input: dtype must be one of",
+    ),
     "dates": ((X.astype("datetime64[s]"), W), {}, "input: dtype must be one of .*got datetime64"),
     "integers beyond int64": (([[2**70]], [[[1]]]), {}, "input: dtype must be one of .*got object"),
     "overflow": (([[2**62]], [[[1, 1]]]), {"padding": 1}, "must be sure to fit int64, .*convert .* to float64"),
