@@ -75,7 +75,7 @@ LAYERS = {
     ),
     "3x3, wrapped": Layer(
         1, 2, 1, 2, (6, 8), (Window(3, 1, 1, 3, 1), Window(3, 1, 2, 5, 0)),
-        "rows winograd fft", "circular",
+        "rows winograd bands fft", "circular",
     ),
     "3x3x3": Layer(2, 1, 2, 3, (4, 9, 7), (Window(3, 1, 1, 2, 0), SAME, Window(3)), "winograd fft"),
     "2x3x3 in groups": Layer(
@@ -264,18 +264,24 @@ BEYOND = {
     "columns": (Layer(1, 1, 3, 64, (11, 227), (Window(7, 2, 1, 3, 3),) * 2, ""), ["rows"]),
     "planes": (Layer(1, 96, 2, 1, (61, 59), (SAME, Window(5, 1, 1, 2, 2)), ""), ["rows", "planes"]),
     "spectra": (Layer(1, 1, 2, 1, (353, 397), (Window(23, 1, 1, 9, 2), Window(19, 1, 1, 0, 7)), ""), ["fft"]),
+    "panels": (Layer(2, 2, 9, 20, (517,), (Window(3, 1, 4, 4, 1),), ""), ["direct"]),
+    "panels of some filters": (
+        Layer(2, 1, 60, 64, (5, 203), (Window(1, 2), Window(5, 1, 1, 0, 2)), ""), ["direct"],
+    ),
     "signal": (Layer(1, 1, 1, 2, (70_001,), (Window(13, 1, 1, 3, 0),), ""), ["fft"]),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "algorithm"), [(name, own) for name, (_, fit) in BEYOND.items() for own in fit])
 def test_in_blocks_of_the_usual_size(name: str, algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "multiplies_small_matrices_in_place", lambda: True)
+    monkeypatch.setattr(blas, "multiplies_small_matrices_in_place", lambda: True)
     layer, counter = BEYOND[name][0], Counter()
     given = arrays(layer)
     out = computed(layer, algorithm, *given, counter=counter)
     assert counter.choice is not None
     assert counter.choice.algorithm == algorithm
+    if not ALGORITHMS[algorithm].own_count:
+        assert counter.multiplications == out.size * layer.channels * prod(window.kernel for window in layer.windows)
     assert_within(layer, algorithm, out, defined(layer, *given), given[0])
 
 
@@ -603,22 +609,23 @@ def square(channels: int, filters: int, size: int, kernel: int, **options: Any) 
         (square(64, 64, 33, 3, stride=2), "f4", "direct"),
         (square(96, 32, 56, 1), "f4", "direct"),
         (square(3, 64, 64, 7, stride=2), "f4", "rows"),
-        (square(32, 32, 112, 3, groups=32), "f4", "bands or rows"),
-        (square(32, 32, 224, 3, groups=32), "f4", "rows"),
-        (square(144, 144, 56, 3, groups=144, stride=2), "f4", "bands or rows"),
+        (square(32, 32, 112, 3, groups=32), "f4", "rows"),
+        (square(144, 144, 56, 3, groups=144, stride=2), "f4", "rows"),
         (square(32, 64, 112, 3, groups=32), "f4", "rows"),
         (square(128, 128, 14, 3, groups=128), "f4", "planes"),
-        (square(128, 128, 14, 5, groups=128), "f4", "bands or planes"),
-        (square(128, 128, 28, 3, groups=128, stride=2), "f4", "bands or rows"),
+        (square(384, 384, 14, 7, groups=384), "f4", "planes"),
+        (square(192, 192, 28, 7, groups=192), "f4", "rows"),
+        (square(64, 64, 64, 9, groups=64), "f4", "bands or rows"),
+        (square(128, 128, 28, 3, groups=128, stride=2), "f4", "rows"),
         (square(64, 64, 14, 3, groups=8), "f4", "planes"),
         (square(1, 1, 300, 3), "f4", "rows"),
-        (square(1, 1, 512, 11), "f4", "bands"),
+        (square(1, 1, 512, 11), "f4", "bands or rows"),
         (square(1, 1, 512, 31), "f4", "fft"),
         (square(1, 1, 512, 31), "i4", "bands"),
         (square(8, 8, 90, 3, groups=8, dilation=20), "f4", "direct"),
         (square(256, 256, 14, 3), "f4", "planes"),
         (square(3, 64, 224, 7, stride=2), "f4", "rows"),
-        (square(32, 32, 112, 3, groups=32), "f8", "bands or rows"),
+        (square(32, 32, 112, 3, groups=32), "f8", "rows"),
         (square(1, 1, 2048, 101), "f4", "fft"),
     ],
 )

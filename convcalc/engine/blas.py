@@ -18,6 +18,8 @@ KERNEL_ROWS = 16
 """Rows that kernels for small matrices take at once."""
 UNPACKED = 10**6
 """Multiplications in a product of matrices up to which kernels for small ones take it, where there are such."""
+PANEL = 64
+"""Columns of a matrix that these kernels multiply well, where all of them would be too many."""
 SMALL_KERNELS = frozenset({"SkylakeX", "Cooperlake", "SapphireRapids"})
 """Processors for which OpenBLAS multiplies small matrices as they lie, where it copies larger ones first."""
 
@@ -57,6 +59,11 @@ def rows_in_place(rows: int, depth: int, columns: int) -> int:
         return rows
     most = min(rows, UNPACKED // (depth * columns)) // KERNEL_ROWS * KERNEL_ROWS
     return next((some for some in range(most, KERNEL_ROWS, -KERNEL_ROWS) if rows % some == 0), rows)
+
+
+def is_in_place(rows: int, depth: int, columns: int) -> bool:
+    """Whether the product of matrices (rows, depth) and (depth, columns) is spared copies."""
+    return rows * depth * columns <= UNPACKED and multiplies_small_matrices_in_place()
 
 
 def multiplies_small_matrices_in_place() -> bool:

@@ -46,7 +46,7 @@ ALGORITHMS = {
     algorithm.name: algorithm
     for algorithm in (
         Algorithm("direct", direct.fits, direct.run, direct.shared),
-        Algorithm("rows", rows.fits, rows.run, rows.shared),
+        Algorithm("rows", rows.fits, rows.run, rows.shared, worth=4),
         Algorithm("bands", bands.fits, bands.run, bands.shared, own_count=True, worth=4),
         Algorithm("planes", planes.fits, planes.run, planes.shared),
         Algorithm(
@@ -71,15 +71,13 @@ AUTO = "auto"
 NAMES = (AUTO, *ALGORITHMS)
 
 
-SHORT = "short rows: their copying is saved, whole planes are copied"
 # What was measured to be fastest, on x86 with OpenBLAS: docs/BENCHMARKS.md.
 RULES: tuple[tuple[str, Callable[[Problem], bool], str], ...] = (
     ("direct", direct.is_pointwise, "a pointwise kernel is one matrix product with the data as it lies"),
     ("winograd", lambda p: _tiles_pay(p), "3x3 over enough tiles and channels: a quarter of the multiplications"),
     ("fft", lambda p: _spectra_pay(p), "many taps a filter: transforms cost the same for any kernel"),
-    ("planes", lambda p: _has_short_rows(p) and prod(p.kernel) <= 9, SHORT),
-    ("bands", lambda p: _bands_pay(p), "one channel and filter a group: BLAS reads the input in place"),
-    ("planes", lambda p: _has_short_rows(p), SHORT),
+    ("planes", lambda p: _has_short_rows(p), "short rows: their copying is saved, whole planes are copied"),
+    ("bands", lambda p: _bands_pay(p), "many taps, one channel a group: several output rows from the same values"),
     ("rows", lambda p: _is_narrow(p), "few channels or filters: copied once per kernel column, not per tap"),
     ("direct", lambda _: True, "one matrix product over the values under the windows"),
 )
@@ -165,22 +163,21 @@ def _spectra_pay(problem: Problem) -> bool:
     return 64 * transforms < taps
 
 
-def _bands_pay(problem: Problem) -> bool:
-    """Whether reading in place is worth the zeros: with many taps, or where products with the small matrices are fast.
-
-    Then not where few taps meet long rows.
-    """
-    if problem.channels > 1 or problem.filters > 1 or len(problem.kernel) != 2:
-        return False
-    taps = prod(problem.kernel)
-    if taps < 81 and (not multiplies_small_matrices_in_place() or (taps <= 9 and problem.positions[-1] >= 128)):
-        return False
-    return bands.zeros_pay(problem)
-
-
 def _has_short_rows(problem: Problem) -> bool:
-    """Whether rows are short, and either alone or not worth joining with those of other images."""
-    return problem.positions[-1] < 32 and (problem.batch == 1 or problem.filters <= 16)
+    """Whether rows are short, and either alone or not worth joining with those of other images.
+
+    With one channel a group, few taps too: planes read the same values again for every kernel row.
+    """
+    width = problem.positions[-1]
+    few = problem.channels > 1 or width * prod(problem.kernel) < 700
+    return few and width < 32 and (problem.batch == 1 or problem.filters <= 16)
+
+
+def _bands_pay(problem: Problem) -> bool:
+    """Whether reading values once for several rows is worth the zeros: where they outgrow the nearest cache."""
+    if problem.channels > 1 or problem.filters > 1 or problem.positions[-1] < 64:
+        return False
+    return prod(problem.kernel) >= (81 if multiplies_small_matrices_in_place() else 256) and bands.zeros_pay(problem)
 
 
 def _is_narrow(problem: Problem) -> bool:
