@@ -171,9 +171,11 @@ def columns(
     taps: tuple[slice, ...],
     slab: np.ndarray,
     out: np.ndarray,
+    panel: int | None = None,
 ) -> np.ndarray:
     """The values under a block of windows as matrices (groups, channels*taps, batch*positions).
 
+    Or as one for every `panel` positions of the last axis: (groups, batch, *positions, channels*taps, panel).
     x: (groups, channels, batch, *spatial), already cut to the block but for its spatial axes. `slab` and `out`
     are flat workspaces, the second for the result; both are overwritten.
     """
@@ -184,13 +186,19 @@ def columns(
     groups, channels, batch = leading
     kernel, counts = tuple(map(length, taps)), tuple(map(length, positions))
     rows = channels * prod(kernel)
-    if rows == channels:  # the slab has their order already
+    if rows == channels and panel is None:  # the slab has their order already
         copy_padded(x, pieces, padded)
         return padded.reshape(groups, rows, -1)
     padded = padded_view(x, pieces, padded)
     steps = padded.strides[3:]
     by_tap = (*padded.strides[:2], *(read.tap_step * step for read, step in zip(reads, steps, strict=True)))
     by_position = (padded.strides[2], *(read.position_step * step for read, step in zip(reads, steps, strict=True)))
+    if panel is not None:
+        *others, last = by_position
+        shape = (groups, batch, *counts[:-1], counts[-1] // panel, channels, *kernel, panel)
+        matrix = shaped(out, shape)
+        matrix[...] = strided(padded, shape, (by_tap[0], *others, panel * last, *by_tap[1:], last))
+        return matrix.reshape(groups, batch, *counts[:-1], -1, rows, panel)
     if reads[-1].tap_step == 1 < reads[-1].position_step and kernel[-1] >= LONG:
         # Position by position, because the taps are what lies side by side.
         shape, strides = (groups, batch, *counts, channels, *kernel), (by_tap[0], *by_position, *by_tap[1:])

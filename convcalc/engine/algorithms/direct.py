@@ -13,6 +13,7 @@ from math import prod
 import numpy as np
 
 from convcalc.engine import blocks as cut
+from convcalc.engine.blas import PANEL, is_in_place, rows_in_place
 from convcalc.engine.blocks import LANES, block_shape, blocks, length, shaped, workspaces
 from convcalc.engine.counter import Counter, multiply
 from convcalc.engine.padded import columns
@@ -94,6 +95,13 @@ def _blocks(
     # A block of weights may need a copy in another dtype, hence filters/8: it takes 8 budgets at most.
     tap_block = block_shape(taps, filter_block[0] * item * max(lanes, filter_block[1] / 8))
     position_block = block_shape(positions, filter_block[0] * item * max(filter_block[1], prod(tap_block)))
+    # Products of so many filters with so few columns may be spared BLAS's copies: copying takes longer beside them, so
+    # half a block stays closer.
+    part = rows_in_place(filters, prod(taps), PANEL)
+    whole = filter_block[1] == filters > 1 and tap_block == taps
+    panels = whole and positions[-1] > PANEL and is_in_place(part, prod(taps), PANEL)
+    if panels:
+        position_block = (*position_block[:-1], max(1, position_block[-1] // 2 // PANEL) * PANEL)
 
     column_count = filter_block[0] * prod(position_block) * prod(tap_block)
     sum_count = prod(filter_block) * prod(position_block)
@@ -103,21 +111,34 @@ def _blocks(
         stack = length(in_groups), length(in_filters)
         for in_batch, *at in blocks(positions, position_block):
             target = out[in_groups, in_filters, in_batch, *at]
-            in_place = out.dtype == compute and tap_block == taps and _is_matrix(target)
-            total = (target if in_place else sums[: target.size]).reshape(*stack, -1)
+            in_panels = panels and length(at[-1]) % PANEL == 0
+            in_place = out.dtype == compute and tap_block == taps and (in_panels or _is_matrix(target))
+            total = target if in_place else shaped(sums, target.shape)
+            made = _in_panels(total, part) if in_panels else total.reshape(*stack, -1)
             for number, (in_channels, *tap) in enumerate(blocks(taps, tap_block)):
-                right = columns(x[in_groups, in_channels, in_batch], problem.axes, tuple(at), tuple(tap), slab, matrix)
+                seen, panel = x[in_groups, in_channels, in_batch], PANEL if in_panels else None
+                right = columns(seen, problem.axes, tuple(at), tuple(tap), slab, matrix, panel)
                 left = weight[in_groups, in_filters, in_channels, *tap].reshape(*stack, -1).astype(compute, copy=False)
+                if in_panels:
+                    left = left.reshape(stack[0], *(1,) * (made.ndim - 4), -1, part, left.shape[-1])
+                    right = right[..., np.newaxis, :, :]
                 if number == 0:
-                    multiply(left, right, total, counter)
+                    multiply(left, right, made, counter)
                 else:
-                    term = shaped(partial, total.shape)
+                    term = shaped(partial, made.shape)
                     multiply(left, right, term, counter)
-                    total += term
+                    made += term
             if bias is not None:
-                total += bias[in_groups, in_filters].astype(compute)
+                total += bias[in_groups, in_filters].reshape(*stack, *(1,) * len(positions)).astype(compute)
             if not in_place:
-                target[...] = total.reshape(target.shape)
+                target[...] = total
+
+
+def _in_panels(block: np.ndarray, part: int) -> np.ndarray:
+    """(groups, filters, batch, *positions) seen as (groups, batch, *positions, parts of filters, part, PANEL)."""
+    groups, _, *rows, _ = block.shape
+    axes = 0, *range(3, block.ndim + 1), 1, 2, block.ndim + 1
+    return block.reshape(groups, -1, part, *rows, block.shape[-1] // PANEL, PANEL).transpose(axes)
 
 
 def _is_matrix(block: np.ndarray) -> bool:
