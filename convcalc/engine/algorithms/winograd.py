@@ -5,7 +5,7 @@ element by element; over channels the middle becomes a matrix product at each of
 matrix products too, with Kronecker products of the constants. A depth axis is folded into the sum over channels, and
 a dilation d makes d*d interleaved images, which are so many more tiles.
 
-Memory: two arrays of 36 values a tile and channel, in blocks of tiles; the transformed weights, 4 times the weights.
+Memory: two arrays of 36 values a tile and channel, in blocks of tiles; the weights once more, and transformed 4 times.
 Error: about ten times that of the direct sum, see `error_scale`.
 Source: Lavin & Gray 2016, Fast Algorithms for Convolutional Neural Networks, section 4. The points follow Barabasz et
 al. 2020, Error Analysis and Improving the Accuracy of Winograd Convolution: symmetric, and near 1.
@@ -29,6 +29,8 @@ from convcalc.engine.problem import Cut, Problem
 KERNEL = 3
 TILE = 4
 SPAN = TILE + KERNEL - 1
+FILTERS = 32
+"""Filters whose weights are copied side by side at a time."""
 SAFETY = 4
 """By how much roundings may be worse than about what is expected of them."""
 POINTS = tuple(Fraction(point, 8) for point in (0, 5, -5, 10, -10))
@@ -143,8 +145,9 @@ def _run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     planes = groups * channels * block[0]
     spare_size = spare_values(planes, area // block[0] * padded_depth, compute.itemsize)
     points = SPAN**2 * groups * filters * channels * prod(problem.kernel[:-2])
+    spare_size = max(spare_size, problem.weight.size)
     space, first, second, image, spare = workspaces(compute, points, most, most, area * wide, spare_size)
-    weights = _transformed(problem, kernel, space, counter)
+    weights = _transformed(problem, kernel, space, spare, counter)
     for batch, *at in blocks((problem.batch, *tiles), block):
         shape = (length(batch), dilation[0], length(at[0]), dilation[1], length(at[1]))
         inner = (groups, padded_depth, channels)
@@ -168,12 +171,22 @@ def _tiles(problem: Problem) -> tuple[int, int]:
     return down, across
 
 
-def _transformed(problem: Problem, kernel: np.ndarray, space: np.ndarray, counter: Counter | None) -> np.ndarray:
-    """Weights at every point, (36, groups, filters, depth taps * channels), the filters side by side."""
+def _transformed(
+    problem: Problem, kernel: np.ndarray, space: np.ndarray, spare: np.ndarray, counter: Counter | None
+) -> np.ndarray:
+    """Weights at every point, (36, groups, filters, depth taps * channels), the filters side by side.
+
+    Side by side before they are transformed, which BLAS then does as they lie, in `spare`.
+    """
     groups, filters, channels = problem.weight.shape[:3]
-    weight = problem.weight.astype(problem.compute, copy=False).reshape(groups, filters, channels, -1, KERNEL**2)
-    out = shaped(space, (SPAN**2, groups, weight.shape[3], channels, filters))
-    multiply(kernel, weight.transpose(0, 3, 2, 4, 1), out.transpose(1, 2, 3, 0, 4), counter)
+    weight = problem.weight.reshape(groups, filters, -1).swapaxes(1, 2)
+    taps = shaped(spare, weight.shape)
+    for start in range(0, filters, FILTERS):
+        some = slice(start, start + FILTERS)
+        taps[..., some] = weight[..., some]
+    taps = taps.reshape(groups, channels, -1, KERNEL**2, filters).swapaxes(1, 2)
+    out = shaped(space, (SPAN**2, groups, *taps.shape[1:3], filters))
+    multiply(kernel, taps, out.transpose(1, 2, 3, 0, 4), counter)
     return out.reshape(SPAN**2, groups, -1, filters).swapaxes(2, 3)
 
 
