@@ -18,6 +18,9 @@ Index: TypeAlias = tuple[EllipsisType | slice | int, ...]
 # the L2 cache; 1 to 4 MiB measured alike. Every working array is a small multiple of it, whatever the layer.
 BUDGET = 2 * 2**20
 
+BESIDE = 3 / 8
+"""Share of BUDGET that is fastest where as much input and output passes through the cache as is copied."""
+
 KEPT = 48 * 2**20
 """Bytes of workspace that a thread keeps from call to call at the most."""
 LINE = 64

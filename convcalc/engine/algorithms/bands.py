@@ -18,7 +18,7 @@ import numpy as np
 
 from convcalc.engine.algorithms import direct
 from convcalc.engine.arithmetic import all_finite
-from convcalc.engine.blocks import BUDGET, blocks, even_parts, length, shaped, strided, workspaces
+from convcalc.engine.blocks import BESIDE, BUDGET, blocks, even_parts, length, shaped, strided, workspaces
 from convcalc.engine.counter import Counter, multiply
 from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.shifted import ShiftedRows, block_under, line_values, lines_under
@@ -56,7 +56,7 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     filters, stride, compute = problem.filters, problem.stride[0], problem.compute
     size, columns = _band(problem), _columns(problem)
     padded, buffered = line_values(problem, columns)
-    group_step, row_step = block_under(problem, BUDGET // (2 * compute.itemsize * buffered), size)
+    group_step, row_step = block_under(problem, int(BESIDE * BUDGET / (compute.itemsize * buffered)), size)
     lines = group_step * lines_under(problem, row_step)
     first, second, third, fourth = workspaces(
         compute,

@@ -17,7 +17,7 @@ from math import prod
 
 import numpy as np
 
-from convcalc.engine.blocks import BUDGET, even_parts, shaped, workspaces
+from convcalc.engine.blocks import BESIDE, BUDGET, blocks, even_parts, shaped, workspaces
 from convcalc.engine.counter import Counter, multiply
 from convcalc.engine.problem import Cut, Problem
 
@@ -42,22 +42,25 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     channels, filters, size = problem.channels, problem.filters, high * wide
     weights = _weights(problem)
     copied, length = (tall, size) if len(weights) == 1 else (1, (high + down.extent - 1) * wide)
-    # Half a budget: input and outputs pass through the cache too, at every kernel row.
-    step = even_parts(problem.groups, BUDGET // 2 // (_values(problem) * problem.compute.itemsize))
+    step = even_parts(problem.groups, int(BESIDE * BUDGET / (_values(problem) * problem.compute.itemsize)))
     first, second, third = workspaces(
         problem.compute,
         step * channels * copied * broad * length,
         0 if out.dtype == problem.compute else step * filters * size,
         0 if len(weights) == 1 else step * filters * size,
     )
-    for batch, start in product(range(problem.batch), range(0, problem.groups, step)):
-        groups = slice(start, min(start + step, problem.groups))
+    gathered = shaped(first, (step, channels, copied, broad, length))
+    copies = _copies(problem, gathered)
+    for batch, (groups,) in product(range(problem.batch), blocks((problem.groups,), (step,))):
         x = problem.x[batch, groups]
-        gathered = shaped(first, (len(x), channels, copied, broad, length))
-        _gather(problem, x.reshape(len(x), channels, -1), gathered)
-        target = out[batch, groups].reshape(len(x), filters, size)
+        some, planes = len(x), x.reshape(len(x), channels, -1)
+        for into, read, outside in copies:
+            into[:some] = planes[..., read]
+            for column in outside:
+                column[:some] = 0
+        target = out[batch, groups].reshape(some, filters, size)
         sums = target if target.dtype == problem.compute else shaped(second, target.shape)
-        matrix = gathered.reshape(len(x), -1, length)
+        matrix = gathered[:some].reshape(some, -1, length)
         for row, weight in enumerate(weights):
             begin = row * down.dilation * wide
             term = shaped(third, target.shape) if row else sums
@@ -70,23 +73,28 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
             target[...] = sums
 
 
-def _gather(problem: Problem, x: np.ndarray, gathered: np.ndarray) -> None:
-    """Writes planes x, (groups, channels, height * width), once per tap: (groups, channels, rows, columns, length)."""
-    (down, across), wide = problem.windows, problem.positions[1]
-    for row, column in product(*map(range, gathered.shape[2:4])):
+def _copies(problem: Problem, gathered: np.ndarray) -> list[tuple[np.ndarray, slice, list[np.ndarray]]]:
+    """For every tap, where a run of the planes goes, which, and what of it the ends of rows make stale.
+
+    gathered: (groups, channels, rows, columns, length). What no run reaches is cleared here, once for all blocks.
+    """
+    (down, across), wide, values = problem.windows, problem.positions[1], prod(problem.x.shape[-2:])
+    *_, tall, broad, length = gathered.shape
+    copies = []
+    for row, column in product(range(tall), range(broad)):
         aside = column * across.dilation - across.before
         shift = (row * down.dilation - down.before) * wide + aside
         run = gathered[:, :, row, column]
-        begin = min(max(0, -shift), run.shape[-1])
-        end = max(begin, min(run.shape[-1], x.shape[-1] - shift))
-        run[..., begin:end] = x[..., begin + shift : end + shift]
+        begin = min(max(0, -shift), length)
+        end = max(begin, min(length, values - shift))
         if begin > 0:
             run[..., :begin] = 0
-        if end < run.shape[-1]:
+        if end < length:
             run[..., end:] = 0
         # What comes from the row above or below. One by one, because NumPy clears a column of all rows in one run.
-        for outside in range(min(wide, -aside)) if aside < 0 else range(max(0, wide - aside), wide):
-            run[..., outside::wide] = 0
+        outside = range(min(wide, -aside)) if aside < 0 else range(max(0, wide - aside), wide)
+        copies.append((run[..., begin:end], slice(begin + shift, end + shift), [run[..., i::wide] for i in outside]))
+    return copies
 
 
 def _weights(problem: Problem) -> np.ndarray:

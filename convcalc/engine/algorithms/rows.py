@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 
 from convcalc.engine.blas import PANEL, is_in_place
-from convcalc.engine.blocks import BUDGET, blocks, even_parts, length, shaped, workspaces
+from convcalc.engine.blocks import BESIDE, BUDGET, blocks, even_parts, length, shaped, workspaces
 from convcalc.engine.counter import Counter, multiply
 from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.shifted import ShiftedRows, block_under, line_values, lines_under
@@ -43,8 +43,8 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     (tall, _), filters, columns = problem.kernel, problem.filters, _columns(problem)
     weights = np.ascontiguousarray(problem.weight.swapaxes(2, 3), problem.compute)
     weights = weights.reshape(problem.groups, 1, filters, -1)
-    room = 2 * BUDGET if filters > FEW_FILTERS else BUDGET * 3 // 8
-    group_step, row_step = block_under(problem, room // (_row_values(problem) * problem.compute.itemsize))
+    room = (2 if filters > FEW_FILTERS else BESIDE) * BUDGET
+    group_step, row_step = block_under(problem, int(room / (_row_values(problem) * problem.compute.itemsize)))
     lines = group_step * lines_under(problem, row_step)
     padded, buffered = line_values(problem, columns)
     first, second, third = workspaces(
