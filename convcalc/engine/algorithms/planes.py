@@ -2,9 +2,9 @@
 
 Shifted by a tap's offset, a channel's plane is that tap's line of the matrix under the windows, which the direct
 algorithm copies row by row. What the shift carries over the ends of rows, or in from outside, is zeroed afterwards.
-Filters that are fewer than outputs are summed one kernel row after the other, over copies for its columns alone: a row
-further down is a shift of the same copies, which BLAS reads in place. For short rows, where copying in small pieces
-takes longer than multiplying.
+Few filters are summed one kernel row after the other, over copies for its columns alone: a row further down is a shift
+of the same copies, which BLAS reads in place. For short rows, where copying in small pieces takes longer than
+multiplying.
 
 Memory: the weights in order, matrix and sums of a block of groups. Error: the direct sum's.
 Source: the unrolled convolution of Chellapilla, Puri & Simard 2006, with the kernel's taps outermost.
@@ -100,7 +100,7 @@ def _copies(problem: Problem, gathered: np.ndarray) -> list[tuple[np.ndarray, sl
 def _weights(problem: Problem) -> np.ndarray:
     """The weights of every product, (products, groups, filters, taps): of all kernel rows, or of one.
 
-    Of one they have to be brought in order, which takes longer than it saves where filters are more than positions.
+    Of one they have to be brought in order.
     """
     weight = problem.weight.astype(problem.compute, copy=False)
     groups, filters, channels, tall, broad = weight.shape
@@ -110,8 +110,14 @@ def _weights(problem: Problem) -> np.ndarray:
 
 
 def _is_at_once(problem: Problem) -> bool:
-    """Whether all kernel rows are summed in one product."""
-    return problem.filters >= prod(problem.positions)
+    """Whether all kernel rows are summed in one product.
+
+    More values are copied for it, but no sums of rows are written and added, and no weights brought in order.
+    """
+    (tall, broad), size = problem.kernel, prod(problem.positions)
+    copied = problem.channels * broad * (tall - 1) * size
+    spared = 2 * problem.filters * ((tall - 1) * size + problem.terms)
+    return copied <= spared
 
 
 def _values(problem: Problem) -> int:
