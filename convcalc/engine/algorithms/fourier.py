@@ -64,8 +64,10 @@ def shared(problem: Problem) -> Cut:
 
 
 def transformed_values(problem: Problem) -> int:
-    """Values in the tiles of one channel, which is what the time of the transforms goes with."""
-    return problem.batch * prod(tiling.size * tiling.count for tiling in tilings(problem))
+    """Values in all tiles that are transformed for one group: of input, kernels and output."""
+    cut, channels, filters = tilings(problem), problem.channels, problem.filters
+    tiles = problem.batch * prod(tiling.count for tiling in cut)
+    return prod(tiling.size for tiling in cut) * (tiles * (channels + filters) + channels * filters)
 
 
 def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
