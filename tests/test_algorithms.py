@@ -55,9 +55,9 @@ class Layer(NamedTuple):
 # Window(kernel, stride, dilation, before, after)
 SAME, VALID = Window(3, 1, 1, 1, 1), Window(3)
 LAYERS = {
-    "1-D": Layer(2, 1, 3, 5, (23,), (Window(5, 2, 3, 1, 4),), "fft"),
-    "1-D, long kernel": Layer(1, 2, 1, 2, (1009,), (Window(211, 1, 1, 7, 0),), "fft"),
-    "1-D, taps side by side": Layer(2, 1, 2, 3, (331,), (Window(23, 7, 1, 0, 3),), "fft"),
+    "1-D": Layer(2, 1, 3, 5, (23,), (Window(5, 2, 3, 1, 4),), "rows fft"),
+    "1-D, long kernel": Layer(1, 2, 1, 2, (1009,), (Window(211, 1, 1, 7, 0),), "rows fft"),
+    "1-D, taps side by side": Layer(2, 1, 2, 3, (331,), (Window(23, 7, 1, 0, 3),), "rows fft"),
     "3x3, odd tiles": Layer(
         2, 1, 3, 5, (13, 7), (Window(3, 1, 1, 1, 0), Window(3, 1, 1, 0, 2)), "rows planes winograd fft",
     ),
@@ -626,6 +626,9 @@ def square(channels: int, filters: int, size: int, kernel: int, **options: Any) 
         (square(1, 2, 256, 15), "f4", "rows or fft"),
         (square(16, 1, 256, 15), "f4", "fft"),
         (Layer(1, 1, 1, 1, (100_000,), (Window(101, 1, 1, 50, 50),), ""), "f4", "fft"),
+        (Layer(1, 64, 1, 1, (2000,), (Window(5, 1, 1, 2, 2),), ""), "f4", "rows"),
+        (Layer(1, 4, 1, 1, (2000,), (Window(5, 1, 1, 2, 2),), ""), "f4", "direct"),
+        (Layer(1, 64, 1, 2, (2000,), (Window(5, 1, 1, 2, 2),), ""), "f4", "direct"),
         (Layer(1, 1, 1, 1, (100_000,), (Window(51, 1, 1, 25, 25),), ""), "f4", "direct"),
         (square(1, 1, 512, 31), "i4", "bands"),
         (square(8, 8, 90, 3, groups=8, dilation=20), "f4", "direct"),

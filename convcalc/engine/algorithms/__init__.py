@@ -193,5 +193,11 @@ def _bands_pay(problem: Problem) -> bool:
 
 
 def _is_narrow(problem: Problem) -> bool:
-    """Whether copying the values under the windows takes long beside multiplying them."""
+    """Whether copying the values under the windows takes long beside multiplying them.
+
+    On one axis with one channel and filter a group, of so many groups that a block is worth its calls.
+    """
+    if len(problem.kernel) == 1:
+        alone = problem.channels == problem.filters == 1
+        return alone and problem.groups * min(problem.positions[0], rows.WIDTH) >= 20_000
     return problem.filters <= 16 or problem.terms < 256

@@ -1,6 +1,7 @@
 """Rows: an output row is one matrix product over input rows that are copied once per column of the kernel.
 
-The rows under a window are neighbours in the buffer of `shifted`, and so are all values under a row of outputs.
+The rows under a window are neighbours in the buffer of `shifted`, and so are all values under a row of outputs. A signal
+is an image of one row.
 
 Memory: the buffer, a block of rows at a time. Error: the direct sum's.
 Source: Cho & Brand 2017, MEC: Memory-efficient Convolution for Deep Neural Network.
@@ -8,6 +9,7 @@ Source: Cho & Brand 2017, MEC: Memory-efficient Convolution for Deep Neural Netw
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -15,10 +17,12 @@ import numpy as np
 from convcalc.engine.blas import PANEL, is_in_place
 from convcalc.engine.blocks import BESIDE, BUDGET, blocks, even_parts, length, shaped, workspaces
 from convcalc.engine.counter import Counter, multiply
+from convcalc.engine.padded import padded_axis
 from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.shifted import ShiftedRows, block_under, line_values, lines_under
+from convcalc.window import Window
 
-WIDTH = 512
+WIDTH = 2048
 """Output columns at a time, at the most."""
 FEW_FILTERS = 16
 """Filters up to which copying takes about as long as multiplying, so that blocks are best kept in cache."""
@@ -27,7 +31,11 @@ NEAREST = 32 * 1024
 
 
 def fits(problem: Problem) -> bool:
-    """Whether there are two axes, the first not dilated, so that the rows under a window are neighbours, and room."""
+    """Whether there are two axes, the first not dilated, so that the rows under a window are neighbours, and room.
+
+    One axis is one row.
+    """
+    problem = _plane(problem)
     if len(problem.kernel) != 2 or problem.dilation[0] != 1:
         return False
     return max(_row_values(problem) * problem.kernel[0], problem.weight.size) * problem.compute.itemsize <= 8 * BUDGET
@@ -40,6 +48,8 @@ def shared(problem: Problem) -> Cut:
 
 def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     """Fills `out`, (batch, groups, filters, *positions)."""
+    problem = _plane(problem)
+    out = out.reshape(*out.shape[:3], *problem.positions)
     (tall, _), filters, columns = problem.kernel, problem.filters, _columns(problem)
     weights = np.ascontiguousarray(problem.weight.swapaxes(2, 3), problem.compute)
     weights = weights.reshape(problem.groups, 1, filters, -1)
@@ -66,6 +76,19 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
                 sums += problem.bias[some, :, np.newaxis, np.newaxis].astype(sums.dtype)
             if sums is not target:
                 target[...] = sums
+
+
+def _plane(problem: Problem) -> Problem:
+    """The problem, of one axis as the columns of a row."""
+    if len(problem.kernel) != 1:
+        return problem
+    return replace(
+        problem,
+        x=problem.x[..., np.newaxis, :],
+        weight=problem.weight[..., np.newaxis, :],
+        axes=(padded_axis(1, Window(kernel=1), "zeros"), *problem.axes),
+        positions=(1, *problem.positions),
+    )
 
 
 def _columns(problem: Problem) -> int:
