@@ -370,6 +370,8 @@ def test_in_many_blocks(algorithm: str, name: str, monkeypatch: pytest.MonkeyPat
     for module in (cut, bands, rows, planes, winograd, fourier):
         monkeypatch.setattr(module, "BUDGET", 3000)
     monkeypatch.setattr(rows, "WIDTH", 5)
+    monkeypatch.setattr(rows, "PANEL", 5)
+    monkeypatch.setattr(rows, "NEAREST", 1)
     fitting = problem(layer, "f8")
     out = np.full((layer.batch, layer.groups, layer.filters, *fitting.positions), np.nan)
     bias = given[2].reshape(layer.groups, layer.filters)
@@ -628,7 +630,11 @@ def square(channels: int, filters: int, size: int, kernel: int, **options: Any) 
         (Layer(1, 1, 1, 1, (100_000,), (Window(101, 1, 1, 50, 50),), ""), "f4", "fft"),
         (Layer(1, 64, 1, 1, (2000,), (Window(5, 1, 1, 2, 2),), ""), "f4", "rows"),
         (Layer(1, 4, 1, 1, (2000,), (Window(5, 1, 1, 2, 2),), ""), "f4", "direct"),
-        (Layer(1, 64, 1, 2, (2000,), (Window(5, 1, 1, 2, 2),), ""), "f4", "direct"),
+        (Layer(1, 64, 1, 8, (2000,), (Window(5, 1, 1, 2, 2),), ""), "f4", "direct"),
+        (square(256, 256, 56, 3, groups=256, dilation=2), "f4", "bands"),
+        (square(16, 16, 112, 3, groups=4, dilation=2), "f4", "direct"),
+        (square(2, 16, 20, 13), "f4", "rows"),
+        (square(64, 64, 28, 7), "f4", "planes"),
         (Layer(1, 1, 1, 1, (100_000,), (Window(51, 1, 1, 25, 25),), ""), "f4", "direct"),
         (square(1, 1, 512, 31), "i4", "bands"),
         (square(8, 8, 90, 3, groups=8, dilation=20), "f4", "direct"),
@@ -871,6 +877,7 @@ LARGE: dict[str, tuple[tuple[int, ...], int, tuple[Window, ...]]] = {
     "tall kernel": ((1, 1, 4000, 3), 1, (Window(2000), Window(1))),
     "more weights than pixels": ((1, 1500, 8, 8), 63, (Window(15, 1, 1, 7, 7),) * 2),
     "positions far apart": ((1, 64, 5, 60_100), 4, (Window(5), Window(5, 1200))),
+    "many filters, in half precision": ((1, 1, 160, 160), 700, (SAME, SAME)),
 }
 
 
@@ -879,7 +886,8 @@ LARGE: dict[str, tuple[tuple[int, ...], int, tuple[Window, ...]]] = {
 def test_extra_memory_of_every_algorithm(name: str, algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(algorithms, "thread_count", lambda: 1)
     shape, filters, windows = LARGE[name]
-    x, weight = np.ones(shape, "f4"), np.ones((filters, shape[1], *(window.kernel for window in windows)), "f4")
+    dtype = "f2" if "half" in name else "f4"
+    x, weight = np.ones(shape, dtype), np.ones((filters, shape[1], *(window.kernel for window in windows)), dtype)
     monkeypatch.setattr(cut._kept, "block", np.empty(0, np.uint8))  # what a thread keeps from call to call counts
     arithmetic = choose_arithmetic(x, weight)
     tracemalloc.start()

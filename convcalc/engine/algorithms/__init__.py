@@ -157,17 +157,19 @@ def _tiles_pay(problem: Problem) -> bool:
 def _spectra_pay(problem: Problem) -> bool:
     """Whether transforming the tiles of a group takes less time than multiplying the values under its windows.
 
-    In nanoseconds, as measured: 6 for a value transformed, and `each` for a value under a window. On two axes that is
-    its products with the filters, as fast as BLAS multiplies small matrices; on one or three it is copied first.
+    In nanoseconds, as measured: 6 for a value transformed, and `each` for a value under a window. Where that is copied
+    for every tap, the copy counts, else its products with the filters, as fast as BLAS multiplies small matrices.
     """
     if prod(problem.kernel) < 64:
         return False
     filters, under = problem.filters, problem.batch * prod(problem.positions) * problem.terms
-    small = multiplies_small_matrices_in_place()
-    if len(problem.kernel) != 2:
+    small, spread = multiplies_small_matrices_in_place(), problem.dilation[0]
+    if len(problem.kernel) != 2 or (spread > 1 and (problem.channels > 1 or filters > 4)):
         each = 0.35 + filters / (60 if small else 45)
-    elif problem.channels > 1 and filters <= 2:
-        each = 0.3
+    elif spread > 1:
+        each = 0.06 * filters * spread
+    elif filters <= 4 and problem.terms >= 2048:
+        each = 0.3 * problem.stride[1]
     elif filters == 1:
         each = 0.06
     else:
@@ -178,26 +180,33 @@ def _spectra_pay(problem: Problem) -> bool:
 def _has_short_rows(problem: Problem) -> bool:
     """Whether rows are short, and either alone or not worth joining with those of other images.
 
-    With one channel a group, few taps too: planes read the same values again for every kernel row.
+    Of few taps too where rows would be copied less: planes are read again for every kernel row.
     """
     width = problem.positions[-1]
-    few = problem.channels > 1 or width * prod(problem.kernel) < 700
+    few = width * prod(problem.kernel) < 700 or not _is_narrow(problem)
     return few and width < 32 and (problem.batch == 1 or problem.filters <= 16)
 
 
 def _bands_pay(problem: Problem) -> bool:
-    """Whether reading values once for several rows is worth the zeros: where they outgrow the nearest cache."""
-    if problem.channels > 1 or problem.filters > 1 or problem.positions[-1] < 64:
+    """Whether reading values once for several rows is worth the zeros: where they outgrow the nearest cache.
+
+    Or where no other algorithm spares copies, because rows are dilated.
+    """
+    if problem.channels > 1 or len(problem.kernel) != 2 or problem.filters > 4 or not bands.zeros_pay(problem):
         return False
-    return prod(problem.kernel) >= (81 if multiplies_small_matrices_in_place() else 169) and bands.zeros_pay(problem)
+    if problem.dilation[0] > 1:
+        return True
+    if problem.filters > 1 or problem.positions[-1] < 64:
+        return False
+    return prod(problem.kernel) >= (81 if multiplies_small_matrices_in_place() else 169)
 
 
 def _is_narrow(problem: Problem) -> bool:
     """Whether copying the values under the windows takes long beside multiplying them.
 
-    On one axis with one channel and filter a group, of so many groups that a block is worth its calls.
+    On one axis with one channel a group, of so many groups that a block is worth its calls.
     """
     if len(problem.kernel) == 1:
-        alone = problem.channels == problem.filters == 1
-        return alone and problem.groups * min(problem.positions[0], rows.WIDTH) >= 20_000
+        few = problem.channels == 1 and problem.filters <= 4
+        return few and problem.groups * min(problem.positions[0], rows.LONGEST) >= 20_000
     return problem.filters <= 16 or problem.terms < 256

@@ -35,9 +35,7 @@ def fits(problem: Problem) -> bool:
     """Whether there are two axes, one channel a group, and room for the matrices and what is under one of them."""
     if len(problem.kernel) != 2 or problem.channels != 1:
         return False
-    lines, columns = lines_under(problem, _band(problem)), _columns(problem)
-    sums = problem.filters * _band(problem) * columns
-    most = max(problem.groups * _matrix_values(problem), lines * max(line_values(problem, columns)), sums)
+    most = max(problem.groups * _matrix_values(problem), lines_under(problem, _band(problem)) * _line_values(problem))
     return most * problem.compute.itemsize <= 8 * BUDGET
 
 
@@ -56,7 +54,8 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     filters, stride, compute = problem.filters, problem.stride[0], problem.compute
     size, columns = _band(problem), _columns(problem)
     padded, buffered = line_values(problem, columns)
-    group_step, row_step = block_under(problem, int(BESIDE * BUDGET / (compute.itemsize * buffered)), size)
+    room = int(BESIDE * BUDGET / (compute.itemsize * _line_values(problem)))
+    group_step, row_step = block_under(problem, room, size)
     lines = group_step * lines_under(problem, row_step)
     first, second, third, fourth = workspaces(
         compute,
@@ -110,6 +109,12 @@ def _matrix_values(problem: Problem) -> int:
 def _columns(problem: Problem) -> int:
     """Output columns at a time."""
     return even_parts(problem.positions[1], WIDTH)
+
+
+def _line_values(problem: Problem) -> int:
+    """What one line of the buffer holds, or its padded input or a row of outputs where those are more."""
+    columns = _columns(problem)
+    return max(*line_values(problem, columns), problem.filters * columns)
 
 
 def _matrices(problem: Problem, space: np.ndarray) -> np.ndarray:

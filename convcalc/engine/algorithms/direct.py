@@ -21,6 +21,8 @@ from convcalc.engine.problem import Cut, Problem
 from convcalc.window import Window
 
 POINT = Window(kernel=1)
+WORTH_A_CALL = 256
+"""Weights of a product with a panel, at the least."""
 
 
 def fits(problem: Problem) -> bool:
@@ -98,8 +100,8 @@ def _blocks(
     # Products of so many filters with so few columns may be spared BLAS's copies: copying takes longer beside them, so
     # half a block stays closer.
     part = rows_in_place(filters, prod(taps), PANEL)
-    whole = filter_block[1] == filters > 1 and tap_block == taps
-    panels = whole and positions[-1] > PANEL and is_in_place(part, prod(taps), PANEL)
+    whole = filter_block[1] == filters > 1 and tap_block == taps and positions[-1] > PANEL
+    panels = whole and part * prod(taps) >= WORTH_A_CALL and is_in_place(part, prod(taps), PANEL)
     if panels:
         position_block = (*position_block[:-1], max(1, position_block[-1] // 2 // PANEL) * PANEL)
 

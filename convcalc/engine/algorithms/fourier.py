@@ -1,7 +1,8 @@
 """Fourier: large kernels by products of spectra, over tiles that overlap by the kernel's extent (overlap-save).
 
 The outputs whose whole window lies inside a tile are the inverse transform of the tile's spectrum times the conjugate
-spectrum of the kernel, summed over channels. The price hardly depends on the kernel, which pays from about 13 x 13.
+spectrum of the kernel, summed over channels. The price hardly depends on the kernel, so that large ones pay: on one
+axis from about 64 taps, on two from about 17 x 17.
 
 Memory: a few tiles with their spectra, and the spectra of one group's kernels.
 Error: the same for all outputs of a tile, relative to the largest values in it, see `error_scale`.

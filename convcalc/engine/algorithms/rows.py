@@ -1,9 +1,9 @@
 """Rows: an output row is one matrix product over input rows that are copied once per column of the kernel.
 
-The rows under a window are neighbours in the buffer of `shifted`, and so are all values under a row of outputs. A signal
-is an image of one row.
+The rows under a window are neighbours in the buffer of `shifted`, and so are all values under a row of outputs. One
+axis is an image of one row.
 
-Memory: the buffer, a block of rows at a time. Error: the direct sum's.
+Memory: the weights in order, and padded input, buffer and sums of a block of rows. Error: the direct sum's.
 Source: Cho & Brand 2017, MEC: Memory-efficient Convolution for Deep Neural Network.
 """
 
@@ -22,8 +22,10 @@ from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.shifted import ShiftedRows, block_under, line_values, lines_under
 from convcalc.window import Window
 
-WIDTH = 2048
+WIDTH = 512
 """Output columns at a time, at the most."""
+LONGEST = 2048
+"""The same of one channel."""
 FEW_FILTERS = 16
 """Filters up to which copying takes about as long as multiplying, so that blocks are best kept in cache."""
 NEAREST = 32 * 1024
@@ -38,7 +40,9 @@ def fits(problem: Problem) -> bool:
     problem = _plane(problem)
     if len(problem.kernel) != 2 or problem.dilation[0] != 1:
         return False
-    return max(_row_values(problem) * problem.kernel[0], problem.weight.size) * problem.compute.itemsize <= 8 * BUDGET
+    columns, tall = _columns(problem), problem.kernel[0]
+    most = problem.weight.size + tall * sum(line_values(problem, columns)) + columns * problem.filters
+    return most * problem.compute.itemsize <= 12 * BUDGET
 
 
 def shared(problem: Problem) -> Cut:
@@ -53,7 +57,8 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     (tall, _), filters, columns = problem.kernel, problem.filters, _columns(problem)
     weights = np.ascontiguousarray(problem.weight.swapaxes(2, 3), problem.compute)
     weights = weights.reshape(problem.groups, 1, filters, -1)
-    room = (2 if filters > FEW_FILTERS else BESIDE) * BUDGET
+    near = filters <= FEW_FILTERS and (problem.channels == 1 or problem.groups > 1)
+    room = (BESIDE if near else 2) * BUDGET
     group_step, row_step = block_under(problem, int(room / (_row_values(problem) * problem.compute.itemsize)))
     lines = group_step * lines_under(problem, row_step)
     padded, buffered = line_values(problem, columns)
@@ -93,12 +98,14 @@ def _plane(problem: Problem) -> Problem:
 
 def _columns(problem: Problem) -> int:
     """Output columns at a time."""
-    columns, filters, terms = min(problem.positions[1], WIDTH), problem.filters, problem.terms
+    wide, filters, terms = problem.positions[1], problem.filters, problem.terms
+    if problem.channels == 1 and filters <= FEW_FILTERS:  # a row's values then fit into the nearest cache
+        most = max(PANEL, min(LONGEST, NEAREST // (terms * problem.compute.itemsize)))
+        return even_parts(wide, most)
+    columns = min(wide, WIDTH)
     if is_in_place(filters, terms, PANEL) and not is_in_place(filters, terms, columns):
         return min(columns, PANEL)
-    if filters > FEW_FILTERS:
-        return columns
-    return even_parts(columns, max(PANEL, NEAREST // (terms * problem.compute.itemsize)))
+    return columns
 
 
 def _row_values(problem: Problem) -> int:
