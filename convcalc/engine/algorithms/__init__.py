@@ -46,7 +46,7 @@ ALGORITHMS = {
     algorithm.name: algorithm
     for algorithm in (
         Algorithm("direct", direct.fits, direct.run, direct.shared),
-        Algorithm("rows", rows.fits, rows.run, rows.shared, worth=4),
+        Algorithm("rows", rows.fits, rows.run, rows.shared, worth=8),
         Algorithm("bands", bands.fits, bands.run, bands.shared, own_count=True, worth=4),
         Algorithm("planes", planes.fits, planes.run, planes.shared),
         Algorithm(

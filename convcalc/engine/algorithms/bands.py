@@ -22,6 +22,7 @@ from convcalc.engine.blocks import BESIDE, BUDGET, blocks, even_parts, length, s
 from convcalc.engine.counter import Counter, multiply
 from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.shifted import ShiftedRows, block_under, line_values, lines_under
+from convcalc.engine.threads import side_by_side
 
 BAND = 4
 """Rows of outputs that one matrix makes at the most, less where they are a stride apart."""
@@ -54,7 +55,8 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     filters, stride, compute = problem.filters, problem.stride[0], problem.compute
     size, columns = _band(problem), _columns(problem)
     padded, buffered = line_values(problem, columns)
-    room = int(BESIDE * BUDGET / (compute.itemsize * _line_values(problem)))
+    share = 2 if side_by_side() else BESIDE
+    room = int(share * BUDGET / (compute.itemsize * _line_values(problem)))
     group_step, row_step = block_under(problem, room, size)
     lines = group_step * lines_under(problem, row_step)
     first, second, third, fourth = workspaces(

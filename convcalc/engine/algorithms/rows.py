@@ -20,6 +20,7 @@ from convcalc.engine.counter import Counter, multiply
 from convcalc.engine.padded import padded_axis
 from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.shifted import ShiftedRows, block_under, line_values, lines_under
+from convcalc.engine.threads import side_by_side
 from convcalc.window import Window
 
 WIDTH = 512
@@ -58,7 +59,7 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     weights = np.ascontiguousarray(problem.weight.swapaxes(2, 3), problem.compute)
     weights = weights.reshape(problem.groups, 1, filters, -1)
     near = filters <= FEW_FILTERS and (problem.channels == 1 or problem.groups > 1)
-    room = (BESIDE if near else 2) * BUDGET
+    room = (BESIDE if near and not side_by_side() else 2) * BUDGET
     group_step, row_step = block_under(problem, int(room / (_row_values(problem) * problem.compute.itemsize)))
     lines = group_step * lines_under(problem, row_step)
     padded, buffered = line_values(problem, columns)
