@@ -77,7 +77,7 @@ RULES: tuple[tuple[str, Callable[[Problem], bool], str], ...] = (
     ("winograd", lambda p: _tiles_pay(p), "3x3 over enough tiles and channels: a quarter of the multiplications"),
     ("fft", lambda p: _spectra_pay(p), "many taps a filter: transforms cost the same for any kernel"),
     ("planes", lambda p: _has_short_rows(p), "short rows: their copying is saved, whole planes are copied"),
-    ("bands", lambda p: _bands_pay(p), "many taps, one channel a group: several output rows from the same values"),
+    ("bands", lambda p: _bands_pay(p), "one channel, many taps or dilated rows: several output rows at a time"),
     ("rows", lambda p: _is_narrow(p), "few channels or filters: copied once per kernel column, not per tap"),
     ("direct", lambda _: True, "one matrix product over the values under the windows"),
 )
