@@ -499,7 +499,7 @@ def test_bands_compute_directly_only_what_was_spoiled(monkeypatch: pytest.Monkey
 
 
 def test_bands_overflow_as_the_direct_sum_does() -> None:
-    """3e38 twice and -3e38 twice under a window are 0, though not where they are summed column by column."""
+    """3e38 twice and -3e38 twice under a window are 0, but past the largest number where one column is outside it."""
     layer, counter = Layer(1, 32, 1, 1, (30, 30), (SAME, SAME), ""), Counter()
     x, weight, zero = np.zeros((1, 32, 30, 30), "f4"), np.ones((32, 1, 3, 3), "f4"), np.zeros(32, "f4")
     x[..., 10:12, 4], x[..., 10:12, 5] = 3e38, -3e38

@@ -102,6 +102,11 @@ def line_values(problem: Problem, columns: int) -> tuple[int, int]:
     return problem.channels * padded, problem.channels * buffered
 
 
+def widest_line(problem: Problem, columns: int) -> int:
+    """The most of what one input row of a group takes, padded or in the buffer, and one row of its outputs."""
+    return max(*line_values(problem, columns), problem.filters * columns)
+
+
 def _span(window: Window, columns: int) -> int:
     """Input columns under so many output columns."""
     return (columns - 1) * window.stride + window.extent

@@ -65,6 +65,8 @@ SHORTEST_BUFFER = 16
 """Values, the least that NumPy allows."""
 CACHED = 24 * 2**20
 """Bytes of Winograd's weights up to which transforming and reading them is fast."""
+READ_AGAIN = 700
+"""Values of an output row under all taps from which reading planes again for every kernel row takes long."""
 AXES = ("batch", "groups", "filters", "rows")
 """The first axes of an output, as problems are cut along them."""
 AUTO = "auto"
@@ -180,10 +182,10 @@ def _spectra_pay(problem: Problem) -> bool:
 def _has_short_rows(problem: Problem) -> bool:
     """Whether rows are short, and either alone or not worth joining with those of other images.
 
-    Of few taps too where rows would be copied less: planes are read again for every kernel row.
+    Of few taps too where the rows algorithm is another choice.
     """
     width = problem.positions[-1]
-    few = width * prod(problem.kernel) < 700 or not _is_narrow(problem)
+    few = width * prod(problem.kernel) < READ_AGAIN or not _is_narrow(problem)
     return few and width < 32 and (problem.batch == 1 or problem.filters <= 16)
 
 

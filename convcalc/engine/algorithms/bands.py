@@ -21,7 +21,7 @@ from convcalc.engine.arithmetic import all_finite
 from convcalc.engine.blocks import BESIDE, BUDGET, blocks, even_parts, length, shaped, strided, workspaces
 from convcalc.engine.counter import Counter, multiply
 from convcalc.engine.problem import Cut, Problem
-from convcalc.engine.shifted import ShiftedRows, block_under, line_values, lines_under
+from convcalc.engine.shifted import ShiftedRows, block_under, line_values, lines_under, widest_line
 from convcalc.engine.threads import side_by_side
 
 BAND = 4
@@ -36,8 +36,9 @@ def fits(problem: Problem) -> bool:
     """Whether there are two axes, one channel a group, and room for the matrices and what is under one of them."""
     if len(problem.kernel) != 2 or problem.channels != 1:
         return False
-    most = max(problem.groups * _matrix_values(problem), lines_under(problem, _band(problem)) * _line_values(problem))
-    return most * problem.compute.itemsize <= 8 * BUDGET
+    size, columns = _band(problem), _columns(problem)
+    one = lines_under(problem, size) * sum(line_values(problem, columns)) + size * columns * problem.filters
+    return (problem.groups * _matrix_values(problem) + one) * problem.compute.itemsize <= 12 * BUDGET
 
 
 def zeros_pay(problem: Problem) -> bool:
@@ -56,7 +57,7 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     size, columns = _band(problem), _columns(problem)
     padded, buffered = line_values(problem, columns)
     share = 2 if side_by_side() else BESIDE
-    room = int(share * BUDGET / (compute.itemsize * _line_values(problem)))
+    room = int(share * BUDGET / (compute.itemsize * widest_line(problem, columns)))
     group_step, row_step = block_under(problem, room, size)
     lines = group_step * lines_under(problem, row_step)
     first, second, third, fourth = workspaces(
@@ -111,12 +112,6 @@ def _matrix_values(problem: Problem) -> int:
 def _columns(problem: Problem) -> int:
     """Output columns at a time."""
     return even_parts(problem.positions[1], WIDTH)
-
-
-def _line_values(problem: Problem) -> int:
-    """What one line of the buffer holds, or its padded input or a row of outputs where those are more."""
-    columns = _columns(problem)
-    return max(*line_values(problem, columns), problem.filters * columns)
 
 
 def _matrices(problem: Problem, space: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from convcalc.engine.blocks import BESIDE, BUDGET, blocks, even_parts, length, s
 from convcalc.engine.counter import Counter, multiply
 from convcalc.engine.padded import padded_axis
 from convcalc.engine.problem import Cut, Problem
-from convcalc.engine.shifted import ShiftedRows, block_under, line_values, lines_under
+from convcalc.engine.shifted import ShiftedRows, block_under, line_values, lines_under, widest_line
 from convcalc.engine.threads import side_by_side
 from convcalc.window import Window
 
@@ -60,7 +60,7 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     weights = weights.reshape(problem.groups, 1, filters, -1)
     near = filters <= FEW_FILTERS and (problem.channels == 1 or problem.groups > 1)
     room = (BESIDE if near and not side_by_side() else 2) * BUDGET
-    group_step, row_step = block_under(problem, int(room / (_row_values(problem) * problem.compute.itemsize)))
+    group_step, row_step = block_under(problem, int(room / (widest_line(problem, columns) * problem.compute.itemsize)))
     lines = group_step * lines_under(problem, row_step)
     padded, buffered = line_values(problem, columns)
     first, second, third = workspaces(
@@ -107,9 +107,3 @@ def _columns(problem: Problem) -> int:
     if is_in_place(filters, terms, PANEL) and not is_in_place(filters, terms, columns):
         return min(columns, PANEL)
     return columns
-
-
-def _row_values(problem: Problem) -> int:
-    """What one row of the buffer holds, or its padded rows or its outputs where those are more."""
-    columns = _columns(problem)
-    return max(*line_values(problem, columns), columns * problem.filters)
