@@ -25,6 +25,7 @@ from convcalc.engine import blocks as cut
 from convcalc.engine.algorithms import ALGORITHMS, RULES, bands, choose, fourier, planes, rows, winograd
 from convcalc.engine.arithmetic import Arithmetic, choose_arithmetic
 from convcalc.engine.blas import openblas
+from convcalc.engine.calls import Calls
 from convcalc.engine.correlate import correlate
 from convcalc.engine.counter import Choice, Counter
 from convcalc.engine.padded import padded_axis
@@ -375,7 +376,9 @@ def test_in_many_blocks(algorithm: str, name: str, monkeypatch: pytest.MonkeyPat
     fitting = problem(layer, "f8")
     out = np.full((layer.batch, layer.groups, layer.filters, *fitting.positions), np.nan)
     bias = given[2].reshape(layer.groups, layer.filters)
-    ALGORITHMS[algorithm].run(replace(fitting, bias=bias), out, None)
+    calls = Calls()
+    ALGORITHMS[algorithm].plan(replace(fitting, bias=bias), out, calls)
+    calls.make()
     want = defined(layer, *given)
     assert_within(layer, algorithm, out.reshape(want.shape), want, given[0])
 

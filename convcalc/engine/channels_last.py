@@ -8,7 +8,9 @@ from math import gcd, prod
 import numpy as np
 
 from convcalc.engine.blocks import even_parts
-from convcalc.engine.padded import Pieces, clear_gaps, copy_padded, copy_pieces
+from convcalc.engine.calls import Calls
+from convcalc.engine.gather import clear_gaps, copy_padded, copy_pieces
+from convcalc.engine.padded import Pieces
 
 PAGE, LINE, WAYS = 4096, 64, 8
 """Bytes that a way of the first cache holds, bytes of a line, and the ways: what almost every processor has."""
@@ -16,7 +18,9 @@ FEWEST = 32
 """Channels that are worth a run of their own."""
 
 
-def copy_channels_last(x: np.ndarray, axes: Sequence[Pieces], slab: np.ndarray, spare: np.ndarray) -> None:
+def copy_channels_last(
+    x: np.ndarray, axes: Sequence[Pieces], slab: np.ndarray, spare: np.ndarray, calls: Calls
+) -> None:
     """Writes the padded input into `slab`, both (batch, groups, channels, *spatial), where channels vary fastest.
 
     One value of every channel is read in turn, and the lines they are in must stay in the cache for the next. Planes a
@@ -27,18 +31,18 @@ def copy_channels_last(x: np.ndarray, axes: Sequence[Pieces], slab: np.ndarray, 
     together = PAGE // max(apart, LINE) * WAYS
     channels = x.shape[2]
     if channels <= together or together >= FEWEST:
-        clear_gaps(axes, slab)
+        clear_gaps(axes, slab, calls)
         step = even_parts(channels, together)
         for start in range(0, channels, step):
             some = slice(start, start + step)
-            copy_pieces(x[:, :, some], axes, slab[:, :, some])
+            copy_pieces(x[:, :, some], axes, slab[:, :, some], calls)
         return
     sizes = slab.shape[3:]
     plane = _odd_lines(prod(sizes), slab.itemsize)
     padded = spare[: prod(slab.shape[:3]) * plane].reshape(*slab.shape[:3], plane)[..., : prod(sizes)]
     padded = padded.reshape(slab.shape)
-    copy_padded(x, axes, padded)
-    slab[...] = padded
+    copy_padded(x, axes, padded, calls)
+    calls.copy(padded, slab)
 
 
 def spare_values(planes: int, plane: int, itemsize: int) -> int:

@@ -14,7 +14,9 @@ from itertools import product
 import numpy as np
 
 from convcalc.engine.blocks import LINE, Index, even_parts, length, shaped, strided
-from convcalc.engine.padded import Pieces, clear_gaps
+from convcalc.engine.calls import Calls
+from convcalc.engine.gather import clear_gaps
+from convcalc.engine.padded import Pieces
 from convcalc.engine.problem import Problem
 from convcalc.window import Window
 
@@ -25,11 +27,21 @@ FEW_TAPS = 4
 class ShiftedRows:
     """The buffer under some rows and columns of outputs, and how the input of up to `groups` groups comes there.
 
-    Padding is cleared here, once for all images and groups. `slab` and `space` are flat workspaces of as many values a
-    line and group as `line_values` says.
+    Padding is cleared at first, once for all images and groups. `slab` and `space` are flat workspaces of as many
+    values a line and group as `line_values` says.
     """
 
-    def __init__(self, problem: Problem, groups: int, rows: slice, columns: slice, slab: np.ndarray, space: np.ndarray):
+    def __init__(
+        self,
+        problem: Problem,
+        groups: int,
+        rows: slice,
+        columns: slice,
+        slab: np.ndarray,
+        space: np.ndarray,
+        calls: Calls,
+    ):
+        self._calls = calls
         (down, across), (_, broad), channels = problem.axes, problem.kernel, problem.channels
         step, spread, item = across.window.stride, across.window.dilation, space.itemsize
         lines, width = lines_under(problem, length(rows)), length(columns)
@@ -53,7 +65,7 @@ class ShiftedRows:
 
     def _add(self, target: np.ndarray, vertical: Pieces, horizontal: Pieces) -> None:
         """One more place to copy input to, (groups, channels, rows, columns)."""
-        clear_gaps((vertical, horizontal), target)
+        clear_gaps((vertical, horizontal), target, self._calls)
         for (to, read), (at, seen) in product(vertical, horizontal):
             self._copies.append((target[..., to, at], (..., read, seen)))
 
@@ -61,9 +73,9 @@ class ShiftedRows:
         """Copies x, (groups, channels, *spatial), for the first groups of the buffer."""
         groups = len(x)
         for into, read in self._copies:
-            into[:groups] = x[read]
+            self._calls.copy(x[read], into[:groups])
         if self._windows is not None:
-            self._values[:groups] = self._windows[:groups]
+            self._calls.copy(self._windows[:groups], self._values[:groups])
 
     def under(self, first: int, count: int, step: int, lines: int) -> np.ndarray:
         """Some neighbouring lines as matrices, `count` times, `step` lines apart, from line `first` on.

@@ -15,7 +15,8 @@ from convcalc.engine.algorithms import AUTO
 from convcalc.engine.algorithms.direct import batch_third
 from convcalc.engine.arithmetic import Arithmetic
 from convcalc.engine.blocks import LANES, Index, block_shape, blocks, length, shaped, workspaces
-from convcalc.engine.counter import Choice, Counter, multiply
+from convcalc.engine.calls import Calls
+from convcalc.engine.counter import Choice, Counter
 from convcalc.window import Window, transposed_size
 
 
@@ -73,10 +74,14 @@ def transposed_correlate(
     tile_block = blocked.shape if own else block_shape(blocked.shape, compute.itemsize, share=8)
     workspace = np.empty(0 if own else prod(tile_block), compute)
     # Overflow and NaN are results here, not accidents; short runs a stride apart do better with NumPy's own buffers.
+    calls = Calls(counter)
     with np.errstate(all="ignore"):
         for tile in blocks(blocked.shape, tile_block):
             target = blocked if own else shaped(workspace, tuple(map(length, tile)))
-            target[...] = 0 if start is None else start[tile[1:3]]
+            if start is None:
+                calls.clear(target)
+            else:
+                calls.copy(start[tile[1:3]], target)
             in_batch, in_groups, in_filters, *regions = tile
             for parts in product(*map(_parts, regions, sizes, spatial, windows)):
                 at, taps, lines = zip(*parts, strict=True)
@@ -85,10 +90,11 @@ def transposed_correlate(
                     weight[in_groups, :, in_filters, *taps],
                     target,
                     lines,
-                    counter,
+                    calls,
                 )
             if not own:
-                blocked[tile] = target
+                calls.copy(target, blocked[tile])
+        calls.make()
     return out
 
 
@@ -194,9 +200,7 @@ def _parts(region: slice, size: int, positions: int, window: Window) -> Iterator
             yield (run, one, landing) if by_tap else (one, run, landing)
 
 
-def _spread(
-    x: np.ndarray, weight: np.ndarray, target: np.ndarray, landings: tuple[Landing, ...], counter: Counter | None
-) -> None:
+def _spread(x: np.ndarray, weight: np.ndarray, target: np.ndarray, landings: tuple[Landing, ...], calls: Calls) -> None:
     """Adds the products of x (batch, groups, channels, *positions) and weight (groups, channels, filters, *taps).
 
     target: (batch, groups, filters, *sizes), in the dtype to compute in. Blocks of positions times blocks of
@@ -223,14 +227,16 @@ def _spread(
         for in_batch, *at in blocks((batch, *positions), position_block):
             counts = length(in_batch), *map(length, at)
             values = shaped(columns, (stack, depth, *counts))
-            values[...] = batch_third(x[in_batch, in_groups, in_channels, *at])
+            calls.copy(batch_third(x[in_batch, in_groups, in_channels, *at]), values)
             right = values.reshape(stack, depth, -1)
             for in_filters, *taps in blocks(outputs, output_block):
                 left = weight[in_groups, in_channels, in_filters, *taps]
                 kinds = left.shape[2:]
                 left = left.reshape(stack, depth, -1).astype(target.dtype, copy=False).swapaxes(1, 2)
                 term = shaped(products, (stack, prod(kinds), prod(counts)))
-                multiply(left, right, term, counter)
+                calls.multiply(left, right, term)
+                if not np.may_share_memory(left, weight):
+                    calls.make()  # which lets go of the copy
                 # (batch, groups, filters, then tap and position of each axis side by side)
                 spread = term.reshape(stack, *kinds, *counts).transpose(2 + len(axes), 0, 1, *paired)
                 goal = target[in_batch, in_groups, in_filters]
@@ -238,17 +244,19 @@ def _spread(
                     into: Index = (..., *(phase.target for phase in phases))
                     lines = list(product(*(phase.lines for phase in phases)))
                     if len(lines) == 1:
-                        goal[into] += spread[_source(lines[0])]
+                        calls.add(spread[_source(lines[0])], goal[into])
                         continue
                     # Summed side by side first, because targets a step apart are dearer.
                     total = shaped(sums, (*spread.shape[:3], *(phase.count for phase in phases)))
-                    total[...] = 0
+                    calls.clear(total)
                     for some in lines:
-                        _add(spread, total, phases, some)
-                    goal[into] += total
+                        _add(spread, total, phases, some, calls)
+                    calls.add(total, goal[into])
 
 
-def _add(spread: np.ndarray, total: np.ndarray, phases: tuple[Phase, ...], lines: tuple[Line, ...]) -> None:
+def _add(
+    spread: np.ndarray, total: np.ndarray, phases: tuple[Phase, ...], lines: tuple[Line, ...], calls: Calls
+) -> None:
     """Adds the products of a line of every axis to the sums of a phase of every axis.
 
     Where rows of both are as long, a line that is shifted along them is one run with those below: what the shift
@@ -257,20 +265,21 @@ def _add(spread: np.ndarray, total: np.ndarray, phases: tuple[Phase, ...], lines
     *others, last = lines
     at = [phase.at(line) for phase, line in zip(phases, lines, strict=True)]
     width = spread.shape[-1]
-    if not others or last.shift == phases[-1].first or isinstance(last.tap, slice) or total.shape[-1] != width:
+    by_tap = all(isinstance(line.position, slice) for line in lines[-2:])
+    if not others or last.shift == phases[-1].first or not by_tap or total.shape[-1] != width:
         sums: Index = (..., *at)
-        total[sums] += spread[_source(lines)]
+        calls.add(spread[_source(lines)], total[sums])
         return
     products = spread[_source((*others, Line(last.tap, slice(0, width), last.shift)))]
     for column in (*range(last.hit.start), *range(last.hit.stop, width)):
-        products[..., column] = 0
+        calls.clear(products[..., column])
     shift = last.shift - phases[-1].first
     run = products.reshape(*products.shape[:-2], -1)
     begin = at[-2].start * width + shift
     sums = (..., *at[:-2], slice(max(begin, 0), begin + run.shape[-1]))
     goal = total.reshape(*total.shape[:-2], -1)[sums]
     cut = max(-begin, 0)
-    goal += run[..., cut : cut + goal.shape[-1]]
+    calls.add(run[..., cut : cut + goal.shape[-1]], goal)
 
 
 def _source(lines: tuple[Line, ...]) -> Index:

@@ -10,7 +10,8 @@ import numpy as np
 
 from convcalc.checks import Executed
 from convcalc.engine.algorithms import AUTO
-from convcalc.engine.counter import Counter, multiply
+from convcalc.engine.calls import multiply
+from convcalc.engine.counter import Counter
 from convcalc.engine.stage import run_stage
 from convcalc.errors import DataError, first_of
 from convcalc.memory import check_memory

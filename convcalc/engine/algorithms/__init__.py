@@ -1,7 +1,8 @@
 """The algorithms, and which one a convolution is given: a type says what is computed, an algorithm how.
 
-Every module has `fits(problem)`, whether it can, `run(problem, out, counter)`, and `shared(problem)`, how it is cut for
-several threads. Winograd and Fourier, which do not sum the products themselves, have `error_scale(problem)` too.
+Every module has `fits(problem)`, whether it can, `plan(problem, out, calls)`, the calls of NumPy that it consists of,
+and `shared(problem)`, how it is cut for several threads. Winograd and Fourier, which do not sum the products
+themselves, have `error_scale(problem)` too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 from convcalc.engine.algorithms import bands, direct, fourier, planes, rows, winograd
 from convcalc.engine.blas import multiplies_small_matrices_in_place
+from convcalc.engine.calls import Calls
 from convcalc.engine.counter import Choice, Counter
 from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.threads import run_all, thread_count
@@ -34,7 +36,7 @@ class Algorithm:
 
     name: str
     fits: Callable[[Problem], bool]
-    run: Callable[[Problem, np.ndarray, Counter | None], None]
+    plan: Callable[[Problem, np.ndarray, Calls], None]
     shared: Callable[[Problem], Cut | None]
     own_count: bool = False
     mixes: bool = False
@@ -45,16 +47,16 @@ class Algorithm:
 ALGORITHMS = {
     algorithm.name: algorithm
     for algorithm in (
-        Algorithm("direct", direct.fits, direct.run, direct.shared),
-        Algorithm("rows", rows.fits, rows.run, rows.shared, worth=8),
-        Algorithm("bands", bands.fits, bands.run, bands.shared, own_count=True, worth=4),
-        Algorithm("planes", planes.fits, planes.run, planes.shared),
+        Algorithm("direct", direct.fits, direct.plan, direct.shared),
+        Algorithm("rows", rows.fits, rows.plan, rows.shared, worth=8),
+        Algorithm("bands", bands.fits, bands.plan, bands.shared, own_count=True, worth=4),
+        Algorithm("planes", planes.fits, planes.plan, planes.shared),
         Algorithm(
-            "winograd", winograd.fits, winograd.run, winograd.shared,
+            "winograd", winograd.fits, winograd.plan, winograd.shared,
             own_count=True, mixes=True, error_scale=winograd.error_scale, worth=32,
         ),
         Algorithm(
-            "fft", fourier.fits, fourier.run, fourier.shared,
+            "fft", fourier.fits, fourier.plan, fourier.shared,
             own_count=True, mixes=True, error_scale=fourier.error_scale,
         ),
     )
@@ -120,7 +122,9 @@ def _run(algorithm: Algorithm, problem: Problem, out: np.ndarray, counter: Count
     """
     with np.errstate(all="ignore"):
         np.setbufsize(SHORTEST_BUFFER)
-        algorithm.run(problem, out, counter)
+        calls = Calls(counter)
+        algorithm.plan(problem, out, calls)
+        calls.make()
 
 
 def _parts(algorithm: Algorithm, problem: Problem, out: np.ndarray) -> list[tuple[Problem, np.ndarray]]:

@@ -19,7 +19,7 @@ import numpy as np
 from convcalc.engine.algorithms import direct
 from convcalc.engine.arithmetic import all_finite
 from convcalc.engine.blocks import BESIDE, BUDGET, blocks, even_parts, length, shaped, strided, workspaces
-from convcalc.engine.counter import Counter, multiply
+from convcalc.engine.calls import Calls
 from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.shifted import ShiftedRows, block_under, line_values, lines_under, widest_line
 from convcalc.engine.threads import side_by_side
@@ -51,8 +51,8 @@ def shared(problem: Problem) -> Cut:
     return problem.independent(_band(problem))
 
 
-def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
-    """Fills `out`, (batch, groups, filters, *positions)."""
+def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
+    """Plans what fills `out`, (batch, groups, filters, *positions)."""
     filters, stride, compute = problem.filters, problem.stride[0], problem.compute
     size, columns = _band(problem), _columns(problem)
     padded, buffered = line_values(problem, columns)
@@ -67,10 +67,10 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
         lines * buffered,
         0 if out.dtype == compute else group_step * filters * row_step * columns,
     )
-    matrices = _matrices(problem, first)
+    matrices = _matrices(problem, first, calls)
     groups = [some for (some,) in blocks((problem.groups,), (group_step,))]
     for rows, across in blocks(problem.positions, (row_step, columns)):
-        shifted = ShiftedRows(problem, group_step, rows, across, second, third)
+        shifted = ShiftedRows(problem, group_step, rows, across, second, third, calls)
         bands = [
             (band, shifted.under(band.start * stride, count, size * stride, lines_under(problem, made)))
             for band, count, made in _bands(length(rows), size)
@@ -83,19 +83,20 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
                 _, count, depth, width = windows.shape
                 made = sums[:, :, band].reshape(-1, filters, count, length(band) // count, width)
                 matrix = matrices[some, :, np.newaxis, : made.shape[3], :depth]
-                multiply(matrix, windows[: length(some), np.newaxis], made, counter)
+                calls.multiply(matrix, windows[: length(some), np.newaxis], made)
             if problem.bias is not None:
-                sums += problem.bias[some, :, np.newaxis, np.newaxis].astype(compute)
+                calls.add(problem.bias[some, :, np.newaxis, np.newaxis].astype(compute), sums)
             if sums is not target:
-                target[...] = sums
+                calls.copy(sums, target)
+    calls.make()
     if all_finite(out):
         return
     for some, image, (rows,) in product(groups, range(problem.batch), blocks(problem.positions[:1], (row_step,))):
         outputs = slice(image, image + 1), some, slice(0, filters), rows
         if not all_finite(out[outputs]):
-            direct.run(problem.part(*outputs), out[outputs], counter)
-    if counter is not None:
-        counter.spoiled = True
+            direct.plan(problem.part(*outputs), out[outputs], calls)
+    if calls.counter is not None:
+        calls.counter.spoiled = True
 
 
 def _band(problem: Problem) -> int:
@@ -114,16 +115,16 @@ def _columns(problem: Problem) -> int:
     return even_parts(problem.positions[1], WIDTH)
 
 
-def _matrices(problem: Problem, space: np.ndarray) -> np.ndarray:
+def _matrices(problem: Problem, space: np.ndarray, calls: Calls) -> np.ndarray:
     """The matrix of every filter, (groups, filters, output rows, values under them)."""
     size, window = _band(problem), problem.windows[0]
     reach = lines_under(problem, size)
     matrices = shaped(space, (problem.groups, problem.filters, size, reach, problem.kernel[1]))
-    matrices[...] = 0
+    calls.clear(matrices)
     by_group, by_filter, by_output, by_row, by_tap = matrices.strides
     shape = (*matrices.shape[:3], *problem.kernel)
     strides = (by_group, by_filter, by_output + window.stride * by_row, window.dilation * by_row, by_tap)
-    strided(matrices, shape, strides)[...] = problem.weight
+    calls.copy(problem.weight, strided(matrices, shape, strides))
     return matrices.reshape(*matrices.shape[:3], -1)
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from convcalc.engine import blocks as cut
 from convcalc.engine.blas import PANEL, is_in_place, rows_in_place
 from convcalc.engine.blocks import LANES, block_shape, blocks, length, shaped, workspaces
-from convcalc.engine.counter import Counter, multiply
-from convcalc.engine.padded import columns
+from convcalc.engine.calls import Calls
+from convcalc.engine.gather import columns
 from convcalc.engine.problem import Cut, Problem
 from convcalc.window import Window
 
@@ -48,16 +48,16 @@ def is_pointwise(problem: Problem) -> bool:
     return in_place and as_it_lies and (problem.batch == 1 or prod(problem.positions) >= LANES)
 
 
-def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
-    """Fills `out`, (batch, groups, filters, *positions)."""
+def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
+    """Plans what fills `out`, (batch, groups, filters, *positions)."""
     weight = problem.weight
     if weight.size * problem.compute.itemsize <= 8 * cut.BUDGET:  # else converted block by block
         weight = np.ascontiguousarray(weight, problem.compute)
     bias = None if problem.bias is None else problem.bias[..., np.newaxis]
     if is_pointwise(problem) and out.dtype == problem.compute:
-        _pointwise(problem.x, weight, bias, out, counter)
+        _pointwise(problem.x, weight, bias, out, calls)
     else:  # the batch joins the positions, behind groups and channels
-        _blocks(problem, batch_third(problem.x), weight, bias, batch_third(out), counter)
+        _blocks(problem, batch_third(problem.x), weight, bias, batch_third(out), calls)
 
 
 def batch_third(array: np.ndarray) -> np.ndarray:
@@ -65,15 +65,13 @@ def batch_third(array: np.ndarray) -> np.ndarray:
     return array.transpose(1, 2, 0, *range(3, array.ndim))
 
 
-def _pointwise(
-    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, out: np.ndarray, counter: Counter | None
-) -> None:
+def _pointwise(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, out: np.ndarray, calls: Calls) -> None:
     """Kernel 1, stride 1: one product with the data as it lies."""
     batch, groups, channels = x.shape[:3]
     source, target = x.reshape(batch, groups, channels, -1), out.reshape(*out.shape[:3], -1)
-    multiply(weight.reshape(groups, -1, channels), source, target, counter)
+    calls.multiply(weight.reshape(groups, -1, channels), source, target)
     if bias is not None:
-        target += bias.astype(out.dtype)
+        calls.add(bias.astype(out.dtype), target)
 
 
 def _blocks(
@@ -82,7 +80,7 @@ def _blocks(
     weight: np.ndarray,
     bias: np.ndarray | None,
     out: np.ndarray,
-    counter: Counter | None,
+    calls: Calls,
 ) -> None:
     """Any convolution of x (groups, channels, batch, *spatial) into out (groups, filters, batch, *positions).
 
@@ -119,21 +117,24 @@ def _blocks(
             made = _in_panels(total, part) if in_panels else total.reshape(*stack, -1)
             for number, (in_channels, *tap) in enumerate(blocks(taps, tap_block)):
                 seen, panel = x[in_groups, in_channels, in_batch], PANEL if in_panels else None
-                right = columns(seen, problem.axes, tuple(at), tuple(tap), slab, matrix, panel)
+                right = columns(seen, problem.axes, tuple(at), tuple(tap), slab, matrix, calls, panel)
                 left = weight[in_groups, in_filters, in_channels, *tap].reshape(*stack, -1).astype(compute, copy=False)
                 if in_panels:
                     left = left.reshape(stack[0], *(1,) * (made.ndim - 4), -1, part, left.shape[-1])
                     right = right[..., np.newaxis, :, :]
                 if number == 0:
-                    multiply(left, right, made, counter)
+                    calls.multiply(left, right, made)
                 else:
                     term = shaped(partial, made.shape)
-                    multiply(left, right, term, counter)
-                    made += term
+                    calls.multiply(left, right, term)
+                    calls.add(term, made)
+                if not np.may_share_memory(left, weight):
+                    calls.make()  # which lets go of the copy
             if bias is not None:
-                total += bias[in_groups, in_filters].reshape(*stack, *(1,) * len(positions)).astype(compute)
+                start = bias[in_groups, in_filters].reshape(*stack, *(1,) * len(positions)).astype(compute)
+                calls.add(start, total)
             if not in_place:
-                target[...] = total
+                calls.copy(total, target)
 
 
 def _in_panels(block: np.ndarray, part: int) -> np.ndarray:

@@ -18,8 +18,8 @@ from math import ceil, log2, prod
 import numpy as np
 
 from convcalc.engine.blocks import BUDGET, even_parts, shaped, workspaces
-from convcalc.engine.counter import Counter
-from convcalc.engine.padded import copy_padded
+from convcalc.engine.calls import Calls
+from convcalc.engine.gather import copy_padded
 from convcalc.engine.problem import Cut, Problem
 from convcalc.window import Window
 
@@ -71,8 +71,8 @@ def transformed_values(problem: Problem) -> int:
     return prod(tiling.size for tiling in cut) * (tiles * (channels + filters) + channels * filters)
 
 
-def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
-    """Fills `out`, (batch, groups, filters, *positions)."""
+def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
+    """Plans what fills `out`, (batch, groups, filters, *positions)."""
     cut, compute = tilings(problem), problem.compute
     sizes = tuple(tiling.size for tiling in cut)
     half, pair = _half(sizes), np.result_type(compute, np.complex64)
@@ -93,31 +93,30 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     corners = tuple(product(*(range(tiling.count) for tiling in cut[:-1]), range(0, cut[-1].count, side_by_side)))
     for group in range(problem.groups):
         kernel = shaped(kernels.view(pair), (problem.filters, problem.channels, *half))
-        _kernel_spectra(problem, group, shaped(tiles, sizes), kernel, counter)
+        _kernel_spectra(problem, group, shaped(tiles, sizes), kernel, calls)
         for batch, corner in product(range(problem.batch), corners):
             amount = min(side_by_side, cut[-1].count - corner[-1])
             tile = shaped(tiles, (amount, problem.channels, *sizes))
             for number in range(amount):
                 at = (*corner[:-1], corner[-1] + number)
-                copy_padded(problem.x[batch, group], _pieces(problem, cut, at), tile[number])
+                copy_padded(problem.x[batch, group], _pieces(problem, cut, at), tile[number], calls)
             spectrum = shaped(spectra.view(pair), (amount, problem.channels, *half))
-            _transform(tile, spectrum, len(sizes), counter)
+            _transform(tile, spectrum, len(sizes), calls)
             result = shaped(tiles, (amount, *sizes))  # the tiles themselves are not needed any more
             total, term = (shaped(space.view(pair), (amount, *half)) for space in (sums, terms))
             for filter in range(problem.filters):
-                np.multiply(spectrum[:, 0], kernel[filter, 0], out=total)
+                calls.plan(np.multiply, spectrum[:, 0], kernel[filter, 0], total)
                 for channel in range(1, problem.channels):
-                    np.multiply(spectrum[:, channel], kernel[filter, channel], out=term)
-                    total += term
-                if counter is not None:
-                    counter.multiplications += 4 * total.size * problem.channels
-                _invert(total, result, counter)
+                    calls.plan(np.multiply, spectrum[:, channel], kernel[filter, channel], term)
+                    calls.add(term, total)
+                calls.count(4 * total.size * problem.channels)
+                _invert(total, result, calls)
                 if problem.bias is not None:
-                    result += problem.bias[group, filter].astype(compute)
+                    calls.add(problem.bias[group, filter].astype(compute), result)
                 for number in range(amount):
                     at = (*corner[:-1], corner[-1] + number)
                     target = out[batch, group, filter][_positions(cut, at)]
-                    target[...] = result[number][inside][tuple(map(slice, target.shape))]
+                    calls.copy(result[number][inside][tuple(map(slice, target.shape))], target)
 
 
 def error_scale(problem: Problem) -> np.ndarray:
@@ -157,16 +156,14 @@ def _half(sizes: tuple[int, ...]) -> tuple[int, ...]:
     return (*sizes[:-1], sizes[-1] // 2 + 1)
 
 
-def _kernel_spectra(
-    problem: Problem, group: int, tile: np.ndarray, spectra: np.ndarray, counter: Counter | None
-) -> None:
+def _kernel_spectra(problem: Problem, group: int, tile: np.ndarray, spectra: np.ndarray, calls: Calls) -> None:
     """The conjugate spectra of one group's kernels, (filters, channels, *half); `tile` is a workspace."""
     taps = tuple(slice(0, axis.window.extent, axis.window.dilation) for axis in problem.axes)
-    tile[...] = 0
+    calls.clear(tile)
     for filter, channel in np.ndindex(spectra.shape[:2]):
-        tile[taps] = problem.weight[group, filter, channel]
-        _transform(tile, spectra[filter, channel], tile.ndim, counter)
-    np.conjugate(spectra, out=spectra)
+        calls.copy(problem.weight[group, filter, channel], tile[taps])
+        _transform(tile, spectra[filter, channel], tile.ndim, calls)
+    calls.plan(np.conjugate, spectra, spectra)
 
 
 def _pieces(problem: Problem, cut: tuple[Tiling, ...], at: tuple[int, ...]) -> list[tuple[tuple[slice, slice], ...]]:
@@ -182,23 +179,22 @@ def _positions(cut: tuple[Tiling, ...], at: tuple[int, ...]) -> tuple[slice, ...
     return tuple(slice(i * tiling.step, (i + 1) * tiling.step) for i, tiling in zip(at, cut, strict=True))
 
 
-def _transform(values: np.ndarray, spectrum: np.ndarray, dims: int, counter: Counter | None) -> None:
+def _transform(values: np.ndarray, spectrum: np.ndarray, dims: int, calls: Calls) -> None:
     """The real transform along the last `dims` axes."""
-    np.fft.rfft(values, axis=-1, out=spectrum)
+    calls.plan(np.fft.rfft, values, None, -1, None, spectrum)
     for axis in range(-dims, -1):
-        np.fft.fft(spectrum, axis=axis, out=spectrum)
-    _count(values, dims, counter)
+        calls.plan(np.fft.fft, spectrum, None, axis, None, spectrum)
+    _count(values, dims, calls)
 
 
-def _invert(spectrum: np.ndarray, values: np.ndarray, counter: Counter | None) -> None:
+def _invert(spectrum: np.ndarray, values: np.ndarray, calls: Calls) -> None:
     """The inverse of `_transform`, along all axes but the first; the spectrum is overwritten."""
     for axis in range(1, spectrum.ndim - 1):
-        np.fft.ifft(spectrum, axis=axis, out=spectrum)
-    np.fft.irfft(spectrum, values.shape[-1], axis=-1, out=values)
-    _count(values, values.ndim - 1, counter)
+        calls.plan(np.fft.ifft, spectrum, None, axis, None, spectrum)
+    calls.plan(np.fft.irfft, spectrum, values.shape[-1], -1, None, values)
+    _count(values, values.ndim - 1, calls)
 
 
-def _count(values: np.ndarray, dims: int, counter: Counter | None) -> None:
+def _count(values: np.ndarray, dims: int, calls: Calls) -> None:
     """Adds a real transform's multiplications by the textbook: n*log2(n), half of a complex one's 4*n/2*log2(n)."""
-    if counter is not None:
-        counter.multiplications += ceil(values.size * log2(max(2, prod(values.shape[-dims:]))))
+    calls.count(ceil(values.size * log2(max(2, prod(values.shape[-dims:])))))

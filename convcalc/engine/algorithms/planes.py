@@ -18,7 +18,7 @@ from math import prod
 import numpy as np
 
 from convcalc.engine.blocks import BESIDE, BUDGET, blocks, even_parts, shaped, workspaces
-from convcalc.engine.counter import Counter, multiply
+from convcalc.engine.calls import Calls
 from convcalc.engine.problem import Cut, Problem
 
 
@@ -36,8 +36,8 @@ def shared(problem: Problem) -> Cut | None:
     return problem.independent() if problem.groups * problem.batch > 1 else None
 
 
-def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
-    """Fills `out`, (batch, groups, filters, *positions)."""
+def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
+    """Plans what fills `out`, (batch, groups, filters, *positions)."""
     down, (tall, broad), (high, wide) = problem.windows[0], problem.kernel, problem.positions
     channels, filters, size = problem.channels, problem.filters, high * wide
     weights = _weights(problem)
@@ -50,30 +50,30 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
         0 if len(weights) == 1 else step * filters * size,
     )
     gathered = shaped(first, (step, channels, copied, broad, length))
-    copies = _copies(problem, gathered)
+    copies = _copies(problem, gathered, calls)
     for batch, (groups,) in product(range(problem.batch), blocks((problem.groups,), (step,))):
         x = problem.x[batch, groups]
         some, planes = len(x), x.reshape(len(x), channels, -1)
         for into, read, outside in copies:
-            into[:some] = planes[..., read]
+            calls.copy(planes[..., read], into[:some])
             for column in outside:
-                column[:some] = 0
+                calls.clear(column[:some])
         target = out[batch, groups].reshape(some, filters, size)
         sums = target if target.dtype == problem.compute else shaped(second, target.shape)
         matrix = gathered[:some].reshape(some, -1, length)
         for row, weight in enumerate(weights):
             begin = row * down.dilation * wide
             term = shaped(third, target.shape) if row else sums
-            multiply(weight[groups], matrix[..., begin : begin + size], term, counter)
+            calls.multiply(weight[groups], matrix[..., begin : begin + size], term)
             if row:
-                sums += term
+                calls.add(term, sums)
         if problem.bias is not None:
-            sums += problem.bias[groups, :, np.newaxis].astype(sums.dtype)
+            calls.add(problem.bias[groups, :, np.newaxis].astype(sums.dtype), sums)
         if sums is not target:
-            target[...] = sums
+            calls.copy(sums, target)
 
 
-def _copies(problem: Problem, gathered: np.ndarray) -> list[tuple[np.ndarray, slice, list[np.ndarray]]]:
+def _copies(problem: Problem, gathered: np.ndarray, calls: Calls) -> list[tuple[np.ndarray, slice, list[np.ndarray]]]:
     """For every tap, where a run of the planes goes, which, and what of it the ends of rows make stale.
 
     gathered: (groups, channels, rows, columns, length). What no run reaches is cleared here, once for all blocks.
@@ -88,9 +88,9 @@ def _copies(problem: Problem, gathered: np.ndarray) -> list[tuple[np.ndarray, sl
         begin = min(max(0, -shift), length)
         end = max(begin, min(length, values - shift))
         if begin > 0:
-            run[..., :begin] = 0
+            calls.clear(run[..., :begin])
         if end < length:
-            run[..., end:] = 0
+            calls.clear(run[..., end:])
         # What comes from the row above or below. One by one, because NumPy clears a column of all rows in one run.
         outside = range(min(wide, -aside)) if aside < 0 else range(max(0, wide - aside), wide)
         copies.append((run[..., begin:end], slice(begin + shift, end + shift), [run[..., i::wide] for i in outside]))

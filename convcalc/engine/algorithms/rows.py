@@ -16,7 +16,7 @@ import numpy as np
 
 from convcalc.engine.blas import PANEL, is_in_place
 from convcalc.engine.blocks import BESIDE, BUDGET, blocks, even_parts, length, shaped, workspaces
-from convcalc.engine.counter import Counter, multiply
+from convcalc.engine.calls import Calls
 from convcalc.engine.padded import padded_axis
 from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.shifted import ShiftedRows, block_under, line_values, lines_under, widest_line
@@ -51,8 +51,8 @@ def shared(problem: Problem) -> Cut:
     return problem.independent()
 
 
-def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
-    """Fills `out`, (batch, groups, filters, *positions)."""
+def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
+    """Plans what fills `out`, (batch, groups, filters, *positions)."""
     problem = _plane(problem)
     out = out.reshape(*out.shape[:3], *problem.positions)
     (tall, _), filters, columns = problem.kernel, problem.filters, _columns(problem)
@@ -71,17 +71,17 @@ def run(problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     )
     groups = [some for (some,) in blocks((problem.groups,), (group_step,))]
     for rows, across in blocks(problem.positions, (row_step, columns)):
-        shifted = ShiftedRows(problem, group_step, rows, across, first, second)
+        shifted = ShiftedRows(problem, group_step, rows, across, first, second, calls)
         windows = shifted.under(0, length(rows), problem.stride[0], tall)
         for some, image in product(groups, range(problem.batch)):
             shifted.fill(problem.x[image, some])
             target = out[image, some, :, rows, across]
             sums = target if target.dtype == problem.compute else shaped(third, target.shape)
-            multiply(weights[some], windows[: length(some)], sums.swapaxes(1, 2), counter)
+            calls.multiply(weights[some], windows[: length(some)], sums.swapaxes(1, 2))
             if problem.bias is not None:
-                sums += problem.bias[some, :, np.newaxis, np.newaxis].astype(sums.dtype)
+                calls.add(problem.bias[some, :, np.newaxis, np.newaxis].astype(sums.dtype), sums)
             if sums is not target:
-                target[...] = sums
+                calls.copy(sums, target)
 
 
 def _plane(problem: Problem) -> Problem:
