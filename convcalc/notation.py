@@ -40,6 +40,8 @@ def whole_number(value: object, name: str, minimum: int = 1) -> int:
     >>> whole_number("12", "filters")
     12
     """
+    if type(value) is int and minimum <= value < RUNNING:
+        return value
     value = _plain(value)
     if isinstance(value, str):
         text = value.strip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from convcalc.engine.algorithms import ALGORITHMS, AUTO, choose, execute
@@ -9,6 +11,7 @@ from convcalc.engine.arithmetic import Arithmetic, all_finite
 from convcalc.engine.counter import Choice, Counter
 from convcalc.engine.padded import padded_axis
 from convcalc.engine.problem import Problem
+from convcalc.memory import check_memory
 from convcalc.window import Window, output_size
 
 
@@ -31,7 +34,8 @@ def correlate(
     `algorithm` is used where it fits, else the direct one. Takes less than 64 MiB a thread beside input,
     weights and output.
 
-    Raises ShapeError if a window does not fit or the padding mode cannot fill the padding.
+    Raises ShapeError if a window does not fit or the padding mode cannot fill the padding, DataError if the output is
+    sure not to fit the memory.
 
     >>> from convcalc.engine.arithmetic import choose_arithmetic
     >>> x, weight = np.array([[[1, 2, 3, 4]]]), np.array([[[1, 10]]])
@@ -39,20 +43,22 @@ def correlate(
     array([[[21, 43]]])
     """
     batch, channels, *spatial = x.shape
-    filters = weight.shape[0]
+    filters, result = weight.shape[0], arithmetic.result
+    positions = tuple(map(output_size, spatial, windows))
     problem = Problem(
         x.reshape(batch, groups, channels // groups, *spatial),
         weight.reshape(groups, filters // groups, *weight.shape[1:]),
         None if bias is None else bias.reshape(groups, filters // groups),
-        tuple(padded_axis(size, window, padding_mode) for size, window in zip(spatial, windows, strict=True)),
-        tuple(output_size(size, window) for size, window in zip(spatial, windows, strict=True)),
+        tuple([padded_axis(size, window, padding_mode) for size, window in zip(spatial, windows, strict=True)]),
+        positions,
         arithmetic.compute,
-        exact=arithmetic.result.kind == "i",
+        exact=result.kind == "i",
     )
-    out = np.empty((batch, filters, *problem.positions), arithmetic.result)
+    check_memory(batch * filters * prod(positions) * result.itemsize, "the output")
+    out = np.empty((batch, filters, *positions), result)
     choice = choose(problem, algorithm)
     chosen = ALGORITHMS[choice.algorithm]
-    blocked = out.reshape(batch, groups, filters // groups, *problem.positions)
+    blocked = out.reshape(batch, groups, filters // groups, *positions)
     execute(chosen, problem, blocked, counter)
     if chosen.mixes and not all_finite(out):
         # NaN or Inf would be where direct arithmetic does not put them, or a sum passed the largest number.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from math import prod
 from typing import assert_never
 
 import numpy as np
@@ -15,9 +13,8 @@ from convcalc.engine.counter import Counter
 from convcalc.engine.padded import MODES
 from convcalc.engine.transposed import by_output_channel, transposed_correlate
 from convcalc.errors import DataError, quoted
-from convcalc.memory import check_memory
 from convcalc.stages import Convolution, Correlate, Pool, ShuffleChannels, Stage, TransposedCorrelate, windows
-from convcalc.window import Window, output_size, transposed_size
+from convcalc.window import Window
 
 RUNNABLE = 1 << 48
 
@@ -61,14 +58,11 @@ def run_stage(
             raise DataError(f"padding-mode: a transposed convolution has zeros only, got {padding_mode}")
         by_filter = by_output_channel(weight, stage.groups)
         arithmetic = arithmetic or choose_arithmetic(x, by_filter, bias, filter_axes=2)
-        sizes = map(transposed_size, x.shape[2:], along, stage.output_padding)
-        check_memory(_bytes(x, stage, sizes, arithmetic), "the output")
         return transposed_correlate(
             x, weight, bias, along, stage.output_padding, stage.groups,
             arithmetic=arithmetic, algorithm=algorithm, counter=counter,
         )  # fmt: skip
     arithmetic = arithmetic or choose_arithmetic(x, weight, bias)
-    check_memory(_bytes(x, stage, map(output_size, x.shape[2:], along), arithmetic), "the output")
     return correlate(
         x, weight, bias, along, stage.groups,
         arithmetic=arithmetic, padding_mode=padding_mode, algorithm=algorithm, counter=counter,
@@ -102,11 +96,6 @@ def _what_fits(stage: Convolution, kernel: np.ndarray) -> str:
 
 def _check_runnable(along: tuple[Window, ...]) -> None:
     """NumPy counts in 64 bits; numbers near that can be asked about but not run."""
-    most = max(max(w.kernel, w.stride, w.dilation, w.before, w.after) for w in along)
+    most = max([max(w.kernel, w.stride, w.dilation, w.before, w.after) for w in along])
     if most >= RUNNABLE:
         raise DataError(f"stride, padding and dilation must be below 2^48 to be run, got {most}; use smaller ones")
-
-
-def _bytes(x: np.ndarray, stage: Convolution, sizes: Iterable[int], arithmetic: Arithmetic) -> int:
-    """What the output takes."""
-    return len(x) * stage.out_channels * prod(sizes) * arithmetic.result.itemsize

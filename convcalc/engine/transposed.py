@@ -17,6 +17,7 @@ from convcalc.engine.arithmetic import Arithmetic
 from convcalc.engine.blocks import LANES, Index, block_shape, blocks, length, shaped, workspaces
 from convcalc.engine.calls import Calls
 from convcalc.engine.counter import Choice, Counter
+from convcalc.memory import check_memory
 from convcalc.window import Window, transposed_size
 
 
@@ -40,7 +41,7 @@ def transposed_correlate(
     zeros; an output that nothing reaches is 0 plus bias. Takes less than 64 MiB beside input, weights and output.
     This is the direct algorithm, the only one here; `counter` notes another one that was asked for.
 
-    Raises ShapeError if the crop leaves nothing.
+    Raises ShapeError if the crop leaves nothing, DataError if the output is sure not to fit the memory.
 
     >>> from convcalc.engine.arithmetic import choose_arithmetic
     >>> x, weight = np.array([[[1, 2]]]), np.array([[[1, 10, 100]]])
@@ -54,8 +55,9 @@ def transposed_correlate(
         transposed_size(size, window, extra)
         for size, window, extra in zip(spatial, windows, output_padding, strict=True)
     )
-    compute = arithmetic.compute
-    out = np.empty((batch, groups * filters, *sizes), arithmetic.result)
+    compute, result = arithmetic.compute, arithmetic.result
+    check_memory(batch * groups * filters * prod(sizes) * result.itemsize, "the output")
+    out = np.empty((batch, groups * filters, *sizes), result)
     blocked = out.reshape(batch, groups, filters, *sizes)
     x = x.reshape(batch, groups, channels // groups, *spatial)
     weight = weight.reshape(groups, channels // groups, *weight.shape[1:])

@@ -96,9 +96,10 @@ def choose(problem: Problem, asked: str = AUTO) -> Choice:
         if ALGORITHMS[asked].fits(problem):
             return Choice(asked, "asked for")
         return Choice("direct", f"{asked} was asked for and does not fit")
-    return next(
-        Choice(name, reason) for name, applies, reason in RULES if applies(problem) and ALGORITHMS[name].fits(problem)
-    )
+    for name, applies, reason in RULES:
+        if applies(problem) and ALGORITHMS[name].fits(problem):
+            return Choice(name, reason)
+    raise AssertionError("the last rule always holds")
 
 
 def execute(algorithm: Algorithm, problem: Problem, out: np.ndarray, counter: Counter | None) -> None:

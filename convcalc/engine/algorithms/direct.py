@@ -39,7 +39,7 @@ def shared(problem: Problem) -> Cut | None:
 
 def is_pointwise(problem: Problem) -> bool:
     """Whether kernel and stride are 1, all positions are asked for, and the data can be multiplied as it lies."""
-    if any(window != POINT for window in problem.windows):
+    if prod(problem.kernel) > 1 or any(window != POINT for window in problem.windows):
         return False
     if problem.x.shape[3:] != problem.positions or problem.compute.kind == "c":  # complex products need a check each
         return False
