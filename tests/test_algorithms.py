@@ -364,9 +364,10 @@ def test_every_dtype(name: str, dtype: str, algorithm: str) -> None:
     assert_within(layer, counter.choice.algorithm, out, want, given[0])
 
 
+@pytest.mark.parametrize("ahead", [1, 1_000_000])
 @pytest.mark.parametrize(("algorithm", "name"), EVERY)
-def test_in_many_blocks(algorithm: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With hardly any workspace, in however many parts that takes."""
+def test_in_many_blocks(algorithm: str, name: str, ahead: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With hardly any workspace, in however many parts that takes; all planned before any is computed, and none."""
     layer, given = LAYERS[name], arrays(LAYERS[name])
     for module in (cut, bands, rows, planes, winograd, fourier):
         monkeypatch.setattr(module, "BUDGET", 3000)
@@ -376,7 +377,7 @@ def test_in_many_blocks(algorithm: str, name: str, monkeypatch: pytest.MonkeyPat
     fitting = problem(layer, "f8")
     out = np.full((layer.batch, layer.groups, layer.filters, *fitting.positions), np.nan)
     bias = given[2].reshape(layer.groups, layer.filters)
-    calls = Calls()
+    calls = Calls(ahead=ahead)
     ALGORITHMS[algorithm].plan(replace(fitting, bias=bias), out, calls)
     calls.make()
     want = defined(layer, *given)
@@ -760,17 +761,42 @@ def test_a_result_is_no_part_of_the_workspace(algorithm: str) -> None:
     assert_array_equal(first, kept)
 
 
-@pytest.mark.parametrize(("algorithm", "name"), EVERY)
-def test_shared_among_threads(algorithm: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    layer, given, alone, shared = LAYERS[name], arrays(LAYERS[name]), Counter(), Counter()
-    want = computed(layer, algorithm, *given, counter=alone)
+PLANNING = pytest.mark.parametrize(
+    ("many", "here"), [(1000, 1 << 60), (12, 1 << 60), (1000, 0)], ids=["here", "partly made here", "in each"]
+)
+
+
+def share_by_three(monkeypatch: pytest.MonkeyPatch, many: int, here: int) -> None:
     monkeypatch.setattr(algorithms, "thread_count", lambda: 3)
     monkeypatch.setattr(algorithms, "WORTH_A_THREAD", 0)
+    monkeypatch.setattr(algorithms, "MANY", many)
+    monkeypatch.setattr(algorithms, "PLANNED_HERE", here)
+
+
+@PLANNING
+@pytest.mark.parametrize(("algorithm", "name"), EVERY)
+def test_shared_among_threads(algorithm: str, name: str, many: int, here: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, given, alone, shared = LAYERS[name], arrays(LAYERS[name]), Counter(), Counter()
+    want = computed(layer, algorithm, *given, counter=alone)
+    share_by_three(monkeypatch, many, here)
     out = computed(layer, algorithm, *given, counter=shared)
     assert_within(layer, algorithm, out, defined(layer, *given), given[0])
     if not ALGORITHMS[algorithm].own_count:
         assert_array_equal(out, want)
         assert shared.multiplications == alone.multiplications
+
+
+@PLANNING
+def test_shared_among_threads_and_spoiled(many: int, here: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one part computes again leaves alone what others have in their workspaces."""
+    share_by_three(monkeypatch, many, here)
+    monkeypatch.setattr(bands, "BUDGET", 40_000)
+    layer, counter = LAYERS["depthwise, many"], Counter()
+    x, weight, bias = arrays(layer, "f4")
+    x[0, ::100, 4, 3] = np.nan
+    out = computed(layer, "bands", x, weight, bias, counter=counter)
+    assert counter.spoiled
+    assert_array_equal(out, defined(layer, x, weight, bias))
 
 
 def test_callers_in_several_threads_do_not_meet() -> None:
@@ -891,7 +917,7 @@ def test_extra_memory_of_every_algorithm(name: str, algorithm: str, monkeypatch:
     shape, filters, windows = LARGE[name]
     dtype = "f2" if "half" in name else "f4"
     x, weight = np.ones(shape, dtype), np.ones((filters, shape[1], *(window.kernel for window in windows)), dtype)
-    monkeypatch.setattr(cut._kept, "block", np.empty(0, np.uint8))  # what a thread keeps from call to call counts
+    cut._kept.blocks.clear()  # what a thread keeps from call to call counts
     arithmetic = choose_arithmetic(x, weight)
     tracemalloc.start()
     try:

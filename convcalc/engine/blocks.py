@@ -22,7 +22,7 @@ BESIDE = 3 / 8
 """Share of BUDGET that is fastest where as much input and output passes through the cache as is copied."""
 
 KEPT = 48 * 2**20
-"""Bytes of workspace that a thread keeps from call to call at the most."""
+"""Bytes of a workspace that a thread keeps from call to call at the most."""
 LINE = 64
 """Bytes of a cache line."""
 
@@ -77,18 +77,18 @@ def length(part: slice) -> int:
     return int(part.stop) - int(part.start)
 
 
-def workspaces(dtype: np.dtype, *sizes: int) -> Iterator[np.ndarray]:
-    """Flat working arrays of these sizes, uninitialised; the thread's next call of this takes them back.
+def workspaces(dtype: np.dtype, *sizes: int, place: int = 0) -> Iterator[np.ndarray]:
+    """Flat working arrays of these sizes, uninitialised; the thread's next call for this place takes them back.
 
-    They are cut from a block that each thread keeps: getting its pages anew from the system in every call took half
-    as long again as a small layer. More than KEPT bytes are not kept.
+    They are cut from a block that each thread keeps for every place: getting its pages anew from the system
+    in every call took half as long again as a small layer. More than KEPT bytes are not kept.
     """
     if dtype.hasobject:
         yield from (np.empty(size, dtype) for size in sizes)
         return
     # Lines of the cache are shared by no two arrays, and no two begin the same distance from a page's start: a copy
     # between such arrays waits for its own writes.
-    block, end = _block(sum(sizes) * dtype.itemsize + 6 * LINE * len(sizes)), 0
+    block, end = _block(place, sum(sizes) * dtype.itemsize + 6 * LINE * len(sizes)), 0
     for size in sizes:
         begin, end = end, end + size * dtype.itemsize
         yield block[begin:end].view(dtype)
@@ -96,21 +96,23 @@ def workspaces(dtype: np.dtype, *sizes: int) -> Iterator[np.ndarray]:
 
 
 class _Kept(threading.local):
-    block = np.empty(0, np.uint8)
+    def __init__(self) -> None:
+        self.blocks: dict[int, np.ndarray] = {}
 
 
 _kept = _Kept()
 
 
-def _block(size: int) -> np.ndarray:
+def _block(place: int, size: int) -> np.ndarray:
     """At least `size` bytes from the start of a cache line, the thread's kept ones if they suffice."""
-    block = _kept.block
-    if block.size < size:
-        _kept.block = np.empty(0, np.uint8)  # freed before the larger one is taken
+    block = _kept.blocks.get(place)
+    if block is None or block.size < size:
+        block = None
+        _kept.blocks.pop(place, None)  # freed before the larger one is taken
         block = np.empty(size + LINE, np.uint8)
         block = block[-block.ctypes.data % LINE :]
         if size <= KEPT:
-            _kept.block = block
+            _kept.blocks[place] = block
     return block
 
 

@@ -5,11 +5,11 @@ Python between two calls finds its own data driven out of the caches, and holds 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from convcalc.engine.blocks import LANES
+from convcalc.engine.blocks import LANES, workspaces
 from convcalc.engine.counter import Counter
 
 AHEAD = 64
@@ -21,20 +21,26 @@ _write = np.ndarray.__setitem__
 
 
 class Calls:
-    """Calls on arrays, made in the order of planning: some when enough are planned, the last by `make`.
+    """Calls on arrays, made in the order of planning: some whenever `ahead` are planned, the last by `make`.
 
-    Who plans must not look at an array that planned calls write, nor make a copy of it.
+    Who plans must not look at an array that planned calls write, nor make a copy of it. `beside` says that others are
+    made at the same time, in other threads; those that one thread plans at the same time need a `place` each.
     """
 
-    def __init__(self, counter: Counter | None = None):
-        self.counter = counter
+    def __init__(self, counter: Counter | None = None, *, ahead: int = AHEAD, beside: bool = False, place: int = 0):
+        self.counter, self.beside, self.place = counter, beside, place
+        self._ahead = ahead
         self._planned: list[tuple[Callable[..., object], tuple[object, ...]]] = []
 
     def plan(self, function: Callable[..., object], *arguments: object) -> None:
         """Any call."""
         self._planned.append((function, arguments))
-        if len(self._planned) >= AHEAD:
+        if len(self._planned) >= self._ahead:
             self.make()
+
+    def workspaces(self, dtype: np.dtype, *sizes: int) -> Iterator[np.ndarray]:
+        """Flat working arrays of these sizes, uninitialised, which the next ones take back."""
+        return workspaces(dtype, *sizes, place=self.place)
 
     def copy(self, source: np.ndarray, target: np.ndarray) -> None:
         """Writes the source, broadcast and converted, into the target."""

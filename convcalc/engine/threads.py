@@ -41,11 +41,6 @@ def run_all(tasks: Sequence[Callable[[], None]]) -> None:
         other.result()
 
 
-def side_by_side() -> bool:
-    """Whether tasks are run now. Blocks are best larger then: threads wait for each other at every NumPy call."""
-    return _holding > 0
-
-
 @cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(thread_count(), "convcalc")

@@ -14,7 +14,7 @@ from convcalc.engine import blocks as cut
 from convcalc.engine.algorithms import AUTO
 from convcalc.engine.algorithms.direct import batch_third
 from convcalc.engine.arithmetic import Arithmetic
-from convcalc.engine.blocks import LANES, Index, block_shape, blocks, length, shaped, workspaces
+from convcalc.engine.blocks import LANES, Index, block_shape, blocks, length, shaped
 from convcalc.engine.calls import Calls
 from convcalc.engine.counter import Choice, Counter
 from convcalc.memory import check_memory
@@ -220,7 +220,7 @@ def _spread(x: np.ndarray, weight: np.ndarray, target: np.ndarray, landings: tup
     output_block = block_shape(outputs, source_block[0] * item * max(prod(position_block), source_block[1] / 8))
     pairs = source_block[0] * prod(position_block)
     product_size = pairs * prod(output_block)
-    columns, products, sums = workspaces(target.dtype, pairs * source_block[1], product_size, product_size)
+    columns, products, sums = calls.workspaces(target.dtype, pairs * source_block[1], product_size, product_size)
     axes = range(len(positions))
     paired = [axis for i in axes for axis in (2 + i, 3 + len(positions) + i)]
 

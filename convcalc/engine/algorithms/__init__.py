@@ -48,12 +48,12 @@ ALGORITHMS = {
     algorithm.name: algorithm
     for algorithm in (
         Algorithm("direct", direct.fits, direct.plan, direct.shared),
-        Algorithm("rows", rows.fits, rows.plan, rows.shared, worth=8),
-        Algorithm("bands", bands.fits, bands.plan, bands.shared, own_count=True, worth=4),
+        Algorithm("rows", rows.fits, rows.plan, rows.shared, worth=2),
+        Algorithm("bands", bands.fits, bands.plan, bands.shared, own_count=True, worth=2),
         Algorithm("planes", planes.fits, planes.plan, planes.shared),
         Algorithm(
             "winograd", winograd.fits, winograd.plan, winograd.shared,
-            own_count=True, mixes=True, error_scale=winograd.error_scale, worth=32,
+            own_count=True, mixes=True, error_scale=winograd.error_scale, worth=16,
         ),
         Algorithm(
             "fft", fourier.fits, fourier.plan, fourier.shared,
@@ -63,6 +63,10 @@ ALGORITHMS = {
 }  # fmt: skip
 WORTH_A_THREAD = 1 << 23
 """Multiplications from which handing some to another thread takes less time than doing them."""
+PLANNED_HERE = 1 << 29
+"""Multiplications up to which one thread plans the calls of all: the others could not call while one of them plans."""
+MANY = 1000
+"""Calls of a part that are planned so, at the most. More are made here: they are short, and threads gain nothing."""
 SHORTEST_BUFFER = 16
 """Values, the least that NumPy allows."""
 CACHED = 24 * 2**20
@@ -106,26 +110,33 @@ def execute(algorithm: Algorithm, problem: Problem, out: np.ndarray, counter: Co
     """Runs the algorithm on the problem, or on parts of it in as many threads as may work."""
     parts = _parts(algorithm, problem, out)
     if len(parts) == 1:
-        _run(algorithm, problem, out, counter)
+        calls = Calls(counter)
+        _compute(partial(algorithm.plan, problem, out, calls), calls.make)
         return
     counters = [Counter() for _ in parts]
-    run_all([partial(_run, algorithm, *part, own) for part, own in zip(parts, counters, strict=True)])
+    if out.size * problem.terms < PLANNED_HERE:
+        every = [Calls(own, ahead=MANY, beside=True, place=number) for number, own in enumerate(counters)]
+        _compute(*(partial(algorithm.plan, *part, calls) for part, calls in zip(parts, every, strict=True)))
+        run_all([partial(_compute, calls.make) for calls in every])
+    else:
+        every = [Calls(own, beside=True) for own in counters]
+        plans = [partial(algorithm.plan, *part, calls) for part, calls in zip(parts, every, strict=True)]
+        run_all([partial(_compute, plan, calls.make) for plan, calls in zip(plans, every, strict=True)])
     if counter is not None:
-        counter.multiplications += sum(part.multiplications for part in counters)
-        counter.spoiled = any(part.spoiled for part in counters)
+        counter.multiplications += sum(own.multiplications for own in counters)
+        counter.spoiled = any(own.spoiled for own in counters)
 
 
-def _run(algorithm: Algorithm, problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
-    """Runs the algorithm with NumPy, in this thread, as the engine wants it.
+def _compute(*functions: Callable[[], None]) -> None:
+    """Calls the functions with NumPy set as the engine wants it in this thread.
 
     Overflow and NaN are results. Views are computed on in place: ufuncs copy operands to a buffer where their runs are
     shorter than it, 8192 values unless told, which takes three times as long as adding. errstate sets both back.
     """
     with np.errstate(all="ignore"):
         np.setbufsize(SHORTEST_BUFFER)
-        calls = Calls(counter)
-        algorithm.plan(problem, out, calls)
-        calls.make()
+        for function in functions:
+            function()
 
 
 def _parts(algorithm: Algorithm, problem: Problem, out: np.ndarray) -> list[tuple[Problem, np.ndarray]]:

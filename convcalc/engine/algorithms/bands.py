@@ -18,11 +18,10 @@ import numpy as np
 
 from convcalc.engine.algorithms import direct
 from convcalc.engine.arithmetic import all_finite
-from convcalc.engine.blocks import BESIDE, BUDGET, blocks, even_parts, length, shaped, strided, workspaces
+from convcalc.engine.blocks import BESIDE, BUDGET, blocks, even_parts, length, shaped, strided
 from convcalc.engine.calls import Calls
 from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.shifted import ShiftedRows, block_under, line_values, lines_under, widest_line
-from convcalc.engine.threads import side_by_side
 
 BAND = 4
 """Rows of outputs that one matrix makes at the most, less where they are a stride apart."""
@@ -56,11 +55,11 @@ def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
     filters, stride, compute = problem.filters, problem.stride[0], problem.compute
     size, columns = _band(problem), _columns(problem)
     padded, buffered = line_values(problem, columns)
-    share = 2 if side_by_side() else BESIDE
+    share = 2 if calls.beside else BESIDE
     room = int(share * BUDGET / (compute.itemsize * widest_line(problem, columns)))
     group_step, row_step = block_under(problem, room, size)
     lines = group_step * lines_under(problem, row_step)
-    first, second, third, fourth = workspaces(
+    first, second, third, fourth = calls.workspaces(
         compute,
         problem.groups * _matrix_values(problem),
         lines * padded,
@@ -88,13 +87,21 @@ def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
                 calls.add(problem.bias[some, :, np.newaxis, np.newaxis].astype(compute), sums)
             if sums is not target:
                 calls.copy(sums, target)
-    calls.make()
+    parts = product(groups, range(problem.batch), blocks(problem.positions[:1], (row_step,)))
+    calls.plan(_compute_spoiled, problem, out, parts, Calls(calls.counter, place=calls.place))
+
+
+def _compute_spoiled(
+    problem: Problem, out: np.ndarray, parts: Iterator[tuple[slice, int, tuple[slice]]], calls: Calls
+) -> None:
+    """Computes directly which parts, (groups, image, rows), are not finite."""
     if all_finite(out):
         return
-    for some, image, (rows,) in product(groups, range(problem.batch), blocks(problem.positions[:1], (row_step,))):
-        outputs = slice(image, image + 1), some, slice(0, filters), rows
+    for some, image, (rows,) in parts:
+        outputs = slice(image, image + 1), some, slice(0, problem.filters), rows
         if not all_finite(out[outputs]):
             direct.plan(problem.part(*outputs), out[outputs], calls)
+    calls.make()
     if calls.counter is not None:
         calls.counter.spoiled = True
 

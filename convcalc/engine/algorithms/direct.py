@@ -14,7 +14,7 @@ import numpy as np
 
 from convcalc.engine import blocks as cut
 from convcalc.engine.blas import PANEL, is_in_place, rows_in_place
-from convcalc.engine.blocks import LANES, block_shape, blocks, length, shaped, workspaces
+from convcalc.engine.blocks import LANES, block_shape, blocks, length, shaped
 from convcalc.engine.calls import Calls
 from convcalc.engine.gather import columns
 from convcalc.engine.problem import Cut, Problem
@@ -106,7 +106,7 @@ def _blocks(
     column_count = filter_block[0] * prod(position_block) * prod(tap_block)
     sum_count = prod(filter_block) * prod(position_block)
     partial_count = 0 if tap_block == taps else sum_count
-    slab, matrix, sums, partial = workspaces(compute, column_count, column_count, sum_count, partial_count)
+    slab, matrix, sums, partial = calls.workspaces(compute, column_count, column_count, sum_count, partial_count)
     for in_groups, in_filters in blocks((groups, filters), filter_block):
         stack = length(in_groups), length(in_filters)
         for in_batch, *at in blocks(positions, position_block):

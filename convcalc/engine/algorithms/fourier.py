@@ -17,7 +17,7 @@ from math import ceil, log2, prod
 
 import numpy as np
 
-from convcalc.engine.blocks import BUDGET, even_parts, shaped, workspaces
+from convcalc.engine.blocks import BUDGET, even_parts, shaped
 from convcalc.engine.calls import Calls
 from convcalc.engine.gather import copy_padded
 from convcalc.engine.problem import Cut, Problem
@@ -78,7 +78,7 @@ def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
     half, pair = _half(sizes), np.result_type(compute, np.complex64)
     values, waves = prod(sizes), 2 * prod(half)
     side_by_side = even_parts(cut[-1].count, BUDGET // (problem.channels * values * compute.itemsize))
-    tiles, spectra, kernels, sums, terms = workspaces(
+    tiles, spectra, kernels, sums, terms = calls.workspaces(
         compute,
         side_by_side * problem.channels * values,
         side_by_side * problem.channels * waves,

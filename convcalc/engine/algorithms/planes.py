@@ -17,7 +17,7 @@ from math import prod
 
 import numpy as np
 
-from convcalc.engine.blocks import BESIDE, BUDGET, blocks, even_parts, shaped, workspaces
+from convcalc.engine.blocks import BESIDE, BUDGET, blocks, even_parts, shaped
 from convcalc.engine.calls import Calls
 from convcalc.engine.problem import Cut, Problem
 
@@ -43,7 +43,7 @@ def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
     weights = _weights(problem)
     copied, length = (tall, size) if len(weights) == 1 else (1, (high + down.extent - 1) * wide)
     step = even_parts(problem.groups, int(BESIDE * BUDGET / (_values(problem) * problem.compute.itemsize)))
-    first, second, third = workspaces(
+    first, second, third = calls.workspaces(
         problem.compute,
         step * channels * copied * broad * length,
         0 if out.dtype == problem.compute else step * filters * size,

@@ -15,12 +15,11 @@ from itertools import product
 import numpy as np
 
 from convcalc.engine.blas import PANEL, is_in_place
-from convcalc.engine.blocks import BESIDE, BUDGET, blocks, even_parts, length, shaped, workspaces
+from convcalc.engine.blocks import BESIDE, BUDGET, blocks, even_parts, length, shaped
 from convcalc.engine.calls import Calls
 from convcalc.engine.padded import padded_axis
 from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.shifted import ShiftedRows, block_under, line_values, lines_under, widest_line
-from convcalc.engine.threads import side_by_side
 from convcalc.window import Window
 
 WIDTH = 512
@@ -59,11 +58,11 @@ def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
     weights = np.ascontiguousarray(problem.weight.swapaxes(2, 3), problem.compute)
     weights = weights.reshape(problem.groups, 1, filters, -1)
     near = filters <= FEW_FILTERS and (problem.channels == 1 or problem.groups > 1)
-    room = (BESIDE if near and not side_by_side() else 2) * BUDGET
+    room = (BESIDE if near and not calls.beside else 2) * BUDGET
     group_step, row_step = block_under(problem, int(room / (widest_line(problem, columns) * problem.compute.itemsize)))
     lines = group_step * lines_under(problem, row_step)
     padded, buffered = line_values(problem, columns)
-    first, second, third = workspaces(
+    first, second, third = calls.workspaces(
         problem.compute,
         lines * padded,
         lines * buffered,

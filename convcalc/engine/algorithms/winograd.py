@@ -21,7 +21,7 @@ from math import prod
 import numpy as np
 
 from convcalc.engine.blas import UNPACKED, rows_in_place
-from convcalc.engine.blocks import BUDGET, LANES, block_shape, blocks, even_parts, length, shaped, strided, workspaces
+from convcalc.engine.blocks import BUDGET, LANES, block_shape, blocks, even_parts, length, shaped, strided
 from convcalc.engine.calls import Calls
 from convcalc.engine.channels_last import copy_channels_last, spare_values
 from convcalc.engine.problem import Cut, Problem
@@ -146,7 +146,7 @@ def _plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
     spare_size = spare_values(planes, area // block[0] * padded_depth, compute.itemsize)
     points = SPAN**2 * groups * filters * channels * prod(problem.kernel[:-2])
     spare_size = max(spare_size, problem.weight.size)
-    space, first, second, image, spare = workspaces(compute, points, most, most, area * wide, spare_size)
+    space, first, second, image, spare = calls.workspaces(compute, points, most, most, area * wide, spare_size)
     weights = _transformed(problem, kernel, space, spare, calls)
     for batch, *at in blocks((problem.batch, *tiles), block):
         shape = (length(batch), dilation[0], length(at[0]), dilation[1], length(at[1]))
