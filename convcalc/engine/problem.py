@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from math import prod
 
 import numpy as np
 
 from convcalc.engine.padded import PaddedAxis
-from convcalc.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +18,12 @@ class Cut:
     grain: int = 1
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Problem:
     """x: (batch, groups, channels, *spatial); weight: (groups, filters, channels, *kernel); bias: (groups, filters).
 
     An algorithm fills an array (batch, groups, filters, *positions) in the result's dtype, from sums in `compute`.
+    `exact` says that results are integers, to be computed as such. Nothing of it changes.
     """
 
     x: np.ndarray
@@ -34,51 +33,22 @@ class Problem:
     positions: tuple[int, ...]
     compute: np.dtype
     exact: bool = False
-    """Whether results are integers, to be computed as such."""
+
+    def __post_init__(self) -> None:
+        self.batch: int = self.x.shape[0]
+        self.groups: int = self.x.shape[1]
+        self.channels: int = self.x.shape[2]  # of one group, as the filters
+        self.filters: int = self.weight.shape[1]
+        self.kernel: tuple[int, ...] = self.weight.shape[3:]
+        self.terms: int = self.channels * prod(self.kernel)  # products in the sum of one output
+        self.windows = tuple([axis.window for axis in self.axes])
+        self.stride = tuple([window.stride for window in self.windows])
+        self.dilation = tuple([window.dilation for window in self.windows])
 
     @property
     def is_real(self) -> bool:
         """Whether sums are of real floats, which may be rounded."""
         return self.compute.kind in "fO" and not self.exact
-
-    @property
-    def batch(self) -> int:
-        return int(self.x.shape[0])
-
-    @property
-    def groups(self) -> int:
-        return int(self.x.shape[1])
-
-    @property
-    def channels(self) -> int:
-        """Input channels of one group."""
-        return int(self.x.shape[2])
-
-    @property
-    def filters(self) -> int:
-        """Output channels of one group."""
-        return int(self.weight.shape[1])
-
-    @cached_property
-    def kernel(self) -> tuple[int, ...]:
-        return self.weight.shape[3:]
-
-    @cached_property
-    def windows(self) -> tuple[Window, ...]:
-        return tuple(axis.window for axis in self.axes)
-
-    @cached_property
-    def stride(self) -> tuple[int, ...]:
-        return tuple(axis.window.stride for axis in self.axes)
-
-    @cached_property
-    def dilation(self) -> tuple[int, ...]:
-        return tuple(axis.window.dilation for axis in self.axes)
-
-    @cached_property
-    def terms(self) -> int:
-        """Products in the sum of one output."""
-        return self.channels * prod(self.kernel)
 
     def part(self, batch: slice, groups: slice, filters: slice, rows: slice) -> Problem:
         """The problem of some images, groups, filters and positions of the first axis: slices with start and stop."""
