@@ -799,6 +799,18 @@ def test_shared_among_threads_and_spoiled(many: int, here: int, monkeypatch: pyt
     assert_array_equal(out, defined(layer, x, weight, bias))
 
 
+def test_an_interrupt_leaves_no_workspace_to_threads_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_tasks: object) -> None:
+        raise KeyboardInterrupt
+
+    layer = LAYERS["depthwise, many"]
+    share_by_three(monkeypatch, 1000, 1 << 60)
+    monkeypatch.setattr(algorithms, "run_all", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        computed(layer, "rows", *arrays(layer))
+    assert cut._kept.blocks == {}
+
+
 def test_callers_in_several_threads_do_not_meet() -> None:
     names = ["3x3 in groups", "many taps", "3x3, odd tiles", "depthwise, many"]
     given = {name: arrays(LAYERS[name]) for name in names}
@@ -917,12 +929,33 @@ def test_extra_memory_of_every_algorithm(name: str, algorithm: str, monkeypatch:
     shape, filters, windows = LARGE[name]
     dtype = "f2" if "half" in name else "f4"
     x, weight = np.ones(shape, dtype), np.ones((filters, shape[1], *(window.kernel for window in windows)), dtype)
+    assert extra_memory(x, weight, windows, algorithm) < 64 * 2**20
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("algorithm", ["auto", "planes", "winograd", "direct"])
+@pytest.mark.parametrize("name", ["cropped", "channels last"])
+def test_extra_memory_where_arrays_are_copied_first(
+    name: str, algorithm: str, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copies of many images, or of weights beside which the image is small, are let go of one after the other."""
+    monkeypatch.setattr(algorithms, "thread_count", lambda: threads)
+    if name == "cropped":
+        x, weight = np.ones((34, 1000, 30, 32), "f4")[..., :30], np.ones((1, 1000, 1, 1), "f4")
+        windows = (Window(1), Window(1))
+    else:
+        x, weight = np.ones((1, 1024, 4, 4), "f4"), np.ones((3, 3, 1024, 3600), "f4").transpose(3, 2, 0, 1)
+        windows = (SAME, SAME)
+    assert extra_memory(x, weight, windows, algorithm) < threads * 64 * 2**20
+
+
+def extra_memory(x: np.ndarray, weight: np.ndarray, windows: tuple[Window, ...], algorithm: str) -> int:
+    """Bytes taken beside input, weights and output."""
     cut._kept.blocks.clear()  # what a thread keeps from call to call counts
     arithmetic = choose_arithmetic(x, weight)
     tracemalloc.start()
     try:
         out = correlate(x, weight, None, windows, 1, arithmetic=arithmetic, algorithm=algorithm)
-        peak = tracemalloc.get_traced_memory()[1] - out.nbytes
+        return tracemalloc.get_traced_memory()[1] - out.nbytes
     finally:
         tracemalloc.stop()
-    assert peak < 64 * 2**20

@@ -116,6 +116,11 @@ def _block(place: int, size: int) -> np.ndarray:
     return block
 
 
+def forget_workspaces() -> None:
+    """Lets go of the blocks that this thread keeps, so that nobody is given what others may still write to."""
+    _kept.blocks.clear()
+
+
 def strided(
     array: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...], first: tuple[int, ...] = ()
 ) -> np.ndarray:

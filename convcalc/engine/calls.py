@@ -13,7 +13,7 @@ from convcalc.engine.blocks import LANES, workspaces
 from convcalc.engine.counter import Counter
 
 AHEAD = 64
-"""Calls planned at a time, at the most."""
+"""Planned calls from which they are made with the next product."""
 SHARED = 9216
 """Values of a matrix from which OpenBLAS shares its product with a vector among threads."""
 
@@ -21,7 +21,7 @@ _write = np.ndarray.__setitem__
 
 
 class Calls:
-    """Calls on arrays, made in the order of planning: some whenever `ahead` are planned, the last by `make`.
+    """Calls on arrays, made in the order of planning: all with a product once they are `ahead`, the last by `make`.
 
     Who plans must not look at an array that planned calls write, nor make a copy of it. `beside` says that others are
     made at the same time, in other threads; those that one thread plans at the same time need a `place` each.
@@ -33,7 +33,7 @@ class Calls:
         self._planned: list[tuple[Callable[..., object], tuple[object, ...]]] = []
 
     def plan(self, function: Callable[..., object], *arguments: object) -> None:
-        """Any call."""
+        """Any call, as those of products."""
         self._planned.append((function, arguments))
         if len(self._planned) >= self._ahead:
             self.make()
@@ -78,6 +78,11 @@ class Calls:
         planned, self._planned = self._planned, []
         for function, arguments in planned:
             function(*arguments)
+
+    def make_if_copied(self, array: np.ndarray, source: np.ndarray) -> None:
+        """Makes them if the array, which they read, is no view of its source: so that it is soon let go of."""
+        if not np.may_share_memory(array, source):
+            self.make()
 
 
 def multiply(left: np.ndarray, right: np.ndarray, out: np.ndarray, counter: Counter | None) -> None:

@@ -237,8 +237,7 @@ def _spread(x: np.ndarray, weight: np.ndarray, target: np.ndarray, landings: tup
                 left = left.reshape(stack, depth, -1).astype(target.dtype, copy=False).swapaxes(1, 2)
                 term = shaped(products, (stack, prod(kinds), prod(counts)))
                 calls.multiply(left, right, term)
-                if not np.may_share_memory(left, weight):
-                    calls.make()  # which lets go of the copy
+                calls.make_if_copied(left, weight)
                 # (batch, groups, filters, then tap and position of each axis side by side)
                 spread = term.reshape(stack, *kinds, *counts).transpose(2 + len(axes), 0, 1, *paired)
                 goal = target[in_batch, in_groups, in_filters]

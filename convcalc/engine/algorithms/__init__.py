@@ -16,6 +16,7 @@ import numpy as np
 
 from convcalc.engine.algorithms import bands, direct, fourier, planes, rows, winograd
 from convcalc.engine.blas import multiplies_small_matrices_in_place
+from convcalc.engine.blocks import forget_workspaces
 from convcalc.engine.calls import Calls
 from convcalc.engine.counter import Choice, Counter
 from convcalc.engine.problem import Cut, Problem
@@ -66,7 +67,7 @@ WORTH_A_THREAD = 1 << 23
 PLANNED_HERE = 1 << 29
 """Multiplications up to which one thread plans the calls of all: the others could not call while one of them plans."""
 MANY = 1000
-"""Calls of a part that are planned so, at the most. More are made here: they are short, and threads gain nothing."""
+"""Calls of a part that are planned so. More are made here: they are short then, and threads gain nothing."""
 SHORTEST_BUFFER = 16
 """Values, the least that NumPy allows."""
 CACHED = 24 * 2**20
@@ -114,10 +115,14 @@ def execute(algorithm: Algorithm, problem: Problem, out: np.ndarray, counter: Co
         _compute(partial(algorithm.plan, problem, out, calls), calls.make)
         return
     counters = [Counter() for _ in parts]
-    if out.size * problem.terms < PLANNED_HERE:
+    if out.size * problem.terms < PLANNED_HERE and _is_as_it_lies(problem):
         every = [Calls(own, ahead=MANY, beside=True, place=number) for number, own in enumerate(counters)]
         _compute(*(partial(algorithm.plan, *part, calls) for part, calls in zip(parts, every, strict=True)))
-        run_all([partial(_compute, calls.make) for calls in every])
+        try:
+            run_all([partial(_compute, calls.make) for calls in every])
+        except BaseException:  # an interrupt may leave threads behind, which write on
+            forget_workspaces()
+            raise
     else:
         every = [Calls(own, beside=True) for own in counters]
         plans = [partial(algorithm.plan, *part, calls) for part, calls in zip(parts, every, strict=True)]
@@ -125,6 +130,12 @@ def execute(algorithm: Algorithm, problem: Problem, out: np.ndarray, counter: Co
     if counter is not None:
         counter.multiplications += sum(own.multiplications for own in counters)
         counter.spoiled = any(own.spoiled for own in counters)
+
+
+def _is_as_it_lies(problem: Problem) -> bool:
+    """Whether arrays are not copied while planning. Copies are best made where they are used, and soon let go of."""
+    x, weight = problem.x, problem.weight
+    return x.flags.c_contiguous and weight.flags.c_contiguous and weight.dtype == problem.compute
 
 
 def _compute(*functions: Callable[[], None]) -> None:

@@ -128,8 +128,7 @@ def _blocks(
                     term = shaped(partial, made.shape)
                     calls.multiply(left, right, term)
                     calls.add(term, made)
-                if not np.may_share_memory(left, weight):
-                    calls.make()  # which lets go of the copy
+                calls.make_if_copied(left, weight)
             if bias is not None:
                 start = bias[in_groups, in_filters].reshape(*stack, *(1,) * len(positions)).astype(compute)
                 calls.add(start, total)

@@ -26,8 +26,9 @@ def fits(problem: Problem) -> bool:
     """Whether there are two axes, no strides, zeros around, rows as long as the input's, and room for one group."""
     if len(problem.kernel) != 2 or problem.stride != (1, 1) or problem.x.shape[-1] != problem.positions[-1]:
         return False
-    weights = 0 if _is_at_once(problem) and problem.weight.dtype == problem.compute else problem.weight.size
-    most = max(_values(problem), weights) * problem.compute.itemsize
+    weight = problem.weight
+    as_it_lies = _is_at_once(problem) and weight.dtype == problem.compute and weight.flags.c_contiguous
+    most = max(_values(problem), 0 if as_it_lies else weight.size) * problem.compute.itemsize
     return most <= 8 * BUDGET and all(len(axis.zones) == 1 for axis in problem.axes)
 
 
@@ -71,6 +72,7 @@ def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
             calls.add(problem.bias[groups, :, np.newaxis].astype(sums.dtype), sums)
         if sums is not target:
             calls.copy(sums, target)
+        calls.make_if_copied(planes, x)
 
 
 def _copies(problem: Problem, gathered: np.ndarray, calls: Calls) -> list[tuple[np.ndarray, slice, list[np.ndarray]]]:
