@@ -768,7 +768,7 @@ PLANNING = pytest.mark.parametrize(
 
 def share_by_three(monkeypatch: pytest.MonkeyPatch, many: int, here: int) -> None:
     monkeypatch.setattr(algorithms, "thread_count", lambda: 3)
-    monkeypatch.setattr(algorithms, "WORTH_A_THREAD", 0)
+    monkeypatch.setattr(algorithms, "MILLION", 0)
     monkeypatch.setattr(algorithms, "MANY", many)
     monkeypatch.setattr(algorithms, "PLANNED_HERE", here)
 
@@ -831,7 +831,7 @@ def test_callers_in_several_threads_do_not_meet() -> None:
 
 def test_callers_in_several_threads_whose_work_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(algorithms, "thread_count", lambda: 3)
-    monkeypatch.setattr(algorithms, "WORTH_A_THREAD", 0)
+    monkeypatch.setattr(algorithms, "MILLION", 0)
     test_callers_in_several_threads_do_not_meet()
 
 
@@ -861,6 +861,18 @@ def test_failure_in_a_thread_is_raised_when_all_have_ended(failing: int, blas_th
         threads.run_all([partial(work, number) for number in range(3)])
     assert ended == [1, 1]
     assert blas_threads() == 2
+
+
+@pytest.mark.usefixtures("blas_threads")
+def test_tasks_that_wait_for_tasks_of_their_own() -> None:
+    """However many threads there are: who waits does what nobody has begun."""
+    seen: list[tuple[int, int]] = []
+
+    def outer(number: int) -> None:
+        threads.run_all([partial(seen.append, (number, inner)) for inner in range(4)])
+
+    threads.run_all([partial(outer, number) for number in range(9)])
+    assert sorted(seen) == list(product(range(9), range(4)))
 
 
 def test_blas_keeps_one_thread_until_the_last_caller_leaves(blas_threads: Callable[[], int]) -> None:

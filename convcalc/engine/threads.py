@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from functools import cache
-from threading import Lock
+from queue import SimpleQueue
+from threading import Lock, Thread
 
 from convcalc.engine.blas import openblas
 
@@ -29,25 +29,56 @@ def thread_count() -> int:
     return os.cpu_count() or 1
 
 
-def run_all(tasks: Sequence[Callable[[], None]]) -> None:
-    """Runs the tasks, the first in this thread. The first exception is raised after all have ended."""
+class _Task:
+    """A function that is run once, by whoever comes first, and how it ended."""
+
+    def __init__(self, function: Callable[[], None], ended: SimpleQueue[BaseException | None]):
+        self._function, self._ended, self._first = function, ended, Lock()
+
+    def run(self) -> None:
+        if self._first.acquire(blocking=False):
+            try:
+                self._function()
+            except BaseException as error:
+                self._ended.put(error)
+            else:
+                self._ended.put(None)
+
+
+def run_all(functions: Sequence[Callable[[], None]]) -> None:
+    """Runs the functions, the first in this thread, and others too that no thread has begun by then.
+
+    An exception is raised after all have ended.
+    """
+    ended: SimpleQueue[BaseException | None] = SimpleQueue()
+    tasks = [_Task(function, ended) for function in functions]
     with _one_blas_thread():
-        others = [_pool().submit(task) for task in tasks[1:]]
-        try:
-            tasks[0]()
-        finally:
-            wait(others)
-    for other in others:
-        other.result()
+        for task in tasks[1:]:
+            _waiting().put(task)
+        for task in tasks:
+            task.run()
+        failures = [ended.get() for _ in tasks]
+    for failure in failures:
+        if failure is not None:
+            raise failure
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(thread_count(), "convcalc")
+def _waiting() -> SimpleQueue[_Task]:
+    """Tasks for the threads that are started with it. A pool of concurrent.futures takes twice as long to hand over."""
+    tasks: SimpleQueue[_Task] = SimpleQueue()
+
+    def work() -> None:
+        while True:
+            tasks.get().run()
+
+    for _ in range(max(1, thread_count() - 1)):
+        Thread(target=work, name="convcalc", daemon=True).start()
+    return tasks
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked process has none of the threads
+    os.register_at_fork(after_in_child=_waiting.cache_clear)  # a forked process has none of the threads
 
 
 _lock, _holding, _before = Lock(), 0, 1

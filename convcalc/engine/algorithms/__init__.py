@@ -30,8 +30,7 @@ class Algorithm:
     `own_count` says that it multiplies other numbers than the definition does, and `mixes` that NaN and Inf spoil
     outputs whose windows they are not in.
     `shared` says what of a problem is cut into a part for every thread, or None where BLAS's own threads do better;
-    with less than `worth` times WORTH_A_THREAD multiplications none is, because threads wait for each other at every
-    NumPy call.
+    with less than `worth` million multiplications none is, because threads wait for each other at every NumPy call.
     `error_scale` gives, times eps * max|x|, what the error may be where products are not summed directly.
     """
 
@@ -42,19 +41,19 @@ class Algorithm:
     own_count: bool = False
     mixes: bool = False
     error_scale: Callable[[Problem], np.ndarray] | None = None
-    worth: int = 1
+    worth: int = 8
 
 
 ALGORITHMS = {
     algorithm.name: algorithm
     for algorithm in (
         Algorithm("direct", direct.fits, direct.plan, direct.shared),
-        Algorithm("rows", rows.fits, rows.plan, rows.shared, worth=2),
-        Algorithm("bands", bands.fits, bands.plan, bands.shared, own_count=True, worth=2),
+        Algorithm("rows", rows.fits, rows.plan, rows.shared, worth=12),
+        Algorithm("bands", bands.fits, bands.plan, bands.shared, own_count=True, worth=16),
         Algorithm("planes", planes.fits, planes.plan, planes.shared),
         Algorithm(
             "winograd", winograd.fits, winograd.plan, winograd.shared,
-            own_count=True, mixes=True, error_scale=winograd.error_scale, worth=16,
+            own_count=True, mixes=True, error_scale=winograd.error_scale, worth=128,
         ),
         Algorithm(
             "fft", fourier.fits, fourier.plan, fourier.shared,
@@ -62,8 +61,7 @@ ALGORITHMS = {
         ),
     )
 }  # fmt: skip
-WORTH_A_THREAD = 1 << 23
-"""Multiplications from which handing some to another thread takes less time than doing them."""
+MILLION = 10**6
 PLANNED_HERE = 1 << 29
 """Multiplications up to which one thread plans the calls of all: the others could not call while one of them plans."""
 MANY = 1000
@@ -152,7 +150,7 @@ def _compute(*functions: Callable[[], None]) -> None:
 
 def _parts(algorithm: Algorithm, problem: Problem, out: np.ndarray) -> list[tuple[Problem, np.ndarray]]:
     """The problem as parts of about the same size, one a thread, with their outputs."""
-    if out.size * problem.terms < algorithm.worth * WORTH_A_THREAD or (count := thread_count()) == 1:
+    if out.size * problem.terms < algorithm.worth * MILLION or (count := thread_count()) == 1:
         return [(problem, out)]
     if (cut := algorithm.shared(problem)) is None:
         return [(problem, out)]
