@@ -58,7 +58,8 @@ def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
     weights = np.ascontiguousarray(problem.weight.swapaxes(2, 3), problem.compute)
     weights = weights.reshape(problem.groups, 1, filters, -1)
     near = filters <= FEW_FILTERS and (problem.channels == 1 or problem.groups > 1)
-    room = (BESIDE if near and not calls.beside else 2) * BUDGET
+    share = 2 if not near else 1 / 2 if calls.beside else BESIDE  # longer calls meet those of other threads less often
+    room = share * BUDGET
     group_step, row_step = block_under(problem, int(room / (widest_line(problem, columns) * problem.compute.itemsize)))
     lines = group_step * lines_under(problem, row_step)
     padded, buffered = line_values(problem, columns)
