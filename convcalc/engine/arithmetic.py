@@ -80,11 +80,12 @@ def all_finite(array: np.ndarray) -> bool:
     """Whether there is no NaN or Inf; a sum tells, of squares where BLAS has it quickly, unless it overflows."""
     if array.dtype.kind not in "fc":
         return True
-    with np.errstate(all="ignore"):
-        by_blas = array.flags.c_contiguous and array.itemsize >= 4
-        if np.isfinite(np.vdot(array, array) if by_blas else array.sum()):
-            return True
-    return all(
+    if array.flags.c_contiguous and array.itemsize >= 4:
+        total = np.vdot(array, array)
+    else:
+        with np.errstate(all="ignore"):
+            total = array.sum()
+    return bool(np.isfinite(total)) or all(
         np.isfinite(array[block]).all() for block in blocks(array.shape, block_shape(array.shape, array.itemsize))
     )
 

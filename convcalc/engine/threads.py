@@ -17,8 +17,12 @@ from threading import Lock, Thread
 from convcalc.engine.blas import openblas
 
 
+@cache
 def thread_count() -> int:
-    """How many threads may work at once: 1 where OpenBLAS could not be held to one thread beside them."""
+    """How many threads may work at once: 1 where OpenBLAS could not be held to one thread beside them.
+
+    Asked once, as BLAS does.
+    """
     if openblas() is None:
         return 1
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
