@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 import tracemalloc
@@ -875,6 +877,43 @@ def test_tasks_that_wait_for_tasks_of_their_own() -> None:
     assert sorted(seen) == list(product(range(9), range(4)))
 
 
+@pytest.mark.usefixtures("blas_threads")
+def test_tasks_where_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    seen: list[int] = []
+    monkeypatch.setattr(threads, "_tasks", None)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    threads.run_all([partial(seen.append, number) for number in range(3)])
+    assert seen == [0, 1, 2]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_forked_process_begins_anew(blas_threads: Callable[[], int]) -> None:
+    """Also while a thread works, which the new process does not have."""
+    begun, ended, seen = threading.Event(), threading.Event(), list[int]()
+
+    def stay() -> None:
+        begun.set()
+        ended.wait(5)
+
+    caller = threading.Thread(target=threads.run_all, args=([stay],))
+    caller.start()
+    begun.wait(5)
+    process = os.fork()
+    if process == 0:
+        signal.alarm(20)  # rather than waiting for ever
+        restored = blas_threads() == 2
+        threads.run_all([partial(seen.append, number) for number in range(3)])
+        os._exit(0 if restored and sorted(seen) == [0, 1, 2] and blas_threads() == 2 else 1)
+    ended.set()
+    caller.join()
+    assert os.waitpid(process, 0)[1] == 0
+    assert blas_threads() == 2
+
+
 def test_blas_keeps_one_thread_until_the_last_caller_leaves(blas_threads: Callable[[], int]) -> None:
     first_left, seen = threading.Event(), []
 
@@ -886,7 +925,7 @@ def test_blas_keeps_one_thread_until_the_last_caller_leaves(blas_threads: Callab
 
     def start_other() -> None:
         caller.start()
-        while threads._holding < 2:
+        while len(threads._holders) < 2:
             time.sleep(0.001)
 
     threads.run_all([start_other])

@@ -22,7 +22,7 @@ BESIDE = 3 / 8
 """Share of BUDGET that is fastest where as much input and output passes through the cache as is copied."""
 
 KEPT = 48 * 2**20
-"""Bytes of a workspace that a thread keeps from call to call at the most."""
+"""Bytes of one workspace that are kept from call to call at the most."""
 LINE = 64
 """Bytes of a cache line."""
 

@@ -37,12 +37,15 @@ class _Task:
     """A function that is run once, by whoever comes first, and how it ended."""
 
     def __init__(self, function: Callable[[], None], ended: SimpleQueue[BaseException | None]):
-        self._function, self._ended, self._first = function, ended, Lock()
+        self._function: Callable[[], None] | None = function
+        self._ended, self._first = ended, Lock()
 
     def run(self) -> None:
         if self._first.acquire(blocking=False):
+            function, self._function = self._function, None  # its arrays are not kept until the task is found done
+            assert function is not None
             try:
-                self._function()
+                function()
             except BaseException as error:
                 self._ended.put(error)
             else:
@@ -52,57 +55,75 @@ class _Task:
 def run_all(functions: Sequence[Callable[[], None]]) -> None:
     """Runs the functions, the first in this thread, and others too that no thread has begun by then.
 
-    An exception is raised after all have ended.
+    An exception in one of them is raised after all have ended; an interrupt while waiting is raised at once.
     """
     ended: SimpleQueue[BaseException | None] = SimpleQueue()
     tasks = [_Task(function, ended) for function in functions]
     with _one_blas_thread():
+        waiting = _waiting()
         for task in tasks[1:]:
-            _waiting().put(task)
+            waiting.put(task)
         for task in tasks:
             task.run()
-        failures = [ended.get() for _ in tasks]
-    for failure in failures:
-        if failure is not None:
-            raise failure
+        failures = [failure for failure in (ended.get() for _ in tasks) if failure is not None]
+    if failures:
+        try:
+            raise failures[0]
+        finally:
+            del failures  # which its traceback would keep alive, and with it the arrays
 
 
-@cache
+_lock, _holders, _before = Lock(), set[object](), 1
+_tasks: SimpleQueue[_Task] | None = None
+
+
 def _waiting() -> SimpleQueue[_Task]:
     """Tasks for the threads that are started with it. A pool of concurrent.futures takes twice as long to hand over."""
-    tasks: SimpleQueue[_Task] = SimpleQueue()
-
-    def work() -> None:
-        while True:
-            tasks.get().run()
-
-    for _ in range(max(1, thread_count() - 1)):
-        Thread(target=work, name="convcalc", daemon=True).start()
-    return tasks
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_waiting.cache_clear)  # a forked process has none of the threads
+    global _tasks
+    with _lock:
+        if _tasks is None:
+            _tasks = SimpleQueue()
+            with suppress(RuntimeError):  # no more threads to be had: callers do what nobody begins
+                for _ in range(max(1, thread_count() - 1)):
+                    Thread(target=_work, args=(_tasks,), name="convcalc", daemon=True).start()
+        return _tasks
 
 
-_lock, _holding, _before = Lock(), 0, 1
+def _work(tasks: SimpleQueue[_Task]) -> None:
+    while True:
+        tasks.get().run()
 
 
 @contextmanager
 def _one_blas_thread() -> Iterator[None]:
     """Holds OpenBLAS to one thread until the last of all callers has left."""
-    global _holding, _before
-    blas = openblas()
+    global _before
+    blas, holder = openblas(), object()
     assert blas is not None
-    with _lock:
-        if _holding == 0:
-            _before = blas.thread_count()
-            blas.use_threads(1)
-        _holding += 1
     try:
+        with _lock:
+            if not _holders:
+                _before = blas.thread_count()
+            _holders.add(holder)
+            blas.use_threads(1)
         yield
     finally:
         with _lock:
-            _holding -= 1
-            if _holding == 0:
+            _holders.discard(holder)
+            if not _holders:
                 blas.use_threads(_before)
+
+
+def _begin_anew() -> None:
+    """In a forked process, which has none of the threads that wait, work or hold a lock."""
+    global _lock, _tasks
+    _lock, _tasks = Lock(), None
+    if _holders:
+        _holders.clear()
+        blas = openblas()
+        assert blas is not None
+        blas.use_threads(_before)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
