@@ -125,10 +125,9 @@ def _check_output_padding(output_padding: int, window: Window) -> None:
 def _check_channels(stage: Convolution, channels: int) -> None:
     if stage.in_channels != channels:
         raise ShapeError(f"input channels must match the stage, got {channels} for in_channels={stage.in_channels}")
-    if stage.in_channels % stage.groups or stage.out_channels % stage.groups:
-        common = gcd(stage.in_channels, stage.out_channels)
-        _check_divides(stage.groups, stage.in_channels, "in_channels", common)
-        _check_divides(stage.groups, stage.out_channels, "filters", common)
+    common = gcd(stage.in_channels, stage.out_channels)
+    _check_divides(stage.groups, stage.in_channels, "in_channels", common)
+    _check_divides(stage.groups, stage.out_channels, "filters", common)
 
 
 def _check_divides(groups: int, channels: int, name: str, common: int) -> None:

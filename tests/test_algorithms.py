@@ -369,7 +369,7 @@ def test_every_dtype(name: str, dtype: str, algorithm: str) -> None:
 @pytest.mark.parametrize("ahead", [1, 1_000_000])
 @pytest.mark.parametrize(("algorithm", "name"), EVERY)
 def test_in_many_blocks(algorithm: str, name: str, ahead: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With hardly any workspace, in however many parts that takes; all planned before any is computed, and none."""
+    """With hardly any workspace, in however many parts that takes, computed as planned or when all is planned."""
     layer, given = LAYERS[name], arrays(LAYERS[name])
     for module in (cut, bands, rows, planes, winograd, fourier):
         monkeypatch.setattr(module, "BUDGET", 3000)
@@ -770,7 +770,7 @@ PLANNING = pytest.mark.parametrize(
 
 def share_by_three(monkeypatch: pytest.MonkeyPatch, many: int, here: int) -> None:
     monkeypatch.setattr(algorithms, "thread_count", lambda: 3)
-    monkeypatch.setattr(algorithms, "MILLION", 0)
+    monkeypatch.setattr(algorithms, "WORTH", 0)
     monkeypatch.setattr(algorithms, "MANY", many)
     monkeypatch.setattr(algorithms, "PLANNED_HERE", here)
 
@@ -831,9 +831,9 @@ def test_callers_in_several_threads_do_not_meet() -> None:
     assert wrong == []
 
 
-def test_callers_in_several_threads_whose_work_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(algorithms, "thread_count", lambda: 3)
-    monkeypatch.setattr(algorithms, "MILLION", 0)
+@PLANNING
+def test_callers_in_several_threads_whose_work_is_shared(many: int, here: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    share_by_three(monkeypatch, many, here)
     test_callers_in_several_threads_do_not_meet()
 
 

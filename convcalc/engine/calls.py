@@ -33,7 +33,7 @@ class Calls:
         self._planned: list[tuple[Callable[..., object], tuple[object, ...]]] = []
 
     def plan(self, function: Callable[..., object], *arguments: object) -> None:
-        """Any call, as those of products."""
+        """Any call; like a product it may be the one with which all are made."""
         self._planned.append((function, arguments))
         if len(self._planned) >= self._ahead:
             self.make()

@@ -30,7 +30,7 @@ class Algorithm:
     `own_count` says that it multiplies other numbers than the definition does, and `mixes` that NaN and Inf spoil
     outputs whose windows they are not in.
     `shared` says what of a problem is cut into a part for every thread, or None where BLAS's own threads do better;
-    with less than `worth` million multiplications none is, because threads wait for each other at every NumPy call.
+    with less than `worth` times WORTH multiplications none is, because threads wait for each other at every NumPy call.
     `error_scale` gives, times eps * max|x|, what the error may be where products are not summed directly.
     """
 
@@ -61,7 +61,8 @@ ALGORITHMS = {
         ),
     )
 }  # fmt: skip
-MILLION = 10**6
+WORTH = 10**6
+"""Multiplications that the algorithms' `worth` is counted in."""
 PLANNED_HERE = 1 << 29
 """Multiplications up to which one thread plans the calls of all: the others could not call while one of them plans."""
 MANY = 1000
@@ -150,7 +151,7 @@ def _compute(*functions: Callable[[], None]) -> None:
 
 def _parts(algorithm: Algorithm, problem: Problem, out: np.ndarray) -> list[tuple[Problem, np.ndarray]]:
     """The problem as parts of about the same size, one a thread, with their outputs."""
-    if out.size * problem.terms < algorithm.worth * MILLION or (count := thread_count()) == 1:
+    if out.size * problem.terms < algorithm.worth * WORTH or (count := thread_count()) == 1:
         return [(problem, out)]
     if (cut := algorithm.shared(problem)) is None:
         return [(problem, out)]

@@ -12,6 +12,7 @@ Source: Oppenheim & Schafer 2010, Discrete-Time Signal Processing, section 8.7.3
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from math import ceil, log2, prod
 
@@ -181,17 +182,17 @@ def _positions(cut: tuple[Tiling, ...], at: tuple[int, ...]) -> tuple[slice, ...
 
 def _transform(values: np.ndarray, spectrum: np.ndarray, dims: int, calls: Calls) -> None:
     """The real transform along the last `dims` axes."""
-    calls.plan(np.fft.rfft, values, None, -1, None, spectrum)
+    calls.plan(partial(np.fft.rfft, values, axis=-1, out=spectrum))
     for axis in range(-dims, -1):
-        calls.plan(np.fft.fft, spectrum, None, axis, None, spectrum)
+        calls.plan(partial(np.fft.fft, spectrum, axis=axis, out=spectrum))
     _count(values, dims, calls)
 
 
 def _invert(spectrum: np.ndarray, values: np.ndarray, calls: Calls) -> None:
     """The inverse of `_transform`, along all axes but the first; the spectrum is overwritten."""
     for axis in range(1, spectrum.ndim - 1):
-        calls.plan(np.fft.ifft, spectrum, None, axis, None, spectrum)
-    calls.plan(np.fft.irfft, spectrum, values.shape[-1], -1, None, values)
+        calls.plan(partial(np.fft.ifft, spectrum, axis=axis, out=spectrum))
+    calls.plan(partial(np.fft.irfft, spectrum, values.shape[-1], axis=-1, out=values))
     _count(values, values.ndim - 1, calls)
 
 

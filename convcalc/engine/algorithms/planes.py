@@ -78,7 +78,7 @@ def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
 def _copies(problem: Problem, gathered: np.ndarray, calls: Calls) -> list[tuple[np.ndarray, slice, list[np.ndarray]]]:
     """For every tap, where a run of the planes goes, which, and what of it the ends of rows make stale.
 
-    gathered: (groups, channels, rows, columns, length). What no run reaches is cleared here, once for all blocks.
+    gathered: (groups, channels, rows, columns, length). What no run reaches is cleared at first, once for all blocks.
     """
     (down, across), wide, values = problem.windows, problem.positions[1], prod(problem.x.shape[-2:])
     *_, tall, broad, length = gathered.shape

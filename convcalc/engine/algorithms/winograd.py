@@ -113,9 +113,6 @@ def _polynomial(roots: tuple[Fraction, ...] | list[Fraction]) -> list[Fraction]:
 def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
     """Plans what fills `out`, (batch, groups, filters, *positions), with many weights some filters at a time."""
     step = even_parts(problem.filters, 8 * BUDGET // (weight_bytes(problem) // problem.filters))
-    if step == problem.filters:
-        _plan(problem, out, calls)
-        return
     for start in range(0, problem.filters, step):
         some = slice(start, min(start + step, problem.filters))
         bias = None if problem.bias is None else problem.bias[:, some]
