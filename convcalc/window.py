@@ -8,14 +8,13 @@ serves both, with input and output exchanged, so both are counted by the same fu
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from math import gcd
+from typing import NamedTuple
 
 from convcalc.errors import ShapeError
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """One axis of a layer; before and after are its padding in pixels (transposed: the crop)."""
 
     kernel: int
@@ -129,7 +128,7 @@ def outputs_reached(positions: int, size: int, window: Window) -> int:
     rounds, longer = divmod(window.kernel, period)  # the first `longer` families have one tap more
     reached = 0
     for first, families, taps in ((0, longer, rounds + 1), (longer, period - longer, rounds)):
-        family = replace(window, kernel=families, before=window.before - first * window.dilation)
+        family = window._replace(kernel=families, before=window.before - first * window.dilation)
         reached += pairs_inside((taps - 1) * hop + positions, size, family) if families else 0
     return reached
 

@@ -375,7 +375,7 @@ def flipped(array: np.ndarray) -> np.ndarray:
 
 
 def undilated(window: Window) -> Window:
-    return replace(window, dilation=1, after=window.after - (window.extent - window.kernel))
+    return window._replace(dilation=1, after=window.after - (window.extent - window.kernel))
 
 
 FAULTS: dict[str, tuple[Callable[..., Any], set[str]]] = {
@@ -391,19 +391,19 @@ FAULTS: dict[str, tuple[Callable[..., Any], set[str]]] = {
     ),
     "exchanges the sides of the padding": (
         lambda x, w, b, windows, *rest, **more: engine.correlate(
-            x, w, b, tuple(replace(v, before=v.after, after=v.before) for v in windows), *rest, **more
+            x, w, b, tuple(v._replace(before=v.after, after=v.before) for v in windows), *rest, **more
         ),
         {"receptive_field", "values"},
     ),
     "ignores padding": (
         lambda x, w, b, windows, *rest, **more: engine.correlate(
-            x, w, b, tuple(replace(v, before=0, after=0) for v in windows), *rest, **more
+            x, w, b, tuple(v._replace(before=0, after=0) for v in windows), *rest, **more
         ),
         {"output_shape", "multiplications", "receptive_field", "values"},
     ),
     "ignores stride": (
         lambda x, w, b, windows, *rest, **more: engine.correlate(
-            x, w, b, tuple(replace(v, stride=1) for v in windows), *rest, **more
+            x, w, b, tuple(v._replace(stride=1) for v in windows), *rest, **more
         ),
         {"output_shape", "multiplications", "receptive_field", "values"},
     ),
@@ -454,7 +454,7 @@ def test_faulty_engine_is_exit_1(
 TRANSPOSED_FAULTS: dict[str, tuple[Callable[..., Any], set[str]]] = {
     "exchanges the sides of the crop": (
         lambda x, w, b, windows, *rest, **more: transposed.transposed_correlate(
-            x, w, b, tuple(replace(v, before=v.after, after=v.before) for v in windows), *rest, **more
+            x, w, b, tuple(v._replace(before=v.after, after=v.before) for v in windows), *rest, **more
         ),
         {"receptive_field", "values"},
     ),

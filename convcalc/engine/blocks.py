@@ -64,35 +64,39 @@ def blocks(sizes: tuple[int, ...], shape: tuple[int, ...]) -> Iterator[tuple[sli
     >>> list(blocks((1, 5), (1, 3)))
     [(slice(0, 1, None), slice(0, 3, None)), (slice(0, 1, None), slice(3, 5, None))]
     """
-    return product(
-        *(
-            [slice(start, min(start + step, size)) for start in range(0, size, step)]
-            for size, step in zip(sizes, shape, strict=True)
-        )
-    )
+    return product(*map(cuts, sizes, shape))
+
+
+def cuts(size: int, step: int) -> list[slice]:
+    """Slices of at most `step` indices, which together cover `size` once.
+
+    >>> cuts(5, 3)
+    [slice(0, 3, None), slice(3, 5, None)]
+    """
+    return [slice(start, min(start + step, size)) for start in range(0, size, step)]
 
 
 def length(part: slice) -> int:
     """Indices in a slice of a block."""
-    return int(part.stop) - int(part.start)
+    count: int = part.stop - part.start
+    return count
 
 
-def workspaces(dtype: np.dtype, *sizes: int, place: int = 0) -> Iterator[np.ndarray]:
+def workspaces(dtype: np.dtype, *sizes: int, place: int = 0) -> list[np.ndarray]:
     """Flat working arrays of these sizes, uninitialised; the thread's next call for this place takes them back.
 
     They are cut from a block that each thread keeps for every place: getting its pages anew from the system
     in every call took half as long again as a small layer. More than KEPT bytes are not kept.
     """
     if dtype.hasobject:
-        yield from (np.empty(size, dtype) for size in sizes)
-        return
+        return [np.empty(size, dtype) for size in sizes]
     # Lines of the cache are shared by no two arrays, and no two begin the same distance from a page's start: a copy
     # between such arrays waits for its own writes.
-    block, end = _block(place, sum(sizes) * dtype.itemsize + 6 * LINE * len(sizes)), 0
+    block, begin, arrays = _block(place, sum(sizes) * dtype.itemsize + 6 * LINE * len(sizes)), 0, []
     for size in sizes:
-        begin, end = end, end + size * dtype.itemsize
-        yield block[begin:end].view(dtype)
-        end += -end % LINE + 5 * LINE
+        arrays.append(np.ndarray(size, dtype, block, begin))
+        begin += -(-size * dtype.itemsize // LINE) * LINE + 5 * LINE
+    return arrays
 
 
 class _Kept(threading.local):

@@ -5,7 +5,7 @@ Python between two calls finds its own data driven out of the caches, and holds 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class Calls:
         if len(self._planned) >= self._ahead:
             self.make()
 
-    def workspaces(self, dtype: np.dtype, *sizes: int) -> Iterator[np.ndarray]:
+    def workspaces(self, dtype: np.dtype, *sizes: int) -> list[np.ndarray]:
         """Flat working arrays of these sizes, uninitialised, which the next ones take back."""
         return workspaces(dtype, *sizes, place=self.place)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, product
 from math import prod
+from operator import mul
 
 import numpy as np
 
@@ -78,11 +79,9 @@ def columns(
     x: (groups, channels, batch, *spatial), already cut to the block but for its spatial axes. `slab` and `out`
     are flat workspaces, the second for the result; both are overwritten.
     """
-    reads = [axis.reads(*block) for axis, *block in zip(axes, positions, taps, strict=True)]
-    leading = x.shape[:3]
-    padded = shaped(slab, (*leading, *(read.length for read in reads)))
-    pieces = tuple(read.pieces for read in reads)
-    groups, channels, batch = leading
+    spans, position_steps, tap_steps, pieces = zip(*map(PaddedAxis.reads, axes, positions, taps), strict=True)
+    groups, channels, batch = leading = x.shape[:3]
+    padded = shaped(slab, (*leading, *spans))
     kernel, counts = tuple(map(length, taps)), tuple(map(length, positions))
     rows = channels * prod(kernel)
     if rows == channels and panel is None:  # the slab has their order already
@@ -90,15 +89,15 @@ def columns(
         return padded.reshape(groups, rows, -1)
     padded = padded_view(x, pieces, padded, calls)
     steps = padded.strides[3:]
-    by_tap = (*padded.strides[:2], *(read.tap_step * step for read, step in zip(reads, steps, strict=True)))
-    by_position = (padded.strides[2], *(read.position_step * step for read, step in zip(reads, steps, strict=True)))
+    by_tap = (*padded.strides[:2], *map(mul, tap_steps, steps))
+    by_position = (padded.strides[2], *map(mul, position_steps, steps))
     if panel is not None:
         *others, last = by_position
         shape = (groups, batch, *counts[:-1], counts[-1] // panel, channels, *kernel, panel)
         matrix = shaped(out, shape)
         calls.copy(strided(padded, shape, (by_tap[0], *others, panel * last, *by_tap[1:], last)), matrix)
         return matrix.reshape(groups, batch, *counts[:-1], -1, rows, panel)
-    if reads[-1].tap_step == 1 < reads[-1].position_step and kernel[-1] >= LONG:
+    if tap_steps[-1] == 1 < position_steps[-1] and kernel[-1] >= LONG:
         # Position by position, because the taps are what lies side by side.
         shape, strides = (groups, batch, *counts, channels, *kernel), (by_tap[0], *by_position, *by_tap[1:])
         matrix = shaped(out, shape)

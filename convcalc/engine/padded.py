@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from convcalc.engine.blocks import length
 from convcalc.errors import ShapeError
@@ -15,8 +14,7 @@ Pieces: TypeAlias = Sequence[tuple[slice, slice]]
 MODES = ("zeros", "reflect", "replicate", "circular")
 
 
-@dataclass(frozen=True, slots=True)
-class Zone:
+class Zone(NamedTuple):
     """Padded positions begin <= q < end, which show the input's position offset + sign*q."""
 
     begin: int
@@ -25,8 +23,7 @@ class Zone:
     sign: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reads:
+class Reads(NamedTuple):
     """What a block of window positions reads along one axis, copied into a slab of `length` values.
 
     Tap t of position p is at p*position_step + t*tap_step; `pieces` are (slab slice, input slice), and slab
@@ -39,8 +36,7 @@ class Reads:
     pieces: tuple[tuple[slice, slice], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PaddedAxis:
+class PaddedAxis(NamedTuple):
     """One axis of the input under a window, with its padding described by zones."""
 
     window: Window

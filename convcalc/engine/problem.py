@@ -8,6 +8,7 @@ from math import prod
 import numpy as np
 
 from convcalc.engine.padded import PaddedAxis
+from convcalc.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,10 @@ class Problem:
         self.filters: int = self.weight.shape[1]
         self.kernel: tuple[int, ...] = self.weight.shape[3:]
         self.terms: int = self.channels * prod(self.kernel)  # products in the sum of one output
-        self.windows = tuple([axis.window for axis in self.axes])
-        self.stride = tuple([window.stride for window in self.windows])
-        self.dilation = tuple([window.dilation for window in self.windows])
+        self.windows: tuple[Window, ...] = next(zip(*self.axes, strict=True))
+        self.stride: tuple[int, ...]
+        self.dilation: tuple[int, ...]
+        _, self.stride, self.dilation, _, _ = zip(*self.windows, strict=True)
 
     @property
     def is_real(self) -> bool:
@@ -54,13 +56,13 @@ class Problem:
         """The problem of some images, groups, filters and positions of the first axis: slices with start and stop."""
         first = self.axes[0]
         # Positions that begin further on are a window with that much less before it.
-        window = replace(first.window, before=first.window.before - rows.start * first.window.stride)
+        window = first.window._replace(before=first.window.before - rows.start * first.window.stride)
         return replace(
             self,
             x=self.x[batch, groups],
             weight=self.weight[groups, filters],
             bias=None if self.bias is None else self.bias[groups, filters],
-            axes=(replace(first, window=window), *self.axes[1:]),
+            axes=(first._replace(window=window), *self.axes[1:]),
             positions=(rows.stop - rows.start, *self.positions[1:]),
         )
 

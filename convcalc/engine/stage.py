@@ -96,6 +96,6 @@ def _what_fits(stage: Convolution, kernel: np.ndarray) -> str:
 
 def _check_runnable(along: tuple[Window, ...]) -> None:
     """NumPy counts in 64 bits; numbers near that can be asked about but not run."""
-    most = max([max(w.kernel, w.stride, w.dilation, w.before, w.after) for w in along])
+    most = max(map(max, along))
     if most >= RUNNABLE:
         raise DataError(f"stride, padding and dilation must be below 2^48 to be run, got {most}; use smaller ones")

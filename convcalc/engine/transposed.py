@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -108,8 +107,7 @@ def by_output_channel(weight: np.ndarray, groups: int) -> np.ndarray:
     return weight.reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Landing:
+class Landing(NamedTuple):
     """Where products land along one axis: tap t of position p at offset + p*stride + t*dilation, 0 <= that < size."""
 
     offset: int
@@ -138,8 +136,7 @@ class Landing:
         return [one for phase, lines in found.items() for one in _phases(phase, step, lines)]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A tap at some positions, or some taps at a position: number i of these lands at number i + shift of a phase."""
 
     tap: int | slice
@@ -152,13 +149,12 @@ class Line:
         return self.position if isinstance(self.position, slice) else cast(slice, self.tap)
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """Targets a step apart along one axis, from number `first` on, and all lines that land there."""
+class Phase(NamedTuple):
+    """Targets a step apart along one axis, `size` from number `first` on, and all lines that land there."""
 
     target: slice
     first: int
-    count: int
+    size: int
     lines: list[Line]
 
     def at(self, line: Line) -> slice:
@@ -248,7 +244,7 @@ def _spread(x: np.ndarray, weight: np.ndarray, target: np.ndarray, landings: tup
                         calls.add(spread[_source(lines[0])], goal[into])
                         continue
                     # Summed side by side first, because targets a step apart are dearer.
-                    total = shaped(sums, (*spread.shape[:3], *(phase.count for phase in phases)))
+                    total = shaped(sums, (*spread.shape[:3], *(phase.size for phase in phases)))
                     calls.clear(total)
                     for some in lines:
                         _add(spread, total, phases, some, calls)

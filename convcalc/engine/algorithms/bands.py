@@ -18,7 +18,7 @@ import numpy as np
 
 from convcalc.engine.algorithms import direct
 from convcalc.engine.arithmetic import all_finite
-from convcalc.engine.blocks import BESIDE, BUDGET, blocks, even_parts, length, shaped, strided
+from convcalc.engine.blocks import BESIDE, BUDGET, blocks, cuts, even_parts, length, shaped, strided
 from convcalc.engine.calls import Calls
 from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.shifted import ShiftedRows, block_under, line_values, lines_under, widest_line
@@ -67,7 +67,7 @@ def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
         0 if out.dtype == compute else group_step * filters * row_step * columns,
     )
     matrices = _matrices(problem, first, calls)
-    groups = [some for (some,) in blocks((problem.groups,), (group_step,))]
+    groups = cuts(problem.groups, group_step)
     for rows, across in blocks(problem.positions, (row_step, columns)):
         shifted = ShiftedRows(problem, group_step, rows, across, second, third, calls)
         bands = [
@@ -87,17 +87,17 @@ def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
                 calls.add(problem.bias[some, :, np.newaxis, np.newaxis].astype(compute), sums)
             if sums is not target:
                 calls.copy(sums, target)
-    parts = product(groups, range(problem.batch), blocks(problem.positions[:1], (row_step,)))
+    parts = product(groups, range(problem.batch), cuts(problem.positions[0], row_step))
     calls.plan(_compute_spoiled, problem, out, parts, Calls(calls.counter, place=calls.place))
 
 
 def _compute_spoiled(
-    problem: Problem, out: np.ndarray, parts: Iterator[tuple[slice, int, tuple[slice]]], calls: Calls
+    problem: Problem, out: np.ndarray, parts: Iterator[tuple[slice, int, slice]], calls: Calls
 ) -> None:
     """Computes directly which parts, (groups, image, rows), are not finite."""
     if all_finite(out):
         return
-    for some, image, (rows,) in parts:
+    for some, image, rows in parts:
         outputs = slice(image, image + 1), some, slice(0, problem.filters), rows
         if not all_finite(out[outputs]):
             direct.plan(problem.part(*outputs), out[outputs], calls)

@@ -107,6 +107,7 @@ def _blocks(
     sum_count = prod(filter_block) * prod(position_block)
     partial_count = 0 if tap_block == taps else sum_count
     slab, matrix, sums, partial = calls.workspaces(compute, column_count, column_count, sum_count, partial_count)
+    tap_blocks = list(blocks(taps, tap_block))
     for in_groups, in_filters in blocks((groups, filters), filter_block):
         stack = length(in_groups), length(in_filters)
         for in_batch, *at in blocks(positions, position_block):
@@ -115,7 +116,7 @@ def _blocks(
             in_place = out.dtype == compute and tap_block == taps and (in_panels or _is_matrix(target))
             total = target if in_place else shaped(sums, target.shape)
             made = _in_panels(total, part) if in_panels else total.reshape(*stack, -1)
-            for number, (in_channels, *tap) in enumerate(blocks(taps, tap_block)):
+            for number, (in_channels, *tap) in enumerate(tap_blocks):
                 seen, panel = x[in_groups, in_channels, in_batch], PANEL if in_panels else None
                 right = columns(seen, problem.axes, tuple(at), tuple(tap), slab, matrix, calls, panel)
                 left = weight[in_groups, in_filters, in_channels, *tap].reshape(*stack, -1).astype(compute, copy=False)

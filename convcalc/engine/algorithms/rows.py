@@ -15,7 +15,7 @@ from itertools import product
 import numpy as np
 
 from convcalc.engine.blas import PANEL, is_in_place
-from convcalc.engine.blocks import BESIDE, BUDGET, blocks, even_parts, length, shaped
+from convcalc.engine.blocks import BESIDE, BUDGET, blocks, cuts, even_parts, length, shaped
 from convcalc.engine.calls import Calls
 from convcalc.engine.padded import padded_axis
 from convcalc.engine.problem import Cut, Problem
@@ -69,7 +69,7 @@ def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
         lines * buffered,
         0 if out.dtype == problem.compute else group_step * filters * row_step * columns,
     )
-    groups = [some for (some,) in blocks((problem.groups,), (group_step,))]
+    groups = cuts(problem.groups, group_step)
     for rows, across in blocks(problem.positions, (row_step, columns)):
         shifted = ShiftedRows(problem, group_step, rows, across, first, second, calls)
         windows = shifted.under(0, length(rows), problem.stride[0], tall)
