@@ -17,9 +17,12 @@ from math import prod
 
 import numpy as np
 
-from convcalc.engine.blocks import BESIDE, BUDGET, blocks, even_parts, shaped
+from convcalc.engine.blocks import BUDGET, cuts, even_parts, shaped, strided
 from convcalc.engine.calls import Calls
 from convcalc.engine.problem import Cut, Problem
+
+SHARE = 1 / 2
+"""Share of BUDGET that a block of groups is fastest with."""
 
 
 def fits(problem: Problem) -> bool:
@@ -43,16 +46,19 @@ def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
     channels, filters, size = problem.channels, problem.filters, high * wide
     weights = _weights(problem)
     copied, length = (tall, size) if len(weights) == 1 else (1, (high + down.extent - 1) * wide)
-    step = even_parts(problem.groups, int(BESIDE * BUDGET / (_values(problem) * problem.compute.itemsize)))
+    step = even_parts(problem.groups, int(SHARE * BUDGET / (_values(problem) * problem.compute.itemsize)))
     first, second, third = calls.workspaces(
         problem.compute,
         step * channels * copied * broad * length,
         0 if out.dtype == problem.compute else step * filters * size,
-        0 if len(weights) == 1 else step * filters * size,
+        0 if len(weights) == 1 else len(weights) * step * filters * size,
     )
     gathered = shaped(first, (step, channels, copied, broad, length))
+    by_group, _, _, by_line, item = gathered.strides
+    strides = down.dilation * wide * item, by_group, by_line, item
+    windows = strided(gathered, (len(weights), step, channels * copied * broad, size), strides)
     copies = _copies(problem, gathered, calls)
-    for batch, (groups,) in product(range(problem.batch), blocks((problem.groups,), (step,))):
+    for batch, groups in product(range(problem.batch), cuts(problem.groups, step)):
         x = problem.x[batch, groups]
         some, planes = len(x), x.reshape(len(x), channels, -1)
         for into, read, outside in copies:
@@ -61,12 +67,14 @@ def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
                 calls.clear(column[:some])
         target = out[batch, groups].reshape(some, filters, size)
         sums = target if target.dtype == problem.compute else shaped(second, target.shape)
-        matrix = gathered[:some].reshape(some, -1, length)
-        for row, weight in enumerate(weights):
-            begin = row * down.dilation * wide
-            term = shaped(third, target.shape) if row else sums
-            calls.multiply(weight[groups], matrix[..., begin : begin + size], term)
-            if row:
+        matrices = windows[:, :some]
+        if len(weights) == 1:
+            calls.multiply(weights[0, groups], matrices[0], sums)
+        else:
+            terms = shaped(third, (tall, *target.shape))
+            calls.multiply(weights[:, groups], matrices, terms)
+            calls.plan(np.add, terms[0], terms[1], sums)
+            for term in terms[2:]:
                 calls.add(term, sums)
         if problem.bias is not None:
             calls.add(problem.bias[groups, :, np.newaxis].astype(sums.dtype), sums)
@@ -102,13 +110,19 @@ def _copies(problem: Problem, gathered: np.ndarray, calls: Calls) -> list[tuple[
 def _weights(problem: Problem) -> np.ndarray:
     """The weights of every product, (products, groups, filters, taps): of all kernel rows, or of one.
 
-    Of one they have to be brought in order.
+    Of one they have to be brought in order; a row's taps at once, which takes a third of the time.
     """
-    weight = problem.weight.astype(problem.compute, copy=False)
+    compute = problem.compute
+    weight = problem.weight.astype(compute, copy=False)
     groups, filters, channels, tall, broad = weight.shape
     if _is_at_once(problem):
         return weight.reshape(1, groups, filters, -1)
-    return np.ascontiguousarray(weight.transpose(3, 0, 1, 2, 4)).reshape(tall, groups, filters, channels * broad)
+    if compute.hasobject or not weight.flags.c_contiguous:
+        ordered = np.ascontiguousarray(weight.transpose(3, 0, 1, 2, 4))
+    else:
+        rows = weight.view(np.dtype((np.void, broad * compute.itemsize)))[..., 0]
+        ordered = np.ascontiguousarray(rows.transpose(3, 0, 1, 2)).view(compute)
+    return ordered.reshape(tall, groups, filters, channels * broad)
 
 
 def _is_at_once(problem: Problem) -> bool:
@@ -124,6 +138,9 @@ def _is_at_once(problem: Problem) -> bool:
 
 def _values(problem: Problem) -> int:
     """What one group holds: its matrix, input and sums."""
-    (high, wide), lines = problem.positions, problem.positions[0] + problem.windows[0].extent - 1
-    matrix = high * problem.terms if _is_at_once(problem) else lines * problem.channels * problem.kernel[1]
-    return int(wide * (matrix + problem.x.shape[-2] * problem.channels + 2 * high * problem.filters))
+    (high, wide), (tall, broad), channels = problem.positions, problem.kernel, problem.channels
+    if _is_at_once(problem):
+        matrix, sums = high * problem.terms, 2
+    else:
+        matrix, sums = (high + problem.windows[0].extent - 1) * channels * broad, 1 + tall
+    return int(wide * (matrix + problem.x.shape[-2] * channels + sums * high * problem.filters))
