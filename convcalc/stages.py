@@ -112,8 +112,8 @@ class Chain:
 def windows(stage: Windowed) -> tuple[Window, ...]:
     """One window per spatial axis of a stage whose padding is resolved to numbers."""
     assert not isinstance(stage.padding, str), "trace resolves padding words before windows are asked for"
-    before, after = zip(*stage.padding, strict=True)
-    return tuple(map(Window, stage.kernel, stage.stride, stage.dilation, before, after))
+    along = zip(stage.kernel, stage.stride, stage.dilation, stage.padding, strict=True)
+    return tuple([Window(kernel, stride, dilation, *padding) for kernel, stride, dilation, padding in along])
 
 
 def weight_count(stage: Convolution) -> int:

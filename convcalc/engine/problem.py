@@ -8,7 +8,6 @@ from math import prod
 import numpy as np
 
 from convcalc.engine.padded import PaddedAxis
-from convcalc.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +41,9 @@ class Problem:
         self.filters: int = self.weight.shape[1]
         self.kernel: tuple[int, ...] = self.weight.shape[3:]
         self.terms: int = self.channels * prod(self.kernel)  # products in the sum of one output
-        self.windows: tuple[Window, ...] = next(zip(*self.axes, strict=True))
-        self.stride: tuple[int, ...]
-        self.dilation: tuple[int, ...]
-        _, self.stride, self.dilation, _, _ = zip(*self.windows, strict=True)
+        self.windows = tuple([axis.window for axis in self.axes])
+        self.stride = tuple([window.stride for window in self.windows])
+        self.dilation = tuple([window.dilation for window in self.windows])
 
     @property
     def is_real(self) -> bool:

@@ -2,11 +2,12 @@
 
 Shifted by a tap's offset, a channel's plane is that tap's line of the matrix under the windows, which the direct
 algorithm copies row by row. What the shift carries over the ends of rows, or in from outside, is zeroed afterwards.
-Few filters are summed one kernel row after the other, over copies for its columns alone: a row further down is a shift
-of the same copies, which BLAS reads in place. For short rows, where copying in small pieces takes longer than
-multiplying.
+Few filters are multiplied with copies for the kernel's columns alone, and the sums of its rows added: a row further
+down is a shift of the same copies, which BLAS reads in place. For short rows, where copying in small pieces takes
+longer than multiplying.
 
-Memory: the weights in order, matrix and sums of a block of groups. Error: the direct sum's.
+Memory: the weights in order, matrix and sums of a block of groups, sums of every kernel row where these are added.
+Error: the direct sum's.
 Source: the unrolled convolution of Chellapilla, Puri & Simard 2006, with the kernel's taps outermost.
 """
 
