@@ -535,6 +535,14 @@ def test_settings_of_numpy_are_as_before(algorithm: str) -> None:
     assert (np.geterr(), np.getbufsize()) == before
 
 
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_overflow_is_a_result_whatever_the_caller_wants(algorithm: str) -> None:
+    x, weight, _ = arrays(LAYERS["depthwise"], "f4")
+    x[...], weight[...] = 3e38, 3e38
+    with np.errstate(all="raise"):
+        assert np.isinf(computed(LAYERS["depthwise"], algorithm, x, weight, None)).all()
+
+
 def test_overflow_within_the_transforms_is_none_of_the_result() -> None:
     layer = Layer(1, 1, 1, 1, (8, 8), (VALID, VALID), "")
     x, weight = np.full((1, 1, 8, 8), 3e38, "f4"), np.zeros((1, 1, 3, 3), "f4")
