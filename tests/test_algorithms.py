@@ -528,6 +528,21 @@ def test_spoiled_rows_of_a_plane(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert_array_equal(out, defined(LAYERS[name], x, weight, bias))
 
 
+@pytest.mark.parametrize("budget", [600, 1300, 1900, 30_000, 2**21])
+def test_planes_multiplies_so_many_kernel_rows_at_a_time_as_there_is_room_for(
+    budget: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One, two, three and all four rows after the first, in blocks of one, two and five groups."""
+    layer = Layer(2, 5, 3, 1, (9, 7), (Window(5, 1, 1, 1, 2), Window(3, 1, 1, 0, 2)), "planes")
+    x, weight, bias = arrays(layer, "f4")
+    monkeypatch.setattr(planes, "BUDGET", budget)
+    counter = Counter()
+    out = computed(layer, "planes", x, weight, bias, counter=counter)
+    np.testing.assert_allclose(out, defined(layer, x, weight, bias), rtol=1e-5, atol=1e-5)
+    assert counter.choice == Choice("planes", "asked for")
+    assert counter.multiplications == out.size * 3 * 5 * 3
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_settings_of_numpy_are_as_before(algorithm: str) -> None:
     before = np.geterr(), np.getbufsize()

@@ -64,7 +64,7 @@ def blocks(sizes: tuple[int, ...], shape: tuple[int, ...]) -> Iterator[tuple[sli
     >>> list(blocks((1, 5), (1, 3)))
     [(slice(0, 1, None), slice(0, 3, None)), (slice(0, 1, None), slice(3, 5, None))]
     """
-    return product(*map(cuts, sizes, shape))
+    return product(*[cuts(size, step) for size, step in zip(sizes, shape, strict=True)])
 
 
 def cuts(size: int, step: int) -> list[slice]:

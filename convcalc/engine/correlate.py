@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import repeat
 from math import prod
 
 import numpy as np
@@ -50,7 +49,7 @@ def correlate(
         x.reshape(batch, groups, channels // groups, *spatial),
         weight.reshape(groups, filters // groups, *weight.shape[1:]),
         None if bias is None else bias.reshape(groups, filters // groups),
-        tuple(map(padded_axis, spatial, windows, repeat(padding_mode))),
+        tuple([padded_axis(size, window, padding_mode) for size, window in zip(spatial, windows, strict=True)]),
         positions,
         arithmetic.compute,
         exact=result.kind == "i",

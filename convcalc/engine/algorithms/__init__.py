@@ -93,7 +93,7 @@ def _settings() -> Context:
 
 
 SETTINGS = _settings()
-"""To be run in a copy: a tenth of the time that errstate takes."""
+"""Run in copies, since no two threads may be in one context: a tenth of the time that errstate takes."""
 
 # What was measured to be fastest, on x86 with OpenBLAS: docs/BENCHMARKS.md.
 RULES: tuple[tuple[str, Callable[[Problem], bool], str], ...] = (

@@ -2,11 +2,11 @@
 
 Shifted by a tap's offset, a channel's plane is that tap's line of the matrix under the windows, which the direct
 algorithm copies row by row. What the shift carries over the ends of rows, or in from outside, is zeroed afterwards.
-Few filters are multiplied with copies for the kernel's columns alone, and the sums of its rows added: a row further
-down is a shift of the same copies, which BLAS reads in place. For short rows, where copying in small pieces takes
-longer than multiplying.
+Few filters are multiplied with copies for the kernel's columns alone, some of its rows at a time: a row further down is
+a shift of the same copies, which BLAS reads in place. For short rows, where copying in small pieces takes longer than
+multiplying.
 
-Memory: the weights in order, matrix and sums of a block of groups, sums of every kernel row where these are added.
+Memory: the weights in order, matrix and sums of a block of groups, and of some kernel rows where these are added.
 Error: the direct sum's.
 Source: the unrolled convolution of Chellapilla, Puri & Simard 2006, with the kernel's taps outermost.
 """
@@ -18,12 +18,9 @@ from math import prod
 
 import numpy as np
 
-from convcalc.engine.blocks import BUDGET, cuts, even_parts, shaped, strided
+from convcalc.engine.blocks import BESIDE, BUDGET, cuts, even_parts, shaped, strided
 from convcalc.engine.calls import Calls
 from convcalc.engine.problem import Cut, Problem
-
-SHARE = 1 / 2
-"""Share of BUDGET that a block of groups is fastest with."""
 
 
 def fits(problem: Problem) -> bool:
@@ -47,18 +44,21 @@ def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
     channels, filters, size = problem.channels, problem.filters, high * wide
     weights = _weights(problem)
     copied, length = (tall, size) if len(weights) == 1 else (1, (high + down.extent - 1) * wide)
-    step = even_parts(problem.groups, int(SHARE * BUDGET / (_values(problem) * problem.compute.itemsize)))
+    step = even_parts(problem.groups, int(BESIDE * BUDGET / (_values(problem) * problem.compute.itemsize)))
+    room = int(BESIDE * BUDGET / (step * filters * size * problem.compute.itemsize))
+    rows = max(1, min(len(weights) - 1, room))
     first, second, third = calls.workspaces(
         problem.compute,
         step * channels * copied * broad * length,
         0 if out.dtype == problem.compute else step * filters * size,
-        0 if len(weights) == 1 else len(weights) * step * filters * size,
+        0 if len(weights) == 1 else rows * step * filters * size,
     )
     gathered = shaped(first, (step, channels, copied, broad, length))
     by_group, _, _, by_line, item = gathered.strides
     strides = down.dilation * wide * item, by_group, by_line, item
     windows = strided(gathered, (len(weights), step, channels * copied * broad, size), strides)
     copies = _copies(problem, gathered, calls)
+    further = cuts(len(weights) - 1, rows)
     for batch, groups in product(range(problem.batch), cuts(problem.groups, step)):
         x = problem.x[batch, groups]
         some, planes = len(x), x.reshape(len(x), channels, -1)
@@ -69,13 +69,12 @@ def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
         target = out[batch, groups].reshape(some, filters, size)
         sums = target if target.dtype == problem.compute else shaped(second, target.shape)
         matrices = windows[:, :some]
-        if len(weights) == 1:
-            calls.multiply(weights[0, groups], matrices[0], sums)
-        else:
-            terms = shaped(third, (tall, *target.shape))
-            calls.multiply(weights[:, groups], matrices, terms)
-            calls.plan(np.add, terms[0], terms[1], sums)
-            for term in terms[2:]:
+        calls.multiply(weights[0, groups], matrices[0], sums)
+        for below in further:
+            left = weights[1:][below, groups]
+            terms = shaped(third, (len(left), *target.shape))
+            calls.multiply(left, matrices[1:][below], terms)
+            for term in terms:
                 calls.add(term, sums)
         if problem.bias is not None:
             calls.add(problem.bias[groups, :, np.newaxis].astype(sums.dtype), sums)
@@ -139,9 +138,7 @@ def _is_at_once(problem: Problem) -> bool:
 
 def _values(problem: Problem) -> int:
     """What one group holds: its matrix, input and sums."""
-    (high, wide), (tall, broad), channels = problem.positions, problem.kernel, problem.channels
-    if _is_at_once(problem):
-        matrix, sums = high * problem.terms, 2
-    else:
-        matrix, sums = (high + problem.windows[0].extent - 1) * channels * broad, 1 + tall
-    return int(wide * (matrix + problem.x.shape[-2] * channels + sums * high * problem.filters))
+    (high, wide), (_, broad), channels = problem.positions, problem.kernel, problem.channels
+    lines = high + problem.windows[0].extent - 1
+    matrix = high * problem.terms if _is_at_once(problem) else lines * channels * broad
+    return int(wide * (matrix + problem.x.shape[-2] * channels + 2 * high * problem.filters))
