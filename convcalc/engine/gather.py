@@ -79,7 +79,7 @@ def columns(
     x: (groups, channels, batch, *spatial), already cut to the block but for its spatial axes. `slab` and `out`
     are flat workspaces, the second for the result; both are overwritten.
     """
-    reads = [axis.reads(some, few) for axis, some, few in zip(axes, positions, taps, strict=True)]
+    reads = [axis.reads(at, tap) for axis, at, tap in zip(axes, positions, taps, strict=True)]
     spans, position_steps, tap_steps, pieces = zip(*reads, strict=True)
     groups, channels, batch = leading = x.shape[:3]
     padded = shaped(slab, (*leading, *spans))
