@@ -35,12 +35,12 @@ import numpy as np
 from processes import process_seconds
 
 import convcalc
-from convcalc.direct import WIDE, direct_sums
 from convcalc.engine.algorithms import ALGORITHMS
-from convcalc.engine.blas import openblas
 from convcalc.engine.counter import Counter
-from convcalc.engine.stage import run_stage
-from convcalc.stages import Correlate, TransposedCorrelate
+from convcalc.engine.primitive import run_stage
+from convcalc.engine.work.blas import openblas
+from convcalc.graph.stages import Correlate, TransposedCorrelate
+from convcalc.proof.direct import WIDE, direct_sums
 
 OURS = "convcalc"
 PACKAGES = ("numpy", "torch", "onnxruntime", "jax", "scipy")

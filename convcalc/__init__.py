@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from convcalc.engine import conv as conv
     from convcalc.engine import conv_transpose as conv_transpose
     from convcalc.errors import ConvcalcError as ConvcalcError
-    from convcalc.report import Report as Report
-    from convcalc.report import analyze as analyze
+    from convcalc.questions.layer_report import Report as Report
+    from convcalc.questions.layer_report import analyze as analyze
 
 __version__ = "0.1.0"
 __all__ = ["ConvcalcError", "Report", "analyze", "conv", "conv_transpose"]
 
 _HOMES = {
     "ConvcalcError": "convcalc.errors",
-    "Report": "convcalc.report",
-    "analyze": "convcalc.report",
+    "Report": "convcalc.questions.layer_report",
+    "analyze": "convcalc.questions.layer_report",
     "conv": "convcalc.engine",
     "conv_transpose": "convcalc.engine",
 }

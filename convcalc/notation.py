@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from operator import index
 from typing import Any, SupportsIndex, TypeAlias, TypeVar
 
+from convcalc.axis.padding import WORDS
 from convcalc.errors import NotationError, quoted
-from convcalc.padding import WORDS
-from convcalc.stages import Axes, Padding
+from convcalc.graph.stages import Axes, Padding
 
 Number: TypeAlias = SupportsIndex | str
 PerAxis: TypeAlias = SupportsIndex | str | Sequence[SupportsIndex]

@@ -20,21 +20,22 @@ from numpy.testing import assert_array_equal
 
 import convcalc
 from convcalc import analyze
-from convcalc.checks import Executed, check_values
+from convcalc.axis.window import Window, output_size
 from convcalc.cli.run import ALGORITHMS as listed  # noqa: N811
-from convcalc.engine import algorithms, blas, threads
-from convcalc.engine import blocks as cut
+from convcalc.engine import algorithms
 from convcalc.engine.algorithms import ALGORITHMS, RULES, bands, choose, fourier, planes, rows, winograd
 from convcalc.engine.arithmetic import Arithmetic, choose_arithmetic
-from convcalc.engine.blas import openblas
-from convcalc.engine.calls import Calls
 from convcalc.engine.correlate import correlate
 from convcalc.engine.counter import Choice, Counter
 from convcalc.engine.padded import padded_axis
+from convcalc.engine.primitive import run_stage
 from convcalc.engine.problem import Problem
-from convcalc.engine.stage import run_stage
+from convcalc.engine.work import blas, threads
+from convcalc.engine.work import blocks as cut
+from convcalc.engine.work.blas import openblas
+from convcalc.engine.work.calls import Calls
 from convcalc.errors import ConvcalcError
-from convcalc.window import Window, output_size
+from convcalc.proof.checks import Executed, check_values
 
 ROUNDING = {"winograd", "fft"}
 """Algorithms whose results differ from the direct sum's by more than the order of the terms."""

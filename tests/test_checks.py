@@ -13,8 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convcalc import ConvcalcError, Report, analyze, checks
-from convcalc.checks import (
+from convcalc import ConvcalcError, Report, analyze
+from convcalc.axis.window import Window
+from convcalc.cli import exit_code
+from convcalc.engine import correlate as engine
+from convcalc.engine import transposed
+from convcalc.engine.counter import Counter
+from convcalc.engine.primitive import run_stage
+from convcalc.graph.stages import Correlate, ShuffleChannels, TransposedCorrelate
+from convcalc.graph.trace import Step
+from convcalc.proof import checks
+from convcalc.proof.checks import (
     Check,
     Executed,
     check_multiplications,
@@ -23,17 +32,9 @@ from convcalc.checks import (
     check_receptive_field,
     check_values,
 )
-from convcalc.cli import exit_code
-from convcalc.direct import WIDE, direct_sums
-from convcalc.engine import correlate as engine
-from convcalc.engine import transposed
-from convcalc.engine.counter import Counter
-from convcalc.engine.stage import run_stage
-from convcalc.reading import Named
-from convcalc.run import Run, RunOptions, run
-from convcalc.stages import Correlate, ShuffleChannels, TransposedCorrelate
-from convcalc.trace import Step
-from convcalc.window import Window
+from convcalc.proof.direct import WIDE, direct_sums
+from convcalc.proof.forms import Named
+from convcalc.proof.run import Run, RunOptions, run
 from tests.layers import random_layers
 from tests.reference import field
 
@@ -188,7 +189,7 @@ def test_wrong_prediction_is_exit_1(saved: Callable[..., list[str]], monkeypatch
     def doubled(*arguments: Any) -> Any:
         return tuple(replace(axis, size=2 * axis.size) for axis in known(*arguments))
 
-    monkeypatch.setattr("convcalc.report.receptive_field", doubled)
+    monkeypatch.setattr("convcalc.questions.layer_report.receptive_field", doubled)
     code, found = json_of(saved())
     assert code == 1
     assert not found["ok"]
@@ -439,7 +440,7 @@ def test_faulty_engine_is_exit_1(
     code, found = json_of(saved(*OPTIONS))
     assert (code, found["ok"]) == (0, True)
     faulty, noticing = FAULTS[fault]
-    monkeypatch.setattr("convcalc.engine.stage.correlate", faulty)
+    monkeypatch.setattr("convcalc.engine.primitive.correlate", faulty)
     code, found = json_of(saved(*OPTIONS))
     assert code == 1
     assert found["ok"] is False
@@ -495,7 +496,7 @@ def test_faulty_transposed_engine_is_exit_1(
     )
     assert json_of(arguments)[0] == 0
     faulty, noticing = TRANSPOSED_FAULTS[fault]
-    monkeypatch.setattr("convcalc.engine.stage.transposed_correlate", faulty)
+    monkeypatch.setattr("convcalc.engine.primitive.transposed_correlate", faulty)
     code, found = json_of(arguments)
     assert code == 1
     assert {check["name"] for check in found["checks"] if not check["ok"]} == noticing
@@ -503,7 +504,7 @@ def test_faulty_transposed_engine_is_exit_1(
 
 def test_factoring_that_is_wrong_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two factors that agree with their own steps but not with the kernel they come from."""
-    from convcalc import factor
+    from convcalc.proof import factor
 
     for kernel in (np.outer([1, 2, 3], [1, 0, -1]), np.outer([1, 2, 3], [1, 0, -1.5])):
         np.save(tmp_path / "x.npy", np.arange(49.0 if kernel.dtype.kind == "f" else 49).reshape(7, 7) ** 2 % 13)
@@ -517,7 +518,7 @@ def test_factoring_that_is_wrong_is_noticed(tmp_path: Path, monkeypatch: pytest.
             return replace(found, kernels=(row.swapaxes(2, 3), column.swapaxes(2, 3)))
 
         with monkeypatch.context() as patched:
-            patched.setattr("convcalc.run.factored", swapped)
+            patched.setattr("convcalc.proof.run.factored", swapped)
             code, found = json_of(arguments)
         assert code == 1
         assert [check["name"] for check in found["checks"] if not check["ok"]] == ["values"]

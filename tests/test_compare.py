@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from convcalc.compare import STAND_INS, Compared, Comparison, compare
 from convcalc.errors import ConvcalcError, NotationError, ShapeError
-from convcalc.layer import LayerOptions
+from convcalc.questions.compare import STAND_INS, Compared, Comparison, compare
 from convcalc.recipes import RECIPES, recipe_named
+from convcalc.recipes.options import LayerOptions
 from tests import formula
 from tests.cases import CASES, Case
 from tests.reference import counts

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from convcalc.engine import blocks as cut
+from convcalc.axis.window import Window, output_size, transposed_size
 from convcalc.engine.arithmetic import Arithmetic, choose_arithmetic
-from convcalc.engine.blocks import block_shape, blocks
 from convcalc.engine.correlate import correlate
 from convcalc.engine.counter import Counter
 from convcalc.engine.transposed import by_output_channel, transposed_correlate
+from convcalc.engine.work import blocks as cut
+from convcalc.engine.work.blocks import block_shape, blocks
 from convcalc.errors import DataError, ShapeError
-from convcalc.window import Window, output_size, transposed_size
 
 OBJECTS = Arithmetic(np.dtype(object), np.dtype(object))
 

@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 
 from convcalc import Report, analyze
-from convcalc.chain import chain_fields
-from convcalc.compare import compare
-from convcalc.explain import (
+from convcalc.explain.layer import (
     Explanation,
     explain_comparison,
     explain_cost,
@@ -20,7 +18,9 @@ from convcalc.explain import (
     explain_rf,
     explain_shape,
 )
-from convcalc.layer import LayerOptions
+from convcalc.questions.chain import chain_fields
+from convcalc.questions.compare import compare
+from convcalc.recipes.options import LayerOptions
 from convcalc.render.views import cost_view, params_view
 from tests import formula
 from tests.cases import CASES, Case

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from convcalc.errors import DataError
-from convcalc.factor import eps_of, factored, tolerance
+from convcalc.proof.factor import eps_of, factored, tolerance
 
 
 def product(kernels: tuple[np.ndarray, ...]) -> np.ndarray:

@@ -10,8 +10,8 @@ import pytest
 
 import convcalc
 from convcalc import ConvcalcError, analyze
-from convcalc.layer import EXAMPLE_NOTE, LayerOptions
 from convcalc.recipes import RECIPES
+from convcalc.recipes.options import EXAMPLE_NOTE, LayerOptions
 
 OPTIONS: dict[str, Any] = {
     "groups": 3, "multiplier": 2, "mid_channels": 5, "output_padding": 1, "output_size": 15,

@@ -13,19 +13,19 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from convcalc.checks import Check
-from convcalc.network import check as module
-from convcalc.network.arrays import drawn_arrays, drawn_input
-from convcalc.network.check import NetworkRun, check_network
-from convcalc.network.execute import run_layers
-from convcalc.network.fields import Field
-from convcalc.network.graph import Network, Node
-from convcalc.network.operators import Unknown
-from convcalc.network.receptive import Along, Fields, receptive_fields
-from convcalc.network.reference import Reference
-from convcalc.network.toml_file import network_from_toml
-from convcalc.positions import Positions
-from convcalc.stages import Correlate
+from convcalc.axis.positions import Positions
+from convcalc.axis.strands import Field
+from convcalc.graph.graph import Network, Node
+from convcalc.graph.primitives import Unknown
+from convcalc.graph.stages import Correlate
+from convcalc.proof import network as module
+from convcalc.proof.arrays import drawn_arrays, drawn_input
+from convcalc.proof.checks import Check
+from convcalc.proof.network import NetworkRun, check_network
+from convcalc.proof.reference import Reference
+from convcalc.proof.walk import run_layers
+from convcalc.questions.receptive import Along, Fields, receptive_fields
+from convcalc.readers.toml.document import network_from_toml
 from tests.test_cli import CONVCALC, Run, exit_code, output, refusal
 from tests.test_net_execute import RESIDUAL
 
@@ -509,7 +509,7 @@ def test_unknown_layers_cannot_be_run(refusal: Run, model: str, monkeypatch: pyt
         unknown = Unknown("no rule for it", (1, 8, 7, 13))
         return altered(net, "pool", lambda node: replace(node, op="Magic", operator=unknown))
 
-    monkeypatch.setattr("convcalc.network.toml_file.network_from_toml", with_unknown)
+    monkeypatch.setattr("convcalc.readers.toml.document.network_from_toml", with_unknown)
     line = refusal("net", model, "--check")
     assert line == (
         "check: every layer must be one that can be run, got pool (Magic): no rule for it; "

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from convcalc.network.layers import OPS
-from convcalc.network.selection import SORTED
-from convcalc.network.toml_file import COMMON_KEYS, network_from_toml
+from convcalc.questions.selection import SORTED
+from convcalc.readers.toml.document import COMMON_KEYS, network_from_toml
+from convcalc.readers.toml.ops import OPS
 from convcalc.recipes import BY_NAME
 from tests.test_cli import CONVCALC, Run, output, refusal
 from tests.test_net_report import SEPARABLE

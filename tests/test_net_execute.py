@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from convcalc.engine.ops.activations import ELEMENTWISE, erf
+from convcalc.engine.ops.resampling import resize
 from convcalc.errors import DataError
-from convcalc.network.arrays import array_shapes, drawn_arrays, drawn_input
-from convcalc.network.execute import LayerError, needed, run_layers
-from convcalc.network.graph import Assembly, Network
-from convcalc.network.layers import ACTIVATIONS, OPS
-from convcalc.network.operators import (
+from convcalc.graph.graph import Assembly, Network
+from convcalc.graph.primitives import (
     AdaptivePool,
     Concat,
     Elementwise,
@@ -35,10 +34,11 @@ from convcalc.network.operators import (
     Unknown,
     WithConstant,
 )
-from convcalc.network.ops.activations import ELEMENTWISE, erf
-from convcalc.network.ops.resampling import resize
-from convcalc.network.toml_file import network_from_toml
-from convcalc.stages import Pool, ShuffleChannels
+from convcalc.graph.stages import Pool, ShuffleChannels
+from convcalc.proof.arrays import array_shapes, drawn_arrays, drawn_input
+from convcalc.proof.walk import LayerError, needed, run_layers
+from convcalc.readers.toml.document import network_from_toml
+from convcalc.readers.toml.ops import ACTIVATIONS, OPS
 
 RNG = np.random.default_rng(5)
 SHAPES = {1: (2, 6, 19), 2: (2, 6, 11, 17), 3: (2, 6, 5, 8, 7)}

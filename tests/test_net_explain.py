@@ -14,19 +14,20 @@ from typing import Any
 
 import pytest
 
-from convcalc.explain import Explanation
-from convcalc.network import load_network, operators, zoo_names
-from convcalc.network.explain import explain_network
-from convcalc.network.graph import Assembly, Network, Node
-from convcalc.network.questions import NetworkOptions
-from convcalc.network.questions import report_of as asked
-from convcalc.network.report import NetworkReport, network_report
-from convcalc.network.roofline import Machine
-from convcalc.network.toml_file import network_from_toml
-from convcalc.positions import Positions
+from convcalc.axis.positions import Positions
+from convcalc.explain.layer import Explanation
+from convcalc.explain.network import explain_network
+from convcalc.graph import primitives as operators
+from convcalc.graph.graph import Assembly, Network, Node
+from convcalc.graph.stages import TransposedCorrelate
+from convcalc.questions.models import NetworkOptions
+from convcalc.questions.models import report_of as asked
+from convcalc.questions.report import NetworkReport, network_report
+from convcalc.questions.roofline import Machine
+from convcalc.readers import load_network, zoo_names
+from convcalc.readers.toml.document import network_from_toml
 from convcalc.render.network import network_view
 from convcalc.render.table import Bar
-from convcalc.stages import TransposedCorrelate
 from tests import formula
 from tests.test_explain import AXES, split
 

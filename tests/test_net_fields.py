@@ -7,16 +7,16 @@ from random import Random
 
 import pytest
 
+from convcalc.axis.positions import Positions, spread, union
+from convcalc.axis.strands import Field, Reads, centre, merged
+from convcalc.axis.window import Window
 from convcalc.errors import ShapeError
-from convcalc.network.fields import Field, Reads, centre, merged
-from convcalc.network.operators import Resize
-from convcalc.network.receptive import adaptive_reads, resize_reads
-from convcalc.network.report import network_report
-from convcalc.network.toml_file import network_from_toml
-from convcalc.positions import Positions, spread, union
-from convcalc.receptive import AxisField, Link, positions_seen, receptive_field
-from convcalc.stages import Correlate, Stage, TransposedCorrelate
-from convcalc.window import Window
+from convcalc.graph.primitives import Resize
+from convcalc.graph.stages import Correlate, Stage, TransposedCorrelate
+from convcalc.questions.layer_receptive import AxisField, Link, positions_seen, receptive_field
+from convcalc.questions.receptive import adaptive_reads, resize_reads
+from convcalc.questions.report import network_report
+from convcalc.readers.toml.document import network_from_toml
 
 
 def random_link(random: Random) -> Link:

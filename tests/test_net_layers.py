@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from convcalc.errors import NotationError
-from convcalc.network.graph import Network
-from convcalc.network.toml_file import network_from_toml
+from convcalc.graph.graph import Network
+from convcalc.readers.toml.document import network_from_toml
 
 
 def network(text: str, width: float = 1.0) -> Network:

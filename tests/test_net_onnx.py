@@ -14,18 +14,18 @@ import numpy as np
 import pytest
 
 from convcalc import ConvcalcError
-from convcalc.network import load_network
-from convcalc.network.execute import check_runnable, run_layers
-from convcalc.network.explain import explain_network
-from convcalc.network.graph import Network
-from convcalc.network.operators import Unknown
-from convcalc.network.report import NetworkReport, network_report
+from convcalc.explain.network import explain_network
+from convcalc.graph.graph import Network
+from convcalc.graph.primitives import Unknown
+from convcalc.proof.walk import check_runnable, run_layers
+from convcalc.questions.report import NetworkReport, network_report
+from convcalc.readers import load_network
 from tests.test_cli import Run, output
 
 __all__ = ["output"]
 
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
-weights_of = pytest.importorskip("convcalc.network.onnx_file").weights_of
+weights_of = pytest.importorskip("convcalc.readers.onnx.graph").weights_of
 TensorProto = onnx.TensorProto
 F, I = TensorProto.FLOAT, TensorProto.INT64  # noqa: E741 -- as short as the tables need
 
@@ -536,8 +536,8 @@ def test_the_image_is_the_main_input(tmp_path: Path) -> None:
 
 
 def test_weights_come_in_the_order_of_the_parameters(tmp_path: Path) -> None:
-    from convcalc.network.onnx_file import weights_of
-    from convcalc.network.operators import parameter_shapes
+    from convcalc.graph.primitives import parameter_shapes
+    from convcalc.readers.onnx.graph import weights_of
 
     for case in OPS:
         proto, *_ = case.values
@@ -563,7 +563,7 @@ def external(location: str, length: int = 216) -> Any:
 
 
 def test_external_weights_may_be_missing_and_are_read_from_the_directory_of_the_model_only(tmp_path: Path) -> None:
-    from convcalc.network.onnx_file import weights_of
+    from convcalc.readers.onnx.graph import weights_of
 
     inside = tmp_path / "model"
     inside.mkdir()
@@ -713,5 +713,5 @@ def test_without_the_extra_the_error_says_what_to_install(tmp_path: Path) -> Non
 
 
 def test_onnx_is_imported_for_onnx_files_only() -> None:
-    code = "import sys, convcalc.network, convcalc.cli; sys.exit('onnx' in sys.modules)"
+    code = "import sys, convcalc.readers, convcalc.cli; sys.exit('onnx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,15 +9,15 @@ from random import Random
 import pytest
 
 from convcalc.errors import ConvcalcError, ShapeError
-from convcalc.network.explain import explain_network
-from convcalc.network.graph import Assembly, Network
-from convcalc.network.memory import live_tensors, moved_elements, peak
-from convcalc.network.operators import Elementwise, Input, Merge, Slice
-from convcalc.network.replace import replaced
-from convcalc.network.report import NetworkReport, network_report
-from convcalc.network.roofline import Machine, machine
-from convcalc.network.sweep import sizes, swept, widths
-from convcalc.network.toml_file import network_from_toml
+from convcalc.explain.network import explain_network
+from convcalc.graph.graph import Assembly, Network
+from convcalc.graph.primitives import Elementwise, Input, Merge, Slice
+from convcalc.questions.memory import live_tensors, moved_elements, peak
+from convcalc.questions.replace import replaced
+from convcalc.questions.report import NetworkReport, network_report
+from convcalc.questions.roofline import Machine, machine
+from convcalc.questions.sweep import sizes, swept, widths
+from convcalc.readers.toml.document import network_from_toml
 from tests import formula
 
 SEPARABLE = """

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from convcalc.errors import ConvcalcError
-from convcalc.network import load_network
-from convcalc.network.graph import Network
-from convcalc.network.report import NetworkReport, network_report
-from convcalc.network.toml_file import network_from_toml
+from convcalc.graph.graph import Network
+from convcalc.questions.report import NetworkReport, network_report
+from convcalc.readers import load_network
+from convcalc.readers.toml.document import network_from_toml
 
 CONTRACT = """
 name = "tiny"

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convcalc.network.graph import Network
-from convcalc.network.receptive import receptive_fields
-from convcalc.network.report import network_report
-from convcalc.network.toml_file import network_from_toml
+from convcalc.graph.graph import Network
+from convcalc.questions.receptive import receptive_fields
+from convcalc.questions.report import network_report
+from convcalc.readers.toml.document import network_from_toml
 
 torch = pytest.importorskip("torch", reason="PyTorch is the oracle; install .[oracle] to run this")
 functional = torch.nn.functional

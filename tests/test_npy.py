@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from convcalc import npy
 from convcalc.errors import DataError
-from convcalc.npy import check_writable, read_npy, write_npy
+from convcalc.storage import npy
+from convcalc.storage.npy import check_writable, read_npy, write_npy
 
 
 def saved(array, **options):
@@ -205,7 +205,7 @@ def test_named_pipe(tmp_path):
 def test_stdin_and_stdout_of_a_process():
     """Real pipes, which cannot seek, and an array of several slabs."""
     program = (
-        "from convcalc import npy\n"
+        "from convcalc.storage import npy\n"
         "npy.SLAB = 1000\n"
         "npy.check_writable('-')\n"
         "npy.write_npy('-', npy.read_npy('-') * 2)\n"
@@ -219,7 +219,7 @@ def test_stdin_and_stdout_of_a_process():
 def test_reader_of_stdout_that_went_away():
     program = (
         "import sys, numpy as np\n"
-        "from convcalc.npy import write_npy\n"
+        "from convcalc.storage.npy import write_npy\n"
         "sys.stdin.read()\n"  # until the pipe is closed
         "try:\n"
         "    write_npy('-', np.zeros(10**6))\n"

@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
+from convcalc.axis.positions import MOST_RUNS, Positions, read_by, spread_from
+from convcalc.axis.window import Window
 from convcalc.errors import ShapeError
-from convcalc.positions import MOST_RUNS, Positions, read_by, spread_from
-from convcalc.window import Window
 
 
 def read(outputs: set[int], window: Window) -> set[int]:

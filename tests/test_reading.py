@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convcalc.errors import DataError
-from convcalc.reading import Named, full_input, full_kernels, kernel_stages, restored, spatial_axes
+from convcalc.proof.forms import Named, full_input, full_kernels, kernel_stages, restored, spatial_axes
 from convcalc.recipes import RECIPES, recipe_named
 
 FIRST, LAST = "channels-first", "channels-last"

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from convcalc import analyze
-from convcalc.chain import chain_fields
 from convcalc.errors import ConvcalcError, ShapeError
-from convcalc.receptive import axis_links, positions_seen, receptive_field
-from convcalc.stages import Correlate, Pool, Stage, TransposedCorrelate
+from convcalc.graph.stages import Correlate, Pool, Stage, TransposedCorrelate
+from convcalc.questions.chain import chain_fields
+from convcalc.questions.layer_receptive import axis_links, positions_seen, receptive_field
 from tests.cases import CASES, Case
 from tests.layers import at_most, random_layers
 from tests.reference import Field, field

@@ -459,7 +459,7 @@ def test_table_has_a_row_for_every_check(saved: Saved, invoked: Invoked) -> None
 def test_missing_directory_is_refused_before_anything_is_computed(
     saved: Saved, invoked: Invoked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("convcalc.run.run", lambda *_: pytest.fail("computed in vain"))
+    monkeypatch.setattr("convcalc.proof.run.run", lambda *_: pytest.fail("computed in vain"))
     message = refusal(invoked, saved("x", IMAGE), saved("k", SOBEL), "-o", str(tmp_path / "none" / "out.npy"))
     assert "its directory must exist" in message
 
@@ -539,7 +539,7 @@ def test_preview_draws_a_picture(saved: Saved, invoked: Invoked) -> None:
 
 def test_no_check_only_convolves(saved: Saved, invoked: Invoked, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("check_values", "check_receptive_field", "check_multiplications"):
-        monkeypatch.setattr(f"convcalc.run.{name}", lambda *_: pytest.fail("checked"))
+        monkeypatch.setattr(f"convcalc.proof.run.{name}", lambda *_: pytest.fail("checked"))
     code, stdout, _ = invoked(saved("x", IMAGE), saved("k", SOBEL), "--no-check", "--json")
     found = json.loads(stdout)
     assert code == 0

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from convcalc import ConvcalcError, analyze
-from convcalc.pool import pool_stage
-from convcalc.stages import Chain
-from convcalc.trace import trace
+from convcalc.graph.stages import Chain
+from convcalc.graph.trace import trace
+from convcalc.recipes.pool import pool_stage
 from tests.cases import CASES, Case
 
 torch = pytest.importorskip("torch")

@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
+from convcalc.axis.padding import MODEST_WORDS, WORDS, cropped, padded
+from convcalc.axis.window import Window, output_size, outputs_reached, pairs_inside, smallest_input, transposed_size
 from convcalc.errors import ShapeError
-from convcalc.padding import MODEST_WORDS, WORDS, cropped, padded
-from convcalc.window import Window, output_size, outputs_reached, pairs_inside, smallest_input, transposed_size
 from tests.reference import slid, spread
 
 

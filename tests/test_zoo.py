@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from convcalc.network import ZOO, load_network, zoo_names
-from convcalc.network.report import NetworkReport, network_report
-from convcalc.network.toml_file import network_from_toml
+from convcalc.questions.report import NetworkReport, network_report
+from convcalc.readers import ZOO, load_network, zoo_names
+from convcalc.readers.toml.document import network_from_toml
 
 TORCHVISION = "torchvision 0.28, num_params and _ops of the weights"
 

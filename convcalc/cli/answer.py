@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from convcalc.cli.options import Asked
-from convcalc.explain import Explanation
+from convcalc.explain.layer import Explanation
 from convcalc.render.table import Table, show
 
 

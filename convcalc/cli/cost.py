@@ -8,12 +8,12 @@ import typer
 
 from convcalc.cli.answer import answer
 from convcalc.cli.options import Asked, complete_type, layer_command
-from convcalc.compare import compare
-from convcalc.cost import BYTES
 from convcalc.errors import NotationError, quoted
-from convcalc.explain import explain_comparison, explain_cost
+from convcalc.explain.layer import explain_comparison, explain_cost
+from convcalc.questions.compare import compare
+from convcalc.questions.cost import BYTES
+from convcalc.questions.layer_report import report
 from convcalc.render.views import compare_view, cost_view
-from convcalc.report import report
 
 
 def _complete_dtype(incomplete: str) -> list[str]:

@@ -15,11 +15,11 @@ import typer
 from convcalc.cli import ANSWERED
 from convcalc.cli.answer import Form, answer, print_json
 from convcalc.cli.options import EXPLAIN, JSON, LAYOUT, flag, option
-from convcalc.cost import BYTES
 from convcalc.errors import NotationError
-from convcalc.network import zoo, zoo_names
 from convcalc.notation import parse_features, parse_layout, whole_number
-from convcalc.report import SCHEMA
+from convcalc.questions.cost import BYTES
+from convcalc.questions.layer_report import SCHEMA
+from convcalc.readers import zoo, zoo_names
 
 
 def _complete_model(incomplete: str) -> list[str]:
@@ -103,10 +103,10 @@ def command(
       convcalc net mobilenet-v2 --sweep 128..320:32
       convcalc net mobilenet-v1 --peak 100GOPS --bandwidth 10GB/s --dtype int8
     """
-    from convcalc.network.explain import explain_network
-    from convcalc.network.questions import NetworkOptions, compared, over_sizes, over_widths, report_of
-    from convcalc.network.roofline import machine
-    from convcalc.network.selection import chosen
+    from convcalc.explain.network import explain_network
+    from convcalc.questions.models import NetworkOptions, compared, over_sizes, over_widths, report_of
+    from convcalc.questions.roofline import machine
+    from convcalc.questions.selection import chosen
     from convcalc.render import network as views
 
     order = parse_layout("channels-first" if layout is None else layout)

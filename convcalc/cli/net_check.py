@@ -12,12 +12,12 @@ from convcalc.cli import ANSWERED, DISAGREED
 from convcalc.cli.answer import print_json
 from convcalc.cli.progress import progress
 from convcalc.errors import DataError, NotationError
-from convcalc.network.check import check_network
-from convcalc.network.report import NetworkReport
+from convcalc.graph.stages import Axes
 from convcalc.notation import show_size
-from convcalc.npy import check_writable, read_npy, write_npy
-from convcalc.reading import Named
-from convcalc.stages import Axes
+from convcalc.proof.forms import Named
+from convcalc.proof.network import check_network
+from convcalc.questions.report import NetworkReport
+from convcalc.storage.npy import check_writable, read_npy, write_npy
 
 
 def answer_checked(
@@ -37,7 +37,7 @@ def answer_checked(
     x = None if given is None else _whole(given, report.network.inputs[0].shape or (), layout)
     arrays, weights, reference = None, "random weights", None
     if file is not None:
-        from convcalc.network.onnx_weights import file_weights, runtime_reference
+        from convcalc.proof.onnx_runtime import file_weights, runtime_reference
 
         arrays, weights = file_weights(file, input=report.input, batch=report.batch)
         reference = runtime_reference(file, report.network) if arrays is not None else None

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from convcalc.layer import Layer, LayerOptions, layer
+from convcalc.axis.padding import WORDS
 from convcalc.notation import LAYOUTS, whole_number
-from convcalc.padding import WORDS
 from convcalc.recipes import BY_NAME
+from convcalc.recipes.options import Layer, LayerOptions, layer
 
 
 def complete_type(incomplete: str) -> list[tuple[str, str]]:

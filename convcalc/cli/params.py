@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from convcalc.cli.answer import answer
 from convcalc.cli.options import Asked, layer_command
-from convcalc.explain import explain_params
+from convcalc.explain.layer import explain_params
+from convcalc.questions.layer_report import report
 from convcalc.render.views import params_view
-from convcalc.report import report
 
 
 @layer_command

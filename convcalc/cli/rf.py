@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from convcalc.chain import POOLS, chain_fields
 from convcalc.cli.answer import answer
 from convcalc.cli.options import Asked, complete_type, layer_command
 from convcalc.errors import NotationError
-from convcalc.explain import explain_chain, explain_rf, explain_shape
+from convcalc.explain.layer import explain_chain, explain_rf, explain_shape
+from convcalc.questions.chain import POOLS, chain_fields
+from convcalc.questions.layer_report import report
 from convcalc.render.views import chain_view, layer_rf_view
-from convcalc.report import report
 
 
 def _complete_layer(incomplete: str) -> list[str]:

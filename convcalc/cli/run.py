@@ -99,12 +99,12 @@ def command(
       convcalc run examples/photo-rgb.npy examples/edges-bank.npy -s 2 -p 1 --json
       convcalc run examples/sunspots.npy examples/eleven-years.npy --preview
     """
-    from convcalc.npy import check_writable, read_npy, write_npy
-    from convcalc.reading import Named
+    from convcalc.proof.forms import Named
+    from convcalc.proof.run import RunOptions, run
     from convcalc.render.pictures import show_picture
     from convcalc.render.table import show
     from convcalc.render.views import run_view
-    from convcalc.run import RunOptions, run
+    from convcalc.storage.npy import check_writable, read_npy, write_npy
 
     order = "channels-first" if layout is None else layout
     if json and (preview or output == "-"):

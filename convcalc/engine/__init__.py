@@ -1,5 +1,5 @@
 """The arithmetic itself, on NumPy arrays, in bounded memory and exact where the numbers are integers."""
 
-from convcalc.engine.functional import conv, conv_transpose
+from convcalc.engine.api import conv, conv_transpose
 
 __all__ = ["conv", "conv_transpose"]

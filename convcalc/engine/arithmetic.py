@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from convcalc.engine.blocks import block_shape, blocks
+from convcalc.engine.work.blocks import block_shape, blocks
 from convcalc.errors import DataError
 
 ACCEPTED = "float16/32/64, complex64/128, every integer type and bool"

@@ -6,13 +6,13 @@ from math import prod
 
 import numpy as np
 
+from convcalc.axis.window import Window, output_size
 from convcalc.engine.algorithms import ALGORITHMS, AUTO, choose, execute
 from convcalc.engine.arithmetic import Arithmetic, all_finite
 from convcalc.engine.counter import Choice, Counter
 from convcalc.engine.padded import padded_axis
 from convcalc.engine.problem import Problem
-from convcalc.memory import check_memory
-from convcalc.window import Window, output_size
+from convcalc.storage.memory import check_memory
 
 
 def correlate(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
-from convcalc.engine.blocks import length
+from convcalc.axis.window import Window
+from convcalc.engine.work.blocks import length
 from convcalc.errors import ShapeError
-from convcalc.window import Window
 
 Pieces: TypeAlias = Sequence[tuple[slice, slice]]
 

@@ -9,15 +9,15 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from convcalc.engine import blocks as cut
+from convcalc.axis.window import Window, transposed_size
 from convcalc.engine.algorithms import AUTO
 from convcalc.engine.algorithms.direct import batch_third
 from convcalc.engine.arithmetic import Arithmetic
-from convcalc.engine.blocks import LANES, Index, block_shape, blocks, length, shaped
-from convcalc.engine.calls import Calls
 from convcalc.engine.counter import Choice, Counter
-from convcalc.memory import check_memory
-from convcalc.window import Window, transposed_size
+from convcalc.engine.work import blocks as cut
+from convcalc.engine.work.blocks import LANES, Index, block_shape, blocks, length, shaped
+from convcalc.engine.work.calls import Calls
+from convcalc.storage.memory import check_memory
 
 
 def transposed_correlate(

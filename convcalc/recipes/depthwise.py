@@ -1,10 +1,10 @@
 """The depthwise convolution: every channel has filters of its own and sees no other channel."""
 
 from convcalc.errors import ShapeError
+from convcalc.graph.request import Request
+from convcalc.graph.stages import Chain, Correlate
 from convcalc.recipes.recipe import Recipe
 from convcalc.recipes.standard import told_by
-from convcalc.request import Request
-from convcalc.stages import Chain, Correlate
 
 
 def lower(request: Request) -> Chain:

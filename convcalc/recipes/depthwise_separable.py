@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from convcalc.graph.request import Request
+from convcalc.graph.stages import Axes, Chain, Correlate
 from convcalc.recipes.depthwise import per_channel
 from convcalc.recipes.recipe import Recipe, Told
-from convcalc.request import Request
-from convcalc.stages import Axes, Chain, Correlate
 
 
 def lower(request: Request) -> Chain:

@@ -1,9 +1,9 @@
 """The dilated (atrous) convolution: taps `dilation` pixels apart."""
 
+from convcalc.graph.request import Request
+from convcalc.graph.stages import Chain
 from convcalc.recipes.recipe import Recipe
 from convcalc.recipes.standard import told_by
-from convcalc.request import Request
-from convcalc.stages import Chain
 
 
 def lower(request: Request) -> Chain:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from convcalc.graph.request import Request
+from convcalc.graph.stages import Axes, Chain
 from convcalc.recipes.depthwise_separable import across_channels
 from convcalc.recipes.recipe import Recipe, Told
-from convcalc.request import Request
-from convcalc.stages import Axes, Chain
 
 STAGE_NAMES = {1: ("horizontal",), 2: ("vertical", "horizontal"), 3: ("depth", "vertical", "horizontal")}
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from convcalc.graph.request import Request
+from convcalc.graph.stages import Axes, Chain
 from convcalc.recipes.recipe import Recipe, Told
-from convcalc.request import Request
-from convcalc.stages import Axes, Chain
 
 
 def lower(request: Request) -> Chain:

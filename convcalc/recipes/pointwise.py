@@ -1,11 +1,11 @@
 """The 1x1 convolution: a linear map across channels at every position."""
 
 from convcalc.errors import ShapeError
+from convcalc.graph.request import Request
+from convcalc.graph.stages import Chain
 from convcalc.notation import show_axes
 from convcalc.recipes.recipe import Recipe
 from convcalc.recipes.standard import told_by
-from convcalc.request import Request
-from convcalc.stages import Chain
 
 
 def lower(request: Request) -> Chain:

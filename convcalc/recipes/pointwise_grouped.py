@@ -1,10 +1,10 @@
 """The pointwise grouped convolution: 1x1, within groups of channels."""
 
+from convcalc.graph.request import Request
+from convcalc.graph.stages import Chain
 from convcalc.recipes.grouped import told_by
 from convcalc.recipes.pointwise import check_unit_kernel
 from convcalc.recipes.recipe import Recipe
-from convcalc.request import Request
-from convcalc.stages import Chain
 
 
 def lower(request: Request) -> Chain:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from convcalc.request import Request
-from convcalc.stages import Axes, Chain
+from convcalc.graph.request import Request
+from convcalc.graph.stages import Axes, Chain
 
 Told: TypeAlias = dict[str, int | Axes]
 

@@ -1,9 +1,9 @@
 """The shuffled grouped convolution: a grouped one whose outputs are dealt out to all following groups."""
 
+from convcalc.graph.request import Request
+from convcalc.graph.stages import Chain, ShuffleChannels
 from convcalc.recipes.grouped import told_by
 from convcalc.recipes.recipe import Recipe
-from convcalc.request import Request
-from convcalc.stages import Chain, ShuffleChannels
 
 
 def lower(request: Request) -> Chain:

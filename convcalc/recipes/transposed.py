@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
+from convcalc.axis.window import transposed_size
 from convcalc.errors import ShapeError
+from convcalc.graph.request import Request
+from convcalc.graph.stages import Axes, Chain, TransposedCorrelate, windows
+from convcalc.graph.trace import AXIS_NAMES, resolved
 from convcalc.notation import show_axes
 from convcalc.recipes.recipe import Recipe, Told
-from convcalc.request import Request
-from convcalc.stages import Axes, Chain, TransposedCorrelate, windows
-from convcalc.trace import AXIS_NAMES, resolved
-from convcalc.window import transposed_size
 
 
 def lower(request: Request) -> Chain:

@@ -8,7 +8,7 @@ from dataclasses import astuple, fields
 from itertools import groupby
 from textwrap import wrap
 
-from convcalc.explain import Explanation
+from convcalc.explain.layer import Explanation
 from convcalc.render.table import Table, show, terminal
 
 

@@ -6,16 +6,16 @@ import csv
 from collections.abc import Callable, Sequence
 from io import StringIO
 
-from convcalc.cost import Cost, total
 from convcalc.errors import plural
-from convcalc.network.comparison import RATIOS, NetworkComparison, ratio_of
-from convcalc.network.costs import RULE
-from convcalc.network.report import LayerReport, NetworkReport
-from convcalc.network.sweep import Sweep
 from convcalc.notation import show_axes, show_size
-from convcalc.receptive import AxisField
+from convcalc.questions.cost import Cost, total
+from convcalc.questions.layer_receptive import AxisField
+from convcalc.questions.layer_report import memory
+from convcalc.questions.network_cost import RULE
+from convcalc.questions.networks_compared import RATIOS, NetworkComparison, ratio_of
+from convcalc.questions.report import LayerReport, NetworkReport
+from convcalc.questions.sweep import Sweep
 from convcalc.render.table import BARS, Bar, Cell, Table
-from convcalc.report import memory
 
 
 def network_view(report: NetworkReport, layers: Sequence[LayerReport], layout: str) -> Table:

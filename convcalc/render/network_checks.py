@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from convcalc.checks import Check
 from convcalc.errors import plural
-from convcalc.network.check import NetworkRun
-from convcalc.network.report import NetworkReport
 from convcalc.notation import show_size
+from convcalc.proof.checks import Check
+from convcalc.proof.network import NetworkRun
+from convcalc.proof.run import statistics
+from convcalc.questions.report import NetworkReport
 from convcalc.render.network import title
 from convcalc.render.table import Cell, Table
-from convcalc.run import statistics
 
 
 def checks_view(report: NetworkReport, run: NetworkRun, layout: str, ran_on: str, path: str | None) -> Table:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from convcalc.chain import ChainFields
-from convcalc.compare import Compared, Comparison
-from convcalc.cost import RULES
-from convcalc.explain import Explanation
+from convcalc.explain.layer import Explanation
+from convcalc.graph.stages import ShuffleChannels, TransposedCorrelate
 from convcalc.notation import show_axes, show_padding, show_size
-from convcalc.receptive import AxisField
+from convcalc.questions.chain import ChainFields
+from convcalc.questions.compare import Compared, Comparison
+from convcalc.questions.cost import RULES
+from convcalc.questions.layer_receptive import AxisField
+from convcalc.questions.layer_report import Report, field_dict, memory
 from convcalc.recipes import RECIPES
 from convcalc.render.table import Cell, Table
-from convcalc.report import Report, field_dict, memory
-from convcalc.stages import ShuffleChannels, TransposedCorrelate
 
 if TYPE_CHECKING:
-    from convcalc.run import Engine, Run
+    from convcalc.proof.run import Engine, Run
 
 
 def shape_view(report: Report, layout: str) -> Table:

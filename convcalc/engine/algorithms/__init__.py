@@ -16,12 +16,12 @@ from math import prod
 import numpy as np
 
 from convcalc.engine.algorithms import bands, direct, fourier, planes, rows, winograd
-from convcalc.engine.blas import multiplies_small_matrices_in_place
-from convcalc.engine.blocks import forget_workspaces
-from convcalc.engine.calls import Calls
 from convcalc.engine.counter import Choice, Counter
 from convcalc.engine.problem import Cut, Problem
-from convcalc.engine.threads import run_all, thread_count
+from convcalc.engine.work.blas import multiplies_small_matrices_in_place
+from convcalc.engine.work.blocks import forget_workspaces
+from convcalc.engine.work.calls import Calls
+from convcalc.engine.work.threads import run_all, thread_count
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ import numpy as np
 
 from convcalc.engine.algorithms import direct
 from convcalc.engine.arithmetic import all_finite
-from convcalc.engine.blocks import BESIDE, BUDGET, blocks, cuts, even_parts, length, shaped, strided
-from convcalc.engine.calls import Calls
 from convcalc.engine.problem import Cut, Problem
-from convcalc.engine.shifted import ShiftedRows, block_under, line_values, lines_under, widest_line
+from convcalc.engine.work.blocks import BESIDE, BUDGET, blocks, cuts, even_parts, length, shaped, strided
+from convcalc.engine.work.calls import Calls
+from convcalc.engine.work.shifted import ShiftedRows, block_under, line_values, lines_under, widest_line
 
 BAND = 4
 """Rows of outputs that one matrix makes at the most, less where they are a stride apart."""

@@ -12,13 +12,13 @@ from math import prod
 
 import numpy as np
 
-from convcalc.engine import blocks as cut
-from convcalc.engine.blas import PANEL, is_in_place, rows_in_place
-from convcalc.engine.blocks import LANES, block_shape, blocks, length, shaped
-from convcalc.engine.calls import Calls
-from convcalc.engine.gather import columns
+from convcalc.axis.window import Window
 from convcalc.engine.problem import Cut, Problem
-from convcalc.window import Window
+from convcalc.engine.work import blocks as cut
+from convcalc.engine.work.blas import PANEL, is_in_place, rows_in_place
+from convcalc.engine.work.blocks import LANES, block_shape, blocks, length, shaped
+from convcalc.engine.work.calls import Calls
+from convcalc.engine.work.gather import columns
 
 POINT = Window(kernel=1)
 WORTH_A_CALL = 256

@@ -18,11 +18,11 @@ from math import ceil, log2, prod
 
 import numpy as np
 
-from convcalc.engine.blocks import BUDGET, even_parts, shaped
-from convcalc.engine.calls import Calls
-from convcalc.engine.gather import copy_padded
+from convcalc.axis.window import Window
 from convcalc.engine.problem import Cut, Problem
-from convcalc.window import Window
+from convcalc.engine.work.blocks import BUDGET, even_parts, shaped
+from convcalc.engine.work.calls import Calls
+from convcalc.engine.work.gather import copy_padded
 
 LONGEST = {1: 1 << 16, 2: 320, 3: 64}
 """The longest side of a tile, by axes, unless the kernel needs a longer one: transforms beyond leave the cache."""

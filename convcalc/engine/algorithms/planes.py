@@ -18,9 +18,9 @@ from math import prod
 
 import numpy as np
 
-from convcalc.engine.blocks import BESIDE, BUDGET, cuts, even_parts, shaped, strided
-from convcalc.engine.calls import Calls
 from convcalc.engine.problem import Cut, Problem
+from convcalc.engine.work.blocks import BESIDE, BUDGET, cuts, even_parts, shaped, strided
+from convcalc.engine.work.calls import Calls
 
 
 def fits(problem: Problem) -> bool:

@@ -14,13 +14,13 @@ from itertools import product
 
 import numpy as np
 
-from convcalc.engine.blas import PANEL, is_in_place
-from convcalc.engine.blocks import BESIDE, BUDGET, blocks, cuts, even_parts, length, shaped
-from convcalc.engine.calls import Calls
+from convcalc.axis.window import Window
 from convcalc.engine.padded import padded_axis
 from convcalc.engine.problem import Cut, Problem
-from convcalc.engine.shifted import ShiftedRows, block_under, line_values, lines_under, widest_line
-from convcalc.window import Window
+from convcalc.engine.work.blas import PANEL, is_in_place
+from convcalc.engine.work.blocks import BESIDE, BUDGET, blocks, cuts, even_parts, length, shaped
+from convcalc.engine.work.calls import Calls
+from convcalc.engine.work.shifted import ShiftedRows, block_under, line_values, lines_under, widest_line
 
 WIDTH = 512
 """Output columns at a time, at the most."""

@@ -20,11 +20,11 @@ from math import prod
 
 import numpy as np
 
-from convcalc.engine.blas import UNPACKED, rows_in_place
-from convcalc.engine.blocks import BUDGET, LANES, block_shape, blocks, even_parts, length, shaped, strided
-from convcalc.engine.calls import Calls
-from convcalc.engine.channels_last import copy_channels_last, spare_values
 from convcalc.engine.problem import Cut, Problem
+from convcalc.engine.work.blas import UNPACKED, rows_in_place
+from convcalc.engine.work.blocks import BUDGET, LANES, block_shape, blocks, even_parts, length, shaped, strided
+from convcalc.engine.work.calls import Calls
+from convcalc.engine.work.channels_last import copy_channels_last, spare_values
 
 KERNEL = 3
 TILE = 4

@@ -1,0 +1,1 @@
+"""One axis, in whole numbers: knows no layer."""

@@ -1,0 +1,129 @@
+"""Work shared among Python threads, each with a BLAS of its own.
+
+As many threads as BLAS is told to use: OPENBLAS_NUM_THREADS or OMP_NUM_THREADS, else one for every processor that the
+process may run on. While they work, NumPy's OpenBLAS is held to one thread, since its own threads would be asked for by
+all of them at once, and wait for each other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+from queue import SimpleQueue
+from threading import Lock, Thread
+
+from convcalc.engine.work.blas import openblas
+
+
+@cache
+def thread_count() -> int:
+    """How many threads may work at once: 1 where OpenBLAS could not be held to one thread beside them.
+
+    Asked once, as BLAS does.
+    """
+    if openblas() is None:
+        return 1
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        with suppress(KeyError, ValueError):
+            return max(1, int(os.environ[name]))
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _Task:
+    """A function that is run once, by whoever comes first, and how it ended."""
+
+    def __init__(self, function: Callable[[], None], ended: SimpleQueue[BaseException | None]):
+        self._function: Callable[[], None] | None = function
+        self._ended, self._first = ended, Lock()
+
+    def run(self) -> None:
+        if self._first.acquire(blocking=False):
+            function, self._function = self._function, None  # its arrays are not kept until the task is found done
+            assert function is not None
+            try:
+                function()
+            except BaseException as error:
+                self._ended.put(error)
+            else:
+                self._ended.put(None)
+
+
+def run_all(functions: Sequence[Callable[[], None]]) -> None:
+    """Runs the functions, the first in this thread, and others too that no thread has begun by then.
+
+    An exception in one of them is raised after all have ended; an interrupt while waiting is raised at once.
+    """
+    ended: SimpleQueue[BaseException | None] = SimpleQueue()
+    tasks = [_Task(function, ended) for function in functions]
+    with _one_blas_thread():
+        waiting = _waiting()
+        for task in tasks[1:]:
+            waiting.put(task)
+        for task in tasks:
+            task.run()
+        failures = [failure for failure in (ended.get() for _ in tasks) if failure is not None]
+    if failures:
+        try:
+            raise failures[0]
+        finally:
+            del failures  # which its traceback would keep alive, and with it the arrays
+
+
+_lock, _holders, _before = Lock(), set[object](), 1
+_tasks: SimpleQueue[_Task] | None = None
+
+
+def _waiting() -> SimpleQueue[_Task]:
+    """Tasks for the threads that are started with it. A pool of concurrent.futures takes twice as long to hand over."""
+    global _tasks
+    with _lock:
+        if _tasks is None:
+            _tasks = SimpleQueue()
+            with suppress(RuntimeError):  # no more threads to be had: callers do what nobody begins
+                for _ in range(max(1, thread_count() - 1)):
+                    Thread(target=_work, args=(_tasks,), name="convcalc", daemon=True).start()
+        return _tasks
+
+
+def _work(tasks: SimpleQueue[_Task]) -> None:
+    while True:
+        tasks.get().run()
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Holds OpenBLAS to one thread until the last of all callers has left."""
+    global _before
+    blas, holder = openblas(), object()
+    assert blas is not None
+    try:
+        with _lock:
+            if not _holders:
+                _before = blas.thread_count()
+            _holders.add(holder)
+            blas.use_threads(1)
+        yield
+    finally:
+        with _lock:
+            _holders.discard(holder)
+            if not _holders:
+                blas.use_threads(_before)
+
+
+def _begin_anew() -> None:
+    """In a forked process, which has none of the threads that wait, work or hold a lock."""
+    global _lock, _tasks
+    _lock, _tasks = Lock(), None
+    if _holders:
+        _holders.clear()
+        blas = openblas()
+        assert blas is not None
+        blas.use_threads(_before)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)

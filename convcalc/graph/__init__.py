@@ -1,0 +1,1 @@
+"""The one model: primitives at their places."""

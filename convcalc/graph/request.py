@@ -1,0 +1,63 @@
+"""What the user asked for, checked and complete: one value per axis, nothing left as text but a padding word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from convcalc.graph.stages import Axes, Correlate, Padding
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A layer as asked for, which a recipe lowers to stages. None means: not asked for."""
+
+    channels: int
+    dims: int
+    spatial: Axes | None
+    """Input size per spatial axis; None in a chain whose input is not known."""
+    filters: int
+    asked_filters: int | None
+    """The filters if they were asked for; a depthwise convolution has its own otherwise."""
+    kernel: Axes
+    stride: Axes
+    padding: Padding
+    dilation: Axes
+    groups: int
+    multiplier: int | None
+    mid_channels: int | None
+    output_padding: Axes
+    output_size: Axes | None
+    bias: bool
+
+    def correlate(self, in_channels: int, out_channels: int, groups: int) -> Correlate:
+        """One convolution with the request's kernel, stride, padding and dilation on every axis."""
+        return Correlate(
+            in_channels,
+            out_channels,
+            self.kernel,
+            self.stride,
+            self.padding,
+            self.dilation,
+            groups,
+            self.bias,
+        )
+
+    def correlate_along(self, axis: int, in_channels: int, out_channels: int, groups: int = 1) -> Correlate:
+        """One convolution along a single axis, with that axis's kernel, stride, padding and dilation."""
+
+        def alone(values: Axes, neutral: int) -> Axes:
+            return tuple(value if a == axis else neutral for a, value in enumerate(values))
+
+        padding = self.padding
+        if not isinstance(padding, str):
+            padding = tuple(pair if a == axis else (0, 0) for a, pair in enumerate(padding))
+        return Correlate(
+            in_channels,
+            out_channels,
+            alone(self.kernel, 1),
+            alone(self.stride, 1),
+            padding,
+            alone(self.dilation, 1),
+            groups,
+            self.bias,
+        )

@@ -1,0 +1,128 @@
+"""What the axes of the arrays mean: full and short forms of inputs and kernels, in either layout.
+
+Everything is brought to (batch, channels, *spatial) and to the kernel layout of the stage; `restored` gives the
+result the form that the input had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from convcalc.errors import DataError, plural
+from convcalc.graph.stages import Correlate, Stage, TransposedCorrelate
+from convcalc.recipes.options import LayerOptions, layer
+from convcalc.recipes.recipe import Recipe
+
+DIMS_OF_KERNEL = {5: 3, 4: 2, 2: 2, 1: 1}
+"""Spatial axes that a kernel's axes stand for; three axes can be read in several ways."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An array and the name to call it by in messages: its file."""
+
+    name: str
+    array: np.ndarray
+
+
+def spatial_axes(input: Named, kernels: Sequence[Named], fits: Callable[[int], bool]) -> int:
+    """How many spatial axes the data has, by the axes of the kernel that has most.
+
+    `fits` says of a number of spatial axes whether all arrays can be read so. Raises DataError, listing the readings,
+    where a kernel of three axes fits in more than one way or in none.
+    """
+    kernel = max(kernels, key=lambda kernel: kernel.array.ndim)
+    ndim = kernel.array.ndim
+    if ndim in DIMS_OF_KERNEL:
+        return DIMS_OF_KERNEL[ndim]
+    if ndim != 3:
+        raise DataError(f"{kernel.name}: a kernel has 1 to 5 axes, got shape {kernel.array.shape}")
+    readings = {1: "kernels of a 1-D layer", 2: "one 2-D filter over all channels", 3: "a single 3-D filter"}
+    fitting = [dims for dims in readings if fits(dims)]
+    if len(fitting) == 1:
+        return fitting[0]
+    listed = ", ".join(f"--dims {dims} for {readings[dims]}" for dims in fitting or readings)
+    raise DataError(
+        f"{kernel.name}: its shape must be readable in one way, got {kernel.array.shape} on an input of shape "
+        f"{input.array.shape}, which fits {len(fitting) or 'none'} of the readings; use {listed}"
+    )
+
+
+def full_input(input: Named, dims: int, layout: str) -> np.ndarray:
+    """The input as (batch, channels, *spatial), a view. Raises DataError for another number of axes."""
+    x = input.array
+    form = x.ndim - dims
+    if form not in (0, 1, 2):
+        raise DataError(
+            f"{input.name}: {dims}-D data has {dims} axes, {dims + 1} with channels or {dims + 2} with a batch, "
+            f"got shape {x.shape}; give the number of spatial axes with --dims"
+        )
+    if form and layout == "channels-last":
+        x = np.moveaxis(x, -1, form - 1)
+    return x[(np.newaxis,) * (2 - form)]
+
+
+def restored(out: np.ndarray, input: Named, dims: int, layout: str) -> np.ndarray:
+    """The result in the input's form: what had no batch or channel axis gets none, unless several filters need it."""
+    form = input.array.ndim - dims
+    result = out if form == 2 else out.reshape(out.shape[1:])
+    if form == 0 and out.shape[1] == 1:
+        return out.reshape(out.shape[2:])
+    return np.moveaxis(result, 1 if form == 2 else 0, -1) if layout == "channels-last" else result
+
+
+def full_kernels(recipe: Recipe, kernels: Sequence[Named], channels: int, dims: int, layout: str) -> list[Named]:
+    """The kernels in their stages' layouts, (N, C/groups, *k) or transposed (C, N/groups, *k).
+
+    A kernel of `dims` axes is a single filter, one with a channel axis one filter over all channels; in a depthwise
+    stage they stand for the filter of every channel, and for one filter a channel.
+    Raises DataError where the number of kernels or of axes is not that of the type's stages.
+    """
+    names, stages = kernel_stages(recipe, dims)
+    if len(kernels) != len(stages):
+        raise DataError(
+            f"{kernels[0].name}: {recipe.name} takes {plural(len(stages), 'kernel')} "
+            f"({', '.join(names)}), got {len(kernels)}; give them in this order"
+        )
+    full = []
+    for kernel, stage in zip(kernels, stages, strict=True):
+        array = _full_kernel(kernel, stage, channels, dims, layout)
+        channels = array.shape[0]
+        full.append(Named(kernel.name, array))
+    return full
+
+
+def kernel_stages(recipe: Recipe, dims: int) -> tuple[list[str], list[Correlate | TransposedCorrelate]]:
+    """The stages of a type that have kernels, with their names, seen on a layer made up for the purpose."""
+    chain = layer(recipe.name, LayerOptions(input=(4, *(9,) * dims))).chain
+    found: list[tuple[str, Stage]] = list(chain.stages())
+    convolutions = [(name, s) for name, s in found if isinstance(s, Correlate | TransposedCorrelate)]
+    return [name for name, _ in convolutions], [stage for _, stage in convolutions]
+
+
+def _full_kernel(
+    kernel: Named, stage: Correlate | TransposedCorrelate, channels: int, dims: int, layout: str
+) -> np.ndarray:
+    array = kernel.array
+    form = array.ndim - dims
+    if form not in (0, 1, 2):
+        raise DataError(
+            f"{kernel.name}: a {dims}-D kernel has {dims} to {dims + 2} axes, got shape {array.shape}; "
+            "give the number of spatial axes with --dims"
+        )
+    if layout == "channels-last":
+        if form == 2:  # (*k, C/groups, N)
+            array = np.moveaxis(array, (-1, -2), (0, 1))
+        elif form == 1:  # (*k, C)
+            array = np.moveaxis(array, -1, 0)
+    if form == 2:
+        return array
+    depthwise = isinstance(stage, Correlate) and stage.groups == stage.in_channels > 1
+    if depthwise:
+        each = array if form == 1 else np.broadcast_to(array, (channels, *array.shape))
+        return each[:, np.newaxis]
+    one_filter = array if form == 1 else array[np.newaxis]
+    return one_filter[:, np.newaxis] if isinstance(stage, TransposedCorrelate) else one_filter[np.newaxis]

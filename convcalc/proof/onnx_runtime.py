@@ -1,0 +1,55 @@
+"""What an ONNX file brings to a check beside its shapes: its weights, and ONNX Runtime to run it as well."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+
+import numpy as np
+
+from convcalc.errors import DataError
+from convcalc.graph.graph import Network
+from convcalc.notation import PerAxis
+from convcalc.proof.arrays import Arrays
+from convcalc.proof.reference import Reference
+from convcalc.readers.onnx.graph import weights_of
+from convcalc.readers.onnx.values import clean
+
+RUNTIME = "ONNX Runtime"
+
+
+def file_weights(path: str, *, input: PerAxis | None, batch: int) -> tuple[Arrays | None, str]:
+    """The arrays of a file's layers and how to call them; None where the file does not carry them all, and why."""
+    try:
+        return weights_of(path, input=input, batch=batch), "the file's weights"
+    except DataError as error:
+        return None, f"random weights, for the file lacks some ({error})"
+
+
+def runtime_reference(path: str, network: Network) -> Reference:
+    """ONNX Runtime on the same file, if it is installed."""
+    return Reference(RUNTIME, _runner(path, network) if find_spec("onnxruntime") else None)
+
+
+def _runner(path: str, network: Network) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
+    def run(inputs: Sequence[np.ndarray]) -> np.ndarray:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        try:
+            session = onnxruntime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
+            named = {node.name: x for node, x in zip(network.inputs, inputs, strict=True)}
+            asked = session.get_inputs()
+            given = [named.get(each.name, inputs[min(i, len(inputs) - 1)]) for i, each in enumerate(asked)]
+            types = {"tensor(float16)": np.float16, "tensor(double)": np.float64}
+            feed = {each.name: x.astype(types.get(each.type, np.float32)) for each, x in zip(asked, given, strict=True)}
+            first = session.get_outputs()[0].name
+            result: np.ndarray = session.run([first], feed)[0]
+        except Exception as error:  # its errors have a dozen types of their own
+            text = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            raise DataError(f"{RUNTIME} cannot run it, {clean(text)}") from None
+        return result
+
+    return run

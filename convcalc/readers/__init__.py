@@ -1,0 +1,84 @@
+"""Whole networks, from the zoo, a TOML file or an ONNX file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from difflib import get_close_matches
+from fractions import Fraction
+
+from convcalc.errors import DataError, NotationError, one_line
+from convcalc.graph.graph import Network
+from convcalc.notation import PerAxis
+
+ZOO = os.path.join(os.path.dirname(__file__), "zoo")
+MOST_TOML = 1 << 20
+"""Bytes of a TOML file at the most."""
+MOST_DOTS = 1000
+"""Dots in a key at the most: the parser's time grows with their square."""
+
+
+def zoo_names() -> tuple[str, ...]:
+    """The networks that come along, by name."""
+    return tuple(sorted(name.removesuffix(".toml") for name in os.listdir(ZOO) if name.endswith(".toml")))
+
+
+def zoo() -> tuple[tuple[str, str, str], ...]:
+    """Every network that comes along: its name, its input as written, and its source."""
+    import tomllib
+
+    files = ((name, tomllib.loads(_read(os.path.join(ZOO, f"{name}.toml")).decode())) for name in zoo_names())
+    return tuple((name, str(file["input"]), str(file["source"])) for name, file in files)
+
+
+def load_network(model: str, *, input: PerAxis | None = None, batch: int = 1, width: Fraction | float = 1) -> Network:
+    """The network of that name in the zoo, or in that .toml or .onnx file, on its own input or another.
+
+    Raises ConvcalcError, naming the file and the layer, for what cannot be read or does not fit together.
+    """
+    from convcalc.readers.toml.document import network_from_toml
+
+    names = zoo_names()
+    if model in names:
+        path, shown = os.path.join(ZOO, f"{model}.toml"), model
+    elif model.lower().endswith(".toml"):
+        path = shown = model
+    elif model.lower().endswith(".onnx"):
+        if width != 1:
+            raise NotationError(
+                "width: scales the filters of a TOML file, got an ONNX file, whose weights are fixed; leave it out"
+            )
+        return _onnx_reader()(model, input=input, batch=batch)
+    else:
+        near = get_close_matches(model, names, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise NotationError(
+            f"{one_line(model) or 'net'}: must be a .toml or .onnx file or a network of the zoo; "
+            f"{hint}the zoo: {', '.join(names)}"
+        )
+    return network_from_toml(_read(path), shown, input=input, batch=batch, width=width)
+
+
+def _onnx_reader() -> Callable[..., Network]:
+    try:
+        from convcalc.readers.onnx.graph import network_from_onnx
+    except ImportError as error:
+        if (error.name or "").split(".")[0] not in ("onnx", "google"):
+            raise
+        raise DataError("onnx: reading .onnx files needs the onnx package; pip install 'convcalc[onnx]'") from None
+    return network_from_onnx
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MOST_TOML + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise DataError(f"{path}: must be a file that can be read, got {reason.lower()}; check the name") from None
+    if not 0 < len(data) <= MOST_TOML:
+        raise DataError(f"{path}: must have from 1 to {MOST_TOML} bytes, got {'more' if data else 'none'}")
+    dots = max(line.partition(b"=")[0].count(b".") for line in data.split(b"\n"))
+    if dots > MOST_DOTS:
+        raise DataError(f"{path}: a key may have {MOST_DOTS} dots, got {dots}")
+    return data

@@ -1,0 +1,167 @@
+"""From options to stages: one layer as typed or passed, checked, completed and lowered by its recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from convcalc.errors import NotationError, quoted
+from convcalc.graph.request import Request
+from convcalc.graph.stages import Axes, Chain
+from convcalc.notation import (
+    Number,
+    PaddingValue,
+    PerAxis,
+    axis_count,
+    parse_axes,
+    parse_layout,
+    parse_padding,
+    parse_size,
+    show_size,
+    whole_number,
+)
+from convcalc.recipes import RECIPES, named_dims, recipe_named
+from convcalc.recipes.recipe import Recipe
+
+EXAMPLE_CHANNELS = 3
+EXAMPLE_SIZE = 7
+EXAMPLE_FILTERS = 128
+EXAMPLE_NOTE = "this is the worked example; describe your own layer with --input, --kernel and --filters"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerOptions:
+    """The options that describe one layer, as typed (strings) or passed (numbers); None is not given."""
+
+    input: PerAxis | None = None
+    kernel: PerAxis | None = None
+    filters: Number | None = None
+    stride: PerAxis | None = None
+    padding: PaddingValue | None = None
+    dilation: PerAxis | None = None
+    groups: Number | None = None
+    multiplier: Number | None = None
+    mid_channels: Number | None = None
+    output_padding: PerAxis | None = None
+    output_size: PerAxis | None = None
+    bias: bool = False
+    layout: str = "channels-first"
+
+    def given(self) -> tuple[str, ...]:
+        """The names of the options that say something about the layer, rather than how sizes are written."""
+        told = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "layout"}
+        return tuple(name for name, value in told.items() if value is not None and value is not False)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer ready for the questions: its stages, its input as (channels, *spatial), and what was assumed."""
+
+    recipe: Recipe
+    request: Request
+    chain: Chain
+    input: Axes
+    notes: tuple[str, ...]
+
+
+def layer(type: str, options: LayerOptions) -> Layer:
+    """The layer of that type with those options; what is not given comes from the worked example, and a note says so.
+
+    Raises NotationError or ShapeError, naming the option, for what cannot be read or does not go together.
+    """
+    recipe = recipe_named(type)
+    input, notes = _input(type, recipe, options)
+    request = request_for(recipe, options, channels=input[0], dims=len(input) - 1, spatial=input[1:])
+    return Layer(recipe, request, recipe.lower(request), input, notes)
+
+
+def request_for(
+    recipe: Recipe, options: LayerOptions, *, channels: int, dims: int, spatial: Axes | None, filters: int | None = None
+) -> Request:
+    """The request for a layer on that many channels and spatial axes.
+
+    `filters` is the number to take where the options give none; the worked example's by default.
+    Raises NotationError for values that cannot be read and for options the type does not have.
+    """
+    asked = None if options.filters is None else whole_number(options.filters, "filters")
+    multiplier = None if options.multiplier is None else whole_number(options.multiplier, "multiplier")
+    mid_channels = None if options.mid_channels is None else whole_number(options.mid_channels, "mid-channels")
+    groups = None if options.groups is None else whole_number(options.groups, "groups")
+    output_padding = parse_axes(_or(options.output_padding, 0), "output-padding", dims, minimum=0)
+    output_size = None if options.output_size is None else parse_axes(options.output_size, "output-size", dims)
+    for name, idle in {
+        "groups": groups in (None, 1),
+        "multiplier": multiplier in (None, 1),
+        "mid_channels": mid_channels is None,
+        "output_padding": not any(output_padding),
+        "output_size": output_size is None,
+    }.items():
+        if not idle and name not in recipe.options:
+            owners = ", ".join(other.name for other in RECIPES if name in other.options)
+            raise NotationError(f"{name.replace('_', '-')}: is not an option of {recipe.name}; it is one of {owners}")
+    return Request(
+        channels=channels,
+        dims=dims,
+        spatial=spatial,
+        filters=asked or filters or EXAMPLE_FILTERS,
+        asked_filters=asked,
+        kernel=parse_axes(_or(options.kernel, recipe.default_kernel), "kernel", dims),
+        stride=parse_axes(_or(options.stride, 1), "stride", dims),
+        padding=parse_padding(0 if options.padding is None else options.padding, dims),
+        dilation=parse_axes(_or(options.dilation, recipe.default_dilation), "dilation", dims),
+        groups=groups or recipe.default_groups,
+        multiplier=multiplier,
+        mid_channels=mid_channels,
+        output_padding=output_padding,
+        output_size=output_size,
+        bias=options.bias,
+    )
+
+
+def _or(value: PerAxis | None, default: int) -> PerAxis:
+    return default if value is None else value
+
+
+def _input(type: str, recipe: Recipe, options: LayerOptions) -> tuple[Axes, tuple[str, ...]]:
+    """The input as (channels, *spatial), and a note of what the worked example had to supply."""
+    stated = named_dims(type)
+    parse_layout(options.layout)
+    if not isinstance(options.bias, bool):
+        raise NotationError(f"bias: must be True or False, got {quoted(options.bias)}")
+    supplied = {}
+    if options.input is not None:
+        input = parse_size(options.input, "input", options.layout)
+        if stated not in (None, len(input) - 1):
+            raise NotationError(
+                f"input: type {type} is for {stated}-D data, got {quoted(options.input)}, which is {len(input) - 1}-D; "
+                f"write {show_size((3,) + (32,) * stated, options.layout)} or another type"
+            )
+    else:
+        dims = stated or _named_axes(options)
+        groups = whole_number(_or_number(options.groups, recipe.default_groups), "groups")
+        channels = -(-EXAMPLE_CHANNELS // groups) * groups
+        input = (channels, *(EXAMPLE_SIZE,) * dims)
+        supplied["input"] = show_size(input, options.layout)
+    if options.kernel is None and recipe.default_kernel != 1:
+        supplied["kernel"] = str(recipe.default_kernel)
+    if options.filters is None and recipe.name != "depthwise":
+        supplied["filters"] = str(EXAMPLE_FILTERS)
+    if not options.given():
+        return input, (EXAMPLE_NOTE,)
+    if not supplied:
+        return input, ()
+    values = ", ".join(f"{name} {value}" for name, value in supplied.items())
+    return input, (f"not given, so taken from the worked example: {values}",)
+
+
+def _or_number(value: Number | None, default: int) -> Number:
+    return default if value is None else value
+
+
+def _named_axes(options: LayerOptions) -> int:
+    """The most axes that any per-axis option names; two if all leave it open."""
+    values = (options.kernel, options.stride, options.padding, options.dilation,
+              options.output_padding, options.output_size)  # fmt: skip
+    count = max(axis_count(value) for value in values)
+    if count > 3:
+        raise NotationError(f"kernel: a layer has 1 to 3 spatial axes, got values for {count}")
+    return count if count > 1 else 2

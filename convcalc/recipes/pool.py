@@ -1,0 +1,38 @@
+"""A pool from its options, by the frameworks' rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from convcalc.axis.padding import MODEST_WORDS
+from convcalc.errors import NotationError, ShapeError
+from convcalc.graph.stages import Pool
+from convcalc.notation import parse_axes, parse_padding
+
+
+def pool_stage(kind: str, told: Mapping[str, Any], dims: int) -> Pool:
+    """A pool of kind max or avg; its stride is its kernel unless given, and half the kernel is padding enough.
+
+    Raises NotationError or ShapeError for options that cannot be read or do not go together.
+    Source: PyTorch, torch.nn.MaxPool2d, whose bound on the padding does not grow with the dilation.
+    """
+    if "kernel" not in told:
+        raise NotationError("kernel: must be given, as one number or one per axis")
+    kernel = parse_axes(told["kernel"], "kernel", dims)
+    padding = parse_padding(told.get("padding", 0), dims)
+    dilation = parse_axes(told.get("dilation", 1), "dilation", dims)
+    if isinstance(padding, str):
+        if padding not in MODEST_WORDS:
+            raise ShapeError(f"padding of a pool is at most half its kernel, got '{padding}'; use same or valid")
+    else:
+        for taps, pair in zip(kernel, padding, strict=True):
+            if max(pair) > taps // 2:
+                raise ShapeError(
+                    f"padding of a pool is at most half its kernel, got {max(pair)} for {taps}; use up to {taps // 2}"
+                )
+    stride = parse_axes(told.get("stride", told["kernel"]), "stride", dims)
+    return Pool(
+        kind, kernel, stride, padding, dilation,
+        told.get("ceil_mode", False), told.get("count_include_pad", True),
+    )  # fmt: skip
