@@ -33,7 +33,6 @@ from convcalc.engine.problem import Problem
 from convcalc.engine.work import blas, threads
 from convcalc.engine.work import blocks as cut
 from convcalc.engine.work.blas import openblas
-from convcalc.engine.work.calls import Calls
 from convcalc.errors import ConvcalcError
 from convcalc.proof.checks import Executed, check_values
 
@@ -367,10 +366,9 @@ def test_every_dtype(name: str, dtype: str, algorithm: str) -> None:
     assert_within(layer, counter.choice.algorithm, out, want, given[0])
 
 
-@pytest.mark.parametrize("ahead", [1, 1_000_000])
 @pytest.mark.parametrize(("algorithm", "name"), EVERY)
-def test_in_many_blocks(algorithm: str, name: str, ahead: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With hardly any workspace, in however many parts that takes, computed as planned or when all is planned."""
+def test_in_many_blocks(algorithm: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With hardly any workspace, in however many parts that takes."""
     layer, given = LAYERS[name], arrays(LAYERS[name])
     for module in (cut, bands, rows, planes, winograd, fourier):
         monkeypatch.setattr(module, "BUDGET", 3000)
@@ -380,9 +378,7 @@ def test_in_many_blocks(algorithm: str, name: str, ahead: int, monkeypatch: pyte
     fitting = problem(layer, "f8")
     out = np.full((layer.batch, layer.groups, layer.filters, *fitting.positions), np.nan)
     bias = given[2].reshape(layer.groups, layer.filters)
-    calls = Calls(ahead=ahead)
-    ALGORITHMS[algorithm].plan(replace(fitting, bias=bias), out, calls)
-    calls.make()
+    ALGORITHMS[algorithm].run(replace(fitting, bias=bias), out, Counter())
     want = defined(layer, *given)
     assert_within(layer, algorithm, out.reshape(want.shape), want, given[0])
 
@@ -787,24 +783,18 @@ def test_a_result_is_no_part_of_the_workspace(algorithm: str) -> None:
     assert_array_equal(first, kept)
 
 
-PLANNING = pytest.mark.parametrize(
-    ("many", "here"), [(1000, 1 << 60), (12, 1 << 60), (1000, 0)], ids=["here", "partly made here", "in each"]
-)
-
-
-def share_by_three(monkeypatch: pytest.MonkeyPatch, many: int, here: int) -> None:
+@pytest.fixture
+def three_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every layer is cut for three threads, however small."""
     monkeypatch.setattr(algorithms, "thread_count", lambda: 3)
     monkeypatch.setattr(algorithms, "WORTH", 0)
-    monkeypatch.setattr(algorithms, "MANY", many)
-    monkeypatch.setattr(algorithms, "PLANNED_HERE", here)
 
 
-@PLANNING
 @pytest.mark.parametrize(("algorithm", "name"), EVERY)
-def test_shared_among_threads(algorithm: str, name: str, many: int, here: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shared_among_threads(algorithm: str, name: str, request: pytest.FixtureRequest) -> None:
     layer, given, alone, shared = LAYERS[name], arrays(LAYERS[name]), Counter(), Counter()
     want = computed(layer, algorithm, *given, counter=alone)
-    share_by_three(monkeypatch, many, here)
+    request.getfixturevalue("three_threads")
     out = computed(layer, algorithm, *given, counter=shared)
     assert_within(layer, algorithm, out, defined(layer, *given), given[0])
     if not ALGORITHMS[algorithm].own_count:
@@ -812,10 +802,9 @@ def test_shared_among_threads(algorithm: str, name: str, many: int, here: int, m
         assert shared.multiplications == alone.multiplications
 
 
-@PLANNING
-def test_shared_among_threads_and_spoiled(many: int, here: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("three_threads")
+def test_shared_among_threads_and_spoiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one part computes again leaves alone what others have in their workspaces."""
-    share_by_three(monkeypatch, many, here)
     monkeypatch.setattr(bands, "BUDGET", 40_000)
     layer, counter = LAYERS["depthwise, many"], Counter()
     x, weight, bias = arrays(layer, "f4")
@@ -823,18 +812,6 @@ def test_shared_among_threads_and_spoiled(many: int, here: int, monkeypatch: pyt
     out = computed(layer, "bands", x, weight, bias, counter=counter)
     assert counter.spoiled
     assert_array_equal(out, defined(layer, x, weight, bias))
-
-
-def test_an_interrupt_leaves_no_workspace_to_threads_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(_tasks: object) -> None:
-        raise KeyboardInterrupt
-
-    layer = LAYERS["depthwise, many"]
-    share_by_three(monkeypatch, 1000, 1 << 60)
-    monkeypatch.setattr(algorithms, "run_all", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        computed(layer, "rows", *arrays(layer))
-    assert cut._kept.blocks == {}
 
 
 def test_callers_in_several_threads_do_not_meet() -> None:
@@ -855,9 +832,8 @@ def test_callers_in_several_threads_do_not_meet() -> None:
     assert wrong == []
 
 
-@PLANNING
-def test_callers_in_several_threads_whose_work_is_shared(many: int, here: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    share_by_three(monkeypatch, many, here)
+@pytest.mark.usefixtures("three_threads")
+def test_callers_in_several_threads_whose_work_is_shared() -> None:
     test_callers_in_several_threads_do_not_meet()
 
 
@@ -1026,12 +1002,20 @@ def test_extra_memory_where_arrays_are_copied_first(
 
 
 def extra_memory(x: np.ndarray, weight: np.ndarray, windows: tuple[Window, ...], algorithm: str) -> int:
-    """Bytes taken beside input, weights and output."""
-    cut._kept.blocks.clear()  # what a thread keeps from call to call counts
-    arithmetic = choose_arithmetic(x, weight)
+    """Bytes taken in addition to input, weights and output, with the workspace that a thread keeps for its next call.
+
+    In a new thread, which has none yet.
+    """
+    arithmetic, outs = choose_arithmetic(x, weight), list[np.ndarray]()
+
+    def run() -> None:
+        outs.append(correlate(x, weight, None, windows, 1, arithmetic=arithmetic, algorithm=algorithm))
+
     tracemalloc.start()
     try:
-        out = correlate(x, weight, None, windows, 1, arithmetic=arithmetic, algorithm=algorithm)
-        return tracemalloc.get_traced_memory()[1] - out.nbytes
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+        return tracemalloc.get_traced_memory()[1] - outs[0].nbytes
     finally:
         tracemalloc.stop()

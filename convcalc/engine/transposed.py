@@ -15,8 +15,8 @@ from convcalc.engine.algorithms.direct import batch_third
 from convcalc.engine.arithmetic import Arithmetic
 from convcalc.engine.counter import Choice, Counter
 from convcalc.engine.work import blocks as cut
-from convcalc.engine.work.blocks import LANES, Index, block_shape, blocks, length, shaped
-from convcalc.engine.work.calls import Calls
+from convcalc.engine.work.blocks import LANES, Index, block_shape, blocks, length, shaped, workspaces
+from convcalc.engine.work.products import multiply
 from convcalc.storage.memory import check_memory
 
 
@@ -75,14 +75,13 @@ def transposed_correlate(
     tile_block = blocked.shape if own else block_shape(blocked.shape, compute.itemsize, share=8)
     workspace = np.empty(0 if own else prod(tile_block), compute)
     # Overflow and NaN are results here, not accidents; short runs a stride apart do better with NumPy's own buffers.
-    calls = Calls(counter)
     with np.errstate(all="ignore"):
         for tile in blocks(blocked.shape, tile_block):
             target = blocked if own else shaped(workspace, tuple(map(length, tile)))
             if start is None:
-                calls.clear(target)
+                target[...] = 0
             else:
-                calls.copy(start[tile[1:3]], target)
+                target[...] = start[tile[1:3]]
             in_batch, in_groups, in_filters, *regions = tile
             for parts in product(*map(_parts, regions, sizes, spatial, windows)):
                 at, taps, lines = zip(*parts, strict=True)
@@ -91,11 +90,10 @@ def transposed_correlate(
                     weight[in_groups, :, in_filters, *taps],
                     target,
                     lines,
-                    calls,
+                    counter,
                 )
             if not own:
-                calls.copy(target, blocked[tile])
-        calls.make()
+                blocked[tile] = target
     return out
 
 
@@ -198,7 +196,9 @@ def _parts(region: slice, size: int, positions: int, window: Window) -> Iterator
             yield (run, one, landing) if by_tap else (one, run, landing)
 
 
-def _spread(x: np.ndarray, weight: np.ndarray, target: np.ndarray, landings: tuple[Landing, ...], calls: Calls) -> None:
+def _spread(
+    x: np.ndarray, weight: np.ndarray, target: np.ndarray, landings: tuple[Landing, ...], counter: Counter | None
+) -> None:
     """Adds the products of x (batch, groups, channels, *positions) and weight (groups, channels, filters, *taps).
 
     target: (batch, groups, filters, *sizes), in the dtype to compute in. Blocks of positions times blocks of
@@ -216,7 +216,7 @@ def _spread(x: np.ndarray, weight: np.ndarray, target: np.ndarray, landings: tup
     output_block = block_shape(outputs, source_block[0] * item * max(prod(position_block), source_block[1] / 8))
     pairs = source_block[0] * prod(position_block)
     product_size = pairs * prod(output_block)
-    columns, products, sums = calls.workspaces(target.dtype, pairs * source_block[1], product_size, product_size)
+    columns, products, sums = workspaces(target.dtype, pairs * source_block[1], product_size, product_size)
     axes = range(len(positions))
     paired = [axis for i in axes for axis in (2 + i, 3 + len(positions) + i)]
 
@@ -225,15 +225,14 @@ def _spread(x: np.ndarray, weight: np.ndarray, target: np.ndarray, landings: tup
         for in_batch, *at in blocks((batch, *positions), position_block):
             counts = length(in_batch), *map(length, at)
             values = shaped(columns, (stack, depth, *counts))
-            calls.copy(batch_third(x[in_batch, in_groups, in_channels, *at]), values)
+            values[...] = batch_third(x[in_batch, in_groups, in_channels, *at])
             right = values.reshape(stack, depth, -1)
             for in_filters, *taps in blocks(outputs, output_block):
                 left = weight[in_groups, in_channels, in_filters, *taps]
                 kinds = left.shape[2:]
                 left = left.reshape(stack, depth, -1).astype(target.dtype, copy=False).swapaxes(1, 2)
                 term = shaped(products, (stack, prod(kinds), prod(counts)))
-                calls.multiply(left, right, term)
-                calls.make_if_copied(left, weight)
+                multiply(left, right, term, counter)
                 # (batch, groups, filters, then tap and position of each axis side by side)
                 spread = term.reshape(stack, *kinds, *counts).transpose(2 + len(axes), 0, 1, *paired)
                 goal = target[in_batch, in_groups, in_filters]
@@ -241,19 +240,19 @@ def _spread(x: np.ndarray, weight: np.ndarray, target: np.ndarray, landings: tup
                     into: Index = (..., *(phase.target for phase in phases))
                     lines = list(product(*(phase.lines for phase in phases)))
                     if len(lines) == 1:
-                        calls.add(spread[_source(lines[0])], goal[into])
+                        part = goal[into]
+                        part += spread[_source(lines[0])]
                         continue
                     # Summed side by side first, because targets a step apart are dearer.
                     total = shaped(sums, (*spread.shape[:3], *(phase.size for phase in phases)))
-                    calls.clear(total)
+                    total[...] = 0
                     for some in lines:
-                        _add(spread, total, phases, some, calls)
-                    calls.add(total, goal[into])
+                        _add(spread, total, phases, some)
+                    part = goal[into]
+                    part += total
 
 
-def _add(
-    spread: np.ndarray, total: np.ndarray, phases: tuple[Phase, ...], lines: tuple[Line, ...], calls: Calls
-) -> None:
+def _add(spread: np.ndarray, total: np.ndarray, phases: tuple[Phase, ...], lines: tuple[Line, ...]) -> None:
     """Adds the products of a line of every axis to the sums of a phase of every axis.
 
     Where rows of both are as long, a line that is shifted along them is one run with those below: what the shift
@@ -265,18 +264,19 @@ def _add(
     by_tap = all(isinstance(line.position, slice) for line in lines[-2:])
     if not others or last.shift == phases[-1].first or not by_tap or total.shape[-1] != width:
         sums: Index = (..., *at)
-        calls.add(spread[_source(lines)], total[sums])
+        part = total[sums]
+        part += spread[_source(lines)]
         return
     products = spread[_source((*others, Line(last.tap, slice(0, width), last.shift)))]
     for column in (*range(last.hit.start), *range(last.hit.stop, width)):
-        calls.clear(products[..., column])
+        products[..., column] = 0
     shift = last.shift - phases[-1].first
     run = products.reshape(*products.shape[:-2], -1)
     begin = at[-2].start * width + shift
     sums = (..., *at[:-2], slice(max(begin, 0), begin + run.shape[-1]))
     goal = total.reshape(*total.shape[:-2], -1)[sums]
     cut = max(-begin, 0)
-    calls.add(run[..., cut : cut + goal.shape[-1]], goal)
+    goal += run[..., cut : cut + goal.shape[-1]]
 
 
 def _source(lines: tuple[Line, ...]) -> Index:

@@ -16,7 +16,7 @@ from convcalc.engine.ops.normalizing import KINDS, normalize, softmax
 from convcalc.engine.ops.pools import POOLED, REDUCED, adaptive_pool, pool, reduced
 from convcalc.engine.ops.resampling import resize
 from convcalc.engine.primitive import run_stage
-from convcalc.engine.work.calls import multiply
+from convcalc.engine.work.products import multiply
 from convcalc.errors import DataError, first_of
 from convcalc.graph import primitives as operators
 from convcalc.graph.graph import Network, Node, with_space

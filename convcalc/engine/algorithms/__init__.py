@@ -1,6 +1,6 @@
 """The algorithms, and which one a convolution is given: a type says what is computed, an algorithm how.
 
-Every module has `fits(problem)`, whether it can, `plan(problem, out, calls)`, the calls of NumPy that it consists of,
+Every module has `fits(problem)`, whether it can, `run(problem, out, counter)`, which fills the output,
 and `shared(problem)`, how it is cut for several threads. Winograd and Fourier, which do not sum the products
 themselves, have `error_scale(problem)` too.
 """
@@ -19,8 +19,6 @@ from convcalc.engine.algorithms import bands, direct, fourier, planes, rows, win
 from convcalc.engine.counter import Choice, Counter
 from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.work.blas import multiplies_small_matrices_in_place
-from convcalc.engine.work.blocks import forget_workspaces
-from convcalc.engine.work.calls import Calls
 from convcalc.engine.work.threads import run_all, thread_count
 
 
@@ -37,7 +35,7 @@ class Algorithm:
 
     name: str
     fits: Callable[[Problem], bool]
-    plan: Callable[[Problem, np.ndarray, Calls], None]
+    run: Callable[[Problem, np.ndarray, Counter], None]
     shared: Callable[[Problem], Cut | None]
     own_count: bool = False
     mixes: bool = False
@@ -48,26 +46,22 @@ class Algorithm:
 ALGORITHMS = {
     algorithm.name: algorithm
     for algorithm in (
-        Algorithm("direct", direct.fits, direct.plan, direct.shared),
-        Algorithm("rows", rows.fits, rows.plan, rows.shared, worth=12),
-        Algorithm("bands", bands.fits, bands.plan, bands.shared, own_count=True, worth=16),
-        Algorithm("planes", planes.fits, planes.plan, planes.shared),
+        Algorithm("direct", direct.fits, direct.run, direct.shared),
+        Algorithm("rows", rows.fits, rows.run, rows.shared, worth=12),
+        Algorithm("bands", bands.fits, bands.run, bands.shared, own_count=True, worth=16),
+        Algorithm("planes", planes.fits, planes.run, planes.shared),
         Algorithm(
-            "winograd", winograd.fits, winograd.plan, winograd.shared,
+            "winograd", winograd.fits, winograd.run, winograd.shared,
             own_count=True, mixes=True, error_scale=winograd.error_scale, worth=128,
         ),
         Algorithm(
-            "fft", fourier.fits, fourier.plan, fourier.shared,
+            "fft", fourier.fits, fourier.run, fourier.shared,
             own_count=True, mixes=True, error_scale=fourier.error_scale,
         ),
     )
 }  # fmt: skip
 WORTH = 10**6
 """Multiplications that the algorithms' `worth` is counted in."""
-PLANNED_HERE = 1 << 29
-"""Multiplications up to which one thread plans the calls of all: the others could not call while one of them plans."""
-MANY = 1000
-"""Calls of a part that are planned so. More are made here: they are short then, and threads gain nothing."""
 SHORTEST_BUFFER = 16
 """Values, the least that NumPy allows."""
 CACHED = 24 * 2**20
@@ -125,39 +119,22 @@ def choose(problem: Problem, asked: str = AUTO) -> Choice:
 def execute(algorithm: Algorithm, problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     """Runs the algorithm on the problem, or on parts of it in as many threads as may work."""
     parts = _parts(algorithm, problem, out)
-    if len(parts) == 1:
-        calls = Calls(counter)
-        _compute(partial(algorithm.plan, problem, out, calls), calls.make)
-        return
     counters = [Counter() for _ in parts]
-    if out.size * problem.terms < PLANNED_HERE and _is_as_it_lies(problem):
-        every = [Calls(own, ahead=MANY, beside=True, place=number) for number, own in enumerate(counters)]
-        _compute(*(partial(algorithm.plan, *part, calls) for part, calls in zip(parts, every, strict=True)))
-        try:
-            run_all([partial(_compute, calls.make) for calls in every])
-        except BaseException:  # an interrupt may leave threads behind, which write on
-            forget_workspaces()
-            raise
+    tasks = [partial(_compute, algorithm.run, *part, own) for part, own in zip(parts, counters, strict=True)]
+    if len(tasks) == 1:
+        tasks[0]()
     else:
-        every = [Calls(own, beside=True) for own in counters]
-        plans = [partial(algorithm.plan, *part, calls) for part, calls in zip(parts, every, strict=True)]
-        run_all([partial(_compute, plan, calls.make) for plan, calls in zip(plans, every, strict=True)])
+        run_all(tasks)
     if counter is not None:
         counter.multiplications += sum(own.multiplications for own in counters)
-        counter.spoiled = any(own.spoiled for own in counters)
+        counter.spoiled = counter.spoiled or any(own.spoiled for own in counters)
 
 
-def _is_as_it_lies(problem: Problem) -> bool:
-    """Whether arrays are not copied while planning. Copies are best made where they are used, and soon let go of."""
-    x, weight = problem.x, problem.weight
-    return x.flags.c_contiguous and weight.flags.c_contiguous and weight.dtype == problem.compute
-
-
-def _compute(*functions: Callable[[], None]) -> None:
-    """Calls the functions with NumPy set as the engine wants it, whatever it is set to elsewhere."""
-    settings = SETTINGS.copy()
-    for function in functions:
-        settings.run(function)
+def _compute(
+    run: Callable[[Problem, np.ndarray, Counter], None], problem: Problem, out: np.ndarray, counter: Counter
+) -> None:
+    """Runs an algorithm with NumPy set as the engine wants it, whatever it is set to elsewhere."""
+    SETTINGS.copy().run(run, problem, out, counter)
 
 
 def _parts(algorithm: Algorithm, problem: Problem, out: np.ndarray) -> list[tuple[Problem, np.ndarray]]:

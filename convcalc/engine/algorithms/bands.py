@@ -18,9 +18,10 @@ import numpy as np
 
 from convcalc.engine.algorithms import direct
 from convcalc.engine.arithmetic import all_finite
+from convcalc.engine.counter import Counter
 from convcalc.engine.problem import Cut, Problem
-from convcalc.engine.work.blocks import BESIDE, BUDGET, blocks, cuts, even_parts, length, shaped, strided
-from convcalc.engine.work.calls import Calls
+from convcalc.engine.work.blocks import BESIDE, BUDGET, blocks, cuts, even_parts, length, shaped, strided, workspaces
+from convcalc.engine.work.products import multiply
 from convcalc.engine.work.shifted import ShiftedRows, block_under, line_values, lines_under, widest_line
 
 BAND = 4
@@ -50,26 +51,25 @@ def shared(problem: Problem) -> Cut:
     return problem.independent(_band(problem))
 
 
-def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
-    """Plans what fills `out`, (batch, groups, filters, *positions)."""
+def run(problem: Problem, out: np.ndarray, counter: Counter) -> None:
+    """Fills `out`, (batch, groups, filters, *positions)."""
     filters, stride, compute = problem.filters, problem.stride[0], problem.compute
     size, columns = _band(problem), _columns(problem)
     padded, buffered = line_values(problem, columns)
-    share = 2 if calls.beside else BESIDE
-    room = int(share * BUDGET / (compute.itemsize * widest_line(problem, columns)))
+    room = int(BESIDE * BUDGET / (compute.itemsize * widest_line(problem, columns)))
     group_step, row_step = block_under(problem, room, size)
     lines = group_step * lines_under(problem, row_step)
-    first, second, third, fourth = calls.workspaces(
+    first, second, third, fourth = workspaces(
         compute,
         problem.groups * _matrix_values(problem),
         lines * padded,
         lines * buffered,
         0 if out.dtype == compute else group_step * filters * row_step * columns,
     )
-    matrices = _matrices(problem, first, calls)
+    matrices = _matrices(problem, first)
     groups = cuts(problem.groups, group_step)
     for rows, across in blocks(problem.positions, (row_step, columns)):
-        shifted = ShiftedRows(problem, group_step, rows, across, second, third, calls)
+        shifted = ShiftedRows(problem, group_step, rows, across, second, third)
         bands = [
             (band, shifted.under(band.start * stride, count, size * stride, lines_under(problem, made)))
             for band, count, made in _bands(length(rows), size)
@@ -82,17 +82,17 @@ def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
                 _, count, depth, width = windows.shape
                 made = sums[:, :, band].reshape(-1, filters, count, length(band) // count, width)
                 matrix = matrices[some, :, np.newaxis, : made.shape[3], :depth]
-                calls.multiply(matrix, windows[: length(some), np.newaxis], made)
+                multiply(matrix, windows[: length(some), np.newaxis], made, counter)
             if problem.bias is not None:
-                calls.add(problem.bias[some, :, np.newaxis, np.newaxis].astype(compute), sums)
+                sums += problem.bias[some, :, np.newaxis, np.newaxis].astype(compute)
             if sums is not target:
-                calls.copy(sums, target)
+                target[...] = sums
     parts = product(groups, range(problem.batch), cuts(problem.positions[0], row_step))
-    calls.plan(_compute_spoiled, problem, out, parts, Calls(calls.counter, place=calls.place))
+    _compute_spoiled(problem, out, parts, counter)
 
 
 def _compute_spoiled(
-    problem: Problem, out: np.ndarray, parts: Iterator[tuple[slice, int, slice]], calls: Calls
+    problem: Problem, out: np.ndarray, parts: Iterator[tuple[slice, int, slice]], counter: Counter
 ) -> None:
     """Computes directly which parts, (groups, image, rows), are not finite."""
     if all_finite(out):
@@ -100,10 +100,8 @@ def _compute_spoiled(
     for some, image, rows in parts:
         outputs = slice(image, image + 1), some, slice(0, problem.filters), rows
         if not all_finite(out[outputs]):
-            direct.plan(problem.part(*outputs), out[outputs], calls)
-    calls.make()
-    if calls.counter is not None:
-        calls.counter.spoiled = True
+            direct.run(problem.part(*outputs), out[outputs], counter)
+    counter.spoiled = True
 
 
 def _band(problem: Problem) -> int:
@@ -122,16 +120,16 @@ def _columns(problem: Problem) -> int:
     return even_parts(problem.positions[1], WIDTH)
 
 
-def _matrices(problem: Problem, space: np.ndarray, calls: Calls) -> np.ndarray:
+def _matrices(problem: Problem, space: np.ndarray) -> np.ndarray:
     """The matrix of every filter, (groups, filters, output rows, values under them)."""
     size, window = _band(problem), problem.windows[0]
     reach = lines_under(problem, size)
     matrices = shaped(space, (problem.groups, problem.filters, size, reach, problem.kernel[1]))
-    calls.clear(matrices)
+    matrices[...] = 0
     by_group, by_filter, by_output, by_row, by_tap = matrices.strides
     shape = (*matrices.shape[:3], *problem.kernel)
     strides = (by_group, by_filter, by_output + window.stride * by_row, window.dilation * by_row, by_tap)
-    calls.copy(problem.weight, strided(matrices, shape, strides))
+    strided(matrices, shape, strides)[...] = problem.weight
     return matrices.reshape(*matrices.shape[:3], -1)
 
 

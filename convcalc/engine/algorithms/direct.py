@@ -13,12 +13,13 @@ from math import prod
 import numpy as np
 
 from convcalc.axis.window import Window
+from convcalc.engine.counter import Counter
 from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.work import blocks as cut
 from convcalc.engine.work.blas import PANEL, is_in_place, rows_in_place
-from convcalc.engine.work.blocks import LANES, block_shape, blocks, length, shaped
-from convcalc.engine.work.calls import Calls
+from convcalc.engine.work.blocks import LANES, block_shape, blocks, length, shaped, workspaces
 from convcalc.engine.work.gather import columns
+from convcalc.engine.work.products import multiply
 
 POINT = Window(kernel=1)
 WORTH_A_CALL = 256
@@ -48,16 +49,16 @@ def is_pointwise(problem: Problem) -> bool:
     return in_place and as_it_lies and (problem.batch == 1 or prod(problem.positions) >= LANES)
 
 
-def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
-    """Plans what fills `out`, (batch, groups, filters, *positions)."""
+def run(problem: Problem, out: np.ndarray, counter: Counter) -> None:
+    """Fills `out`, (batch, groups, filters, *positions)."""
     weight = problem.weight
     if weight.size * problem.compute.itemsize <= 8 * cut.BUDGET:  # else converted block by block
         weight = np.ascontiguousarray(weight, problem.compute)
     bias = None if problem.bias is None else problem.bias[..., np.newaxis]
     if is_pointwise(problem) and out.dtype == problem.compute:
-        _pointwise(problem.x, weight, bias, out, calls)
+        _pointwise(problem.x, weight, bias, out, counter)
     else:  # the batch joins the positions, behind groups and channels
-        _blocks(problem, batch_third(problem.x), weight, bias, batch_third(out), calls)
+        _blocks(problem, batch_third(problem.x), weight, bias, batch_third(out), counter)
 
 
 def batch_third(array: np.ndarray) -> np.ndarray:
@@ -65,13 +66,13 @@ def batch_third(array: np.ndarray) -> np.ndarray:
     return array.transpose(1, 2, 0, *range(3, array.ndim))
 
 
-def _pointwise(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, out: np.ndarray, calls: Calls) -> None:
+def _pointwise(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, out: np.ndarray, counter: Counter) -> None:
     """Kernel 1, stride 1: one product with the data as it lies."""
     batch, groups, channels = x.shape[:3]
     source, target = x.reshape(batch, groups, channels, -1), out.reshape(*out.shape[:3], -1)
-    calls.multiply(weight.reshape(groups, -1, channels), source, target)
+    multiply(weight.reshape(groups, -1, channels), source, target, counter)
     if bias is not None:
-        calls.add(bias.astype(out.dtype), target)
+        target += bias.astype(out.dtype)
 
 
 def _blocks(
@@ -80,7 +81,7 @@ def _blocks(
     weight: np.ndarray,
     bias: np.ndarray | None,
     out: np.ndarray,
-    calls: Calls,
+    counter: Counter,
 ) -> None:
     """Any convolution of x (groups, channels, batch, *spatial) into out (groups, filters, batch, *positions).
 
@@ -106,7 +107,7 @@ def _blocks(
     column_count = filter_block[0] * prod(position_block) * prod(tap_block)
     sum_count = prod(filter_block) * prod(position_block)
     partial_count = 0 if tap_block == taps else sum_count
-    slab, matrix, sums, partial = calls.workspaces(compute, column_count, column_count, sum_count, partial_count)
+    slab, matrix, sums, partial = workspaces(compute, column_count, column_count, sum_count, partial_count)
     tap_blocks = list(blocks(taps, tap_block))
     for in_groups, in_filters in blocks((groups, filters), filter_block):
         stack = length(in_groups), length(in_filters)
@@ -118,23 +119,22 @@ def _blocks(
             made = _in_panels(total, part) if in_panels else total.reshape(*stack, -1)
             for number, (in_channels, *tap) in enumerate(tap_blocks):
                 seen, panel = x[in_groups, in_channels, in_batch], PANEL if in_panels else None
-                right = columns(seen, problem.axes, tuple(at), tuple(tap), slab, matrix, calls, panel)
+                right = columns(seen, problem.axes, tuple(at), tuple(tap), slab, matrix, panel)
                 left = weight[in_groups, in_filters, in_channels, *tap].reshape(*stack, -1).astype(compute, copy=False)
                 if in_panels:
                     left = left.reshape(stack[0], *(1,) * (made.ndim - 4), -1, part, left.shape[-1])
                     right = right[..., np.newaxis, :, :]
                 if number == 0:
-                    calls.multiply(left, right, made)
+                    multiply(left, right, made, counter)
                 else:
                     term = shaped(partial, made.shape)
-                    calls.multiply(left, right, term)
-                    calls.add(term, made)
-                calls.make_if_copied(left, weight)
+                    multiply(left, right, term, counter)
+                    made += term
             if bias is not None:
                 start = bias[in_groups, in_filters].reshape(*stack, *(1,) * len(positions)).astype(compute)
-                calls.add(start, total)
+                total += start
             if not in_place:
-                calls.copy(total, target)
+                target[...] = total
 
 
 def _in_panels(block: np.ndarray, part: int) -> np.ndarray:

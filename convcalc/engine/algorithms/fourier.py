@@ -12,16 +12,15 @@ Source: Oppenheim & Schafer 2010, Discrete-Time Signal Processing, section 8.7.3
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from itertools import product
 from math import ceil, log2, prod
 
 import numpy as np
 
 from convcalc.axis.window import Window
+from convcalc.engine.counter import Counter
 from convcalc.engine.problem import Cut, Problem
-from convcalc.engine.work.blocks import BUDGET, even_parts, shaped
-from convcalc.engine.work.calls import Calls
+from convcalc.engine.work.blocks import BUDGET, even_parts, shaped, workspaces
 from convcalc.engine.work.gather import copy_padded
 
 LONGEST = {1: 1 << 16, 2: 320, 3: 64}
@@ -72,14 +71,14 @@ def transformed_values(problem: Problem) -> int:
     return prod(tiling.size for tiling in cut) * (tiles * (channels + filters) + channels * filters)
 
 
-def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
-    """Plans what fills `out`, (batch, groups, filters, *positions)."""
+def run(problem: Problem, out: np.ndarray, counter: Counter) -> None:
+    """Fills `out`, (batch, groups, filters, *positions)."""
     cut, compute = tilings(problem), problem.compute
     sizes = tuple(tiling.size for tiling in cut)
     half, pair = _half(sizes), np.result_type(compute, np.complex64)
     values, waves = prod(sizes), 2 * prod(half)
     side_by_side = even_parts(cut[-1].count, BUDGET // (problem.channels * values * compute.itemsize))
-    tiles, spectra, kernels, sums, terms = calls.workspaces(
+    tiles, spectra, kernels, sums, terms = workspaces(
         compute,
         side_by_side * problem.channels * values,
         side_by_side * problem.channels * waves,
@@ -94,30 +93,30 @@ def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
     corners = tuple(product(*(range(tiling.count) for tiling in cut[:-1]), range(0, cut[-1].count, side_by_side)))
     for group in range(problem.groups):
         kernel = shaped(kernels.view(pair), (problem.filters, problem.channels, *half))
-        _kernel_spectra(problem, group, shaped(tiles, sizes), kernel, calls)
+        _kernel_spectra(problem, group, shaped(tiles, sizes), kernel, counter)
         for batch, corner in product(range(problem.batch), corners):
             amount = min(side_by_side, cut[-1].count - corner[-1])
             tile = shaped(tiles, (amount, problem.channels, *sizes))
             for number in range(amount):
                 at = (*corner[:-1], corner[-1] + number)
-                copy_padded(problem.x[batch, group], _pieces(problem, cut, at), tile[number], calls)
+                copy_padded(problem.x[batch, group], _pieces(problem, cut, at), tile[number])
             spectrum = shaped(spectra.view(pair), (amount, problem.channels, *half))
-            _transform(tile, spectrum, len(sizes), calls)
+            _transform(tile, spectrum, len(sizes), counter)
             result = shaped(tiles, (amount, *sizes))  # the tiles themselves are not needed any more
             total, term = (shaped(space.view(pair), (amount, *half)) for space in (sums, terms))
             for filter in range(problem.filters):
-                calls.plan(np.multiply, spectrum[:, 0], kernel[filter, 0], total)
+                np.multiply(spectrum[:, 0], kernel[filter, 0], total)
                 for channel in range(1, problem.channels):
-                    calls.plan(np.multiply, spectrum[:, channel], kernel[filter, channel], term)
-                    calls.add(term, total)
-                calls.count(4 * total.size * problem.channels)
-                _invert(total, result, calls)
+                    np.multiply(spectrum[:, channel], kernel[filter, channel], term)
+                    total += term
+                counter.multiplications += 4 * total.size * problem.channels
+                _invert(total, result, counter)
                 if problem.bias is not None:
-                    calls.add(problem.bias[group, filter].astype(compute), result)
+                    result += problem.bias[group, filter].astype(compute)
                 for number in range(amount):
                     at = (*corner[:-1], corner[-1] + number)
                     target = out[batch, group, filter][_positions(cut, at)]
-                    calls.copy(result[number][inside][tuple(map(slice, target.shape))], target)
+                    target[...] = result[number][inside][tuple(map(slice, target.shape))]
 
 
 def error_scale(problem: Problem) -> np.ndarray:
@@ -157,14 +156,14 @@ def _half(sizes: tuple[int, ...]) -> tuple[int, ...]:
     return (*sizes[:-1], sizes[-1] // 2 + 1)
 
 
-def _kernel_spectra(problem: Problem, group: int, tile: np.ndarray, spectra: np.ndarray, calls: Calls) -> None:
+def _kernel_spectra(problem: Problem, group: int, tile: np.ndarray, spectra: np.ndarray, counter: Counter) -> None:
     """The conjugate spectra of one group's kernels, (filters, channels, *half); `tile` is a workspace."""
     taps = tuple(slice(0, axis.window.extent, axis.window.dilation) for axis in problem.axes)
-    calls.clear(tile)
+    tile[...] = 0
     for filter, channel in np.ndindex(spectra.shape[:2]):
-        calls.copy(problem.weight[group, filter, channel], tile[taps])
-        _transform(tile, spectra[filter, channel], tile.ndim, calls)
-    calls.plan(np.conjugate, spectra, spectra)
+        tile[taps] = problem.weight[group, filter, channel]
+        _transform(tile, spectra[filter, channel], tile.ndim, counter)
+    np.conjugate(spectra, spectra)
 
 
 def _pieces(problem: Problem, cut: tuple[Tiling, ...], at: tuple[int, ...]) -> list[tuple[tuple[slice, slice], ...]]:
@@ -180,22 +179,22 @@ def _positions(cut: tuple[Tiling, ...], at: tuple[int, ...]) -> tuple[slice, ...
     return tuple(slice(i * tiling.step, (i + 1) * tiling.step) for i, tiling in zip(at, cut, strict=True))
 
 
-def _transform(values: np.ndarray, spectrum: np.ndarray, dims: int, calls: Calls) -> None:
+def _transform(values: np.ndarray, spectrum: np.ndarray, dims: int, counter: Counter) -> None:
     """The real transform along the last `dims` axes."""
-    calls.plan(partial(np.fft.rfft, values, axis=-1, out=spectrum))
+    np.fft.rfft(values, axis=-1, out=spectrum)
     for axis in range(-dims, -1):
-        calls.plan(partial(np.fft.fft, spectrum, axis=axis, out=spectrum))
-    _count(values, dims, calls)
+        np.fft.fft(spectrum, axis=axis, out=spectrum)
+    _count(values, dims, counter)
 
 
-def _invert(spectrum: np.ndarray, values: np.ndarray, calls: Calls) -> None:
+def _invert(spectrum: np.ndarray, values: np.ndarray, counter: Counter) -> None:
     """The inverse of `_transform`, along all axes but the first; the spectrum is overwritten."""
     for axis in range(1, spectrum.ndim - 1):
-        calls.plan(partial(np.fft.ifft, spectrum, axis=axis, out=spectrum))
-    calls.plan(partial(np.fft.irfft, spectrum, values.shape[-1], axis=-1, out=values))
-    _count(values, values.ndim - 1, calls)
+        np.fft.ifft(spectrum, axis=axis, out=spectrum)
+    np.fft.irfft(spectrum, values.shape[-1], axis=-1, out=values)
+    _count(values, values.ndim - 1, counter)
 
 
-def _count(values: np.ndarray, dims: int, calls: Calls) -> None:
+def _count(values: np.ndarray, dims: int, counter: Counter) -> None:
     """Adds a real transform's multiplications by the textbook: n*log2(n), half of a complex one's 4*n/2*log2(n)."""
-    calls.count(ceil(values.size * log2(max(2, prod(values.shape[-dims:])))))
+    counter.multiplications += ceil(values.size * log2(max(2, prod(values.shape[-dims:]))))

@@ -18,9 +18,10 @@ from math import prod
 
 import numpy as np
 
+from convcalc.engine.counter import Counter
 from convcalc.engine.problem import Cut, Problem
-from convcalc.engine.work.blocks import BESIDE, BUDGET, cuts, even_parts, shaped, strided
-from convcalc.engine.work.calls import Calls
+from convcalc.engine.work.blocks import BESIDE, BUDGET, cuts, even_parts, shaped, strided, workspaces
+from convcalc.engine.work.products import multiply
 
 
 def fits(problem: Problem) -> bool:
@@ -38,8 +39,8 @@ def shared(problem: Problem) -> Cut | None:
     return problem.independent() if problem.groups * problem.batch > 1 else None
 
 
-def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
-    """Plans what fills `out`, (batch, groups, filters, *positions)."""
+def run(problem: Problem, out: np.ndarray, counter: Counter) -> None:
+    """Fills `out`, (batch, groups, filters, *positions)."""
     down, (tall, broad), (high, wide) = problem.windows[0], problem.kernel, problem.positions
     channels, filters, size = problem.channels, problem.filters, high * wide
     weights = _weights(problem)
@@ -47,7 +48,7 @@ def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
     step = even_parts(problem.groups, int(BESIDE * BUDGET / (_values(problem) * problem.compute.itemsize)))
     room = int(BESIDE * BUDGET / (step * filters * size * problem.compute.itemsize))
     rows = max(1, min(len(weights) - 1, room))
-    first, second, third = calls.workspaces(
+    first, second, third = workspaces(
         problem.compute,
         step * channels * copied * broad * length,
         0 if out.dtype == problem.compute else step * filters * size,
@@ -57,33 +58,32 @@ def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
     by_group, _, _, by_line, item = gathered.strides
     strides = down.dilation * wide * item, by_group, by_line, item
     windows = strided(gathered, (len(weights), step, channels * copied * broad, size), strides)
-    copies = _copies(problem, gathered, calls)
+    copies = _copies(problem, gathered)
     further = cuts(len(weights) - 1, rows)
     for batch, groups in product(range(problem.batch), cuts(problem.groups, step)):
         x = problem.x[batch, groups]
         some, planes = len(x), x.reshape(len(x), channels, -1)
         for into, read, outside in copies:
-            calls.copy(planes[..., read], into[:some])
+            into[:some] = planes[..., read]
             for column in outside:
-                calls.clear(column[:some])
+                column[:some] = 0
         target = out[batch, groups].reshape(some, filters, size)
         sums = target if target.dtype == problem.compute else shaped(second, target.shape)
         matrices = windows[:, :some]
-        calls.multiply(weights[0, groups], matrices[0], sums)
+        multiply(weights[0, groups], matrices[0], sums, counter)
         for below in further:
             left = weights[1:][below, groups]
             terms = shaped(third, (len(left), *target.shape))
-            calls.multiply(left, matrices[1:][below], terms)
+            multiply(left, matrices[1:][below], terms, counter)
             for term in terms:
-                calls.add(term, sums)
+                sums += term
         if problem.bias is not None:
-            calls.add(problem.bias[groups, :, np.newaxis].astype(sums.dtype), sums)
+            sums += problem.bias[groups, :, np.newaxis].astype(sums.dtype)
         if sums is not target:
-            calls.copy(sums, target)
-        calls.make_if_copied(planes, x)
+            target[...] = sums
 
 
-def _copies(problem: Problem, gathered: np.ndarray, calls: Calls) -> list[tuple[np.ndarray, slice, list[np.ndarray]]]:
+def _copies(problem: Problem, gathered: np.ndarray) -> list[tuple[np.ndarray, slice, list[np.ndarray]]]:
     """For every tap, where a run of the planes goes, which, and what of it the ends of rows make stale.
 
     gathered: (groups, channels, rows, columns, length). What no run reaches is cleared at first, once for all blocks.
@@ -98,9 +98,9 @@ def _copies(problem: Problem, gathered: np.ndarray, calls: Calls) -> list[tuple[
         begin = min(max(0, -shift), length)
         end = max(begin, min(length, values - shift))
         if begin > 0:
-            calls.clear(run[..., :begin])
+            run[..., :begin] = 0
         if end < length:
-            calls.clear(run[..., end:])
+            run[..., end:] = 0
         # What comes from the row above or below. One by one, because NumPy clears a column of all rows in one run.
         outside = range(min(wide, -aside)) if aside < 0 else range(max(0, wide - aside), wide)
         copies.append((run[..., begin:end], slice(begin + shift, end + shift), [run[..., i::wide] for i in outside]))

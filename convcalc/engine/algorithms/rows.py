@@ -15,11 +15,12 @@ from itertools import product
 import numpy as np
 
 from convcalc.axis.window import Window
+from convcalc.engine.counter import Counter
 from convcalc.engine.padded import padded_axis
 from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.work.blas import PANEL, is_in_place
-from convcalc.engine.work.blocks import BESIDE, BUDGET, blocks, cuts, even_parts, length, shaped
-from convcalc.engine.work.calls import Calls
+from convcalc.engine.work.blocks import BESIDE, BUDGET, blocks, cuts, even_parts, length, shaped, workspaces
+from convcalc.engine.work.products import multiply
 from convcalc.engine.work.shifted import ShiftedRows, block_under, line_values, lines_under, widest_line
 
 WIDTH = 512
@@ -50,20 +51,19 @@ def shared(problem: Problem) -> Cut:
     return problem.independent()
 
 
-def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
-    """Plans what fills `out`, (batch, groups, filters, *positions)."""
+def run(problem: Problem, out: np.ndarray, counter: Counter) -> None:
+    """Fills `out`, (batch, groups, filters, *positions)."""
     problem = _plane(problem)
     out = out.reshape(*out.shape[:3], *problem.positions)
     (tall, _), filters, columns = problem.kernel, problem.filters, _columns(problem)
     weights = np.ascontiguousarray(problem.weight.swapaxes(2, 3), problem.compute)
     weights = weights.reshape(problem.groups, 1, filters, -1)
     near = filters <= FEW_FILTERS and (problem.channels == 1 or problem.groups > 1)
-    share = 2 if not near else 1 / 2 if calls.beside else BESIDE  # longer calls meet those of other threads less often
-    room = share * BUDGET
+    room = (BESIDE if near else 2) * BUDGET
     group_step, row_step = block_under(problem, int(room / (widest_line(problem, columns) * problem.compute.itemsize)))
     lines = group_step * lines_under(problem, row_step)
     padded, buffered = line_values(problem, columns)
-    first, second, third = calls.workspaces(
+    first, second, third = workspaces(
         problem.compute,
         lines * padded,
         lines * buffered,
@@ -71,17 +71,17 @@ def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
     )
     groups = cuts(problem.groups, group_step)
     for rows, across in blocks(problem.positions, (row_step, columns)):
-        shifted = ShiftedRows(problem, group_step, rows, across, first, second, calls)
+        shifted = ShiftedRows(problem, group_step, rows, across, first, second)
         windows = shifted.under(0, length(rows), problem.stride[0], tall)
         for some, image in product(groups, range(problem.batch)):
             shifted.fill(problem.x[image, some])
             target = out[image, some, :, rows, across]
             sums = target if target.dtype == problem.compute else shaped(third, target.shape)
-            calls.multiply(weights[some], windows[: length(some)], sums.swapaxes(1, 2))
+            multiply(weights[some], windows[: length(some)], sums.swapaxes(1, 2), counter)
             if problem.bias is not None:
-                calls.add(problem.bias[some, :, np.newaxis, np.newaxis].astype(sums.dtype), sums)
+                sums += problem.bias[some, :, np.newaxis, np.newaxis].astype(sums.dtype)
             if sums is not target:
-                calls.copy(sums, target)
+                target[...] = sums
 
 
 def _plane(problem: Problem) -> Problem:

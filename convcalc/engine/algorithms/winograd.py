@@ -20,11 +20,22 @@ from math import prod
 
 import numpy as np
 
+from convcalc.engine.counter import Counter
 from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.work.blas import UNPACKED, rows_in_place
-from convcalc.engine.work.blocks import BUDGET, LANES, block_shape, blocks, even_parts, length, shaped, strided
-from convcalc.engine.work.calls import Calls
+from convcalc.engine.work.blocks import (
+    BUDGET,
+    LANES,
+    block_shape,
+    blocks,
+    even_parts,
+    length,
+    shaped,
+    strided,
+    workspaces,
+)
 from convcalc.engine.work.channels_last import copy_channels_last, spare_values
+from convcalc.engine.work.products import multiply
 
 KERNEL = 3
 TILE = 4
@@ -110,13 +121,13 @@ def _polynomial(roots: tuple[Fraction, ...] | list[Fraction]) -> list[Fraction]:
     return coefficients
 
 
-def plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
-    """Plans what fills `out`, (batch, groups, filters, *positions), with many weights some filters at a time."""
+def run(problem: Problem, out: np.ndarray, counter: Counter) -> None:
+    """Fills `out`, (batch, groups, filters, *positions), with many weights some filters at a time."""
     step = even_parts(problem.filters, 8 * BUDGET // (weight_bytes(problem) // problem.filters))
     for start in range(0, problem.filters, step):
         some = slice(start, min(start + step, problem.filters))
         bias = None if problem.bias is None else problem.bias[:, some]
-        _plan(replace(problem, weight=problem.weight[:, some], bias=bias), out[:, :, some], calls)
+        _some_filters(replace(problem, weight=problem.weight[:, some], bias=bias), out[:, :, some], counter)
 
 
 def weight_bytes(problem: Problem) -> int:
@@ -124,7 +135,7 @@ def weight_bytes(problem: Problem) -> int:
     return SPAN**2 * problem.weight.size // KERNEL**2 * problem.compute.itemsize
 
 
-def _plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
+def _some_filters(problem: Problem, out: np.ndarray, counter: Counter) -> None:
     compute = problem.compute
     output, kernel, input = _matrices(compute)
     groups, filters, channels = problem.groups, problem.filters, problem.channels
@@ -146,21 +157,21 @@ def _plan(problem: Problem, out: np.ndarray, calls: Calls) -> None:
     spare_size = spare_values(planes, area // block[0] * padded_depth, compute.itemsize)
     points = SPAN**2 * groups * filters * channels * prod(problem.kernel[:-2])
     spare_size = max(spare_size, problem.weight.size)
-    space, first, second, image, spare = calls.workspaces(compute, points, most, most, area * wide, spare_size)
-    weights = _transformed(problem, kernel, space, spare, calls)
+    space, first, second, image, spare = workspaces(compute, points, most, most, area * wide, spare_size)
+    weights = _transformed(problem, kernel, space, spare, counter)
     for batch, *at in blocks((problem.batch, *tiles), block):
         shape = (length(batch), dilation[0], length(at[0]), dilation[1], length(at[1]))
         inner = (groups, padded_depth, channels)
-        slab = _slab(problem, batch, at, image, spare, calls)
+        slab = _slab(problem, batch, at, image, spare)
         rows = shaped(second, (SPAN, *shape[:3], slab.shape[2], *inner))
-        _transform_rows(input, slab, rows, calls)
+        _transform_rows(input, slab, rows, counter)
         transformed = shaped(first, (SPAN, SPAN, *shape, prod(inner)))
-        _transform_columns(input, rows, transformed, calls)
+        _transform_columns(input, rows, transformed, counter)
         sums = shaped(second, (SPAN**2, groups, depth, filters, prod(shape)))
-        _at_points(transformed.reshape(SPAN**2, prod(shape), *inner), weights, sums, calls)
+        _at_points(transformed.reshape(SPAN**2, prod(shape), *inner), weights, sums, counter)
         results = shaped(first, (TILE, TILE, *sums.shape[1:-1], *shape))
-        _multiply_wide(output, sums.reshape(SPAN**2, -1), results.reshape(TILE**2, -1), calls)
-        _place(results, problem, batch, at, image, out, calls)
+        _multiply_wide(output, sums.reshape(SPAN**2, -1), results.reshape(TILE**2, -1), counter)
+        _place(results, problem, batch, at, image, out)
 
 
 def _tiles(problem: Problem) -> tuple[int, int]:
@@ -172,7 +183,7 @@ def _tiles(problem: Problem) -> tuple[int, int]:
 
 
 def _transformed(
-    problem: Problem, kernel: np.ndarray, space: np.ndarray, spare: np.ndarray, calls: Calls
+    problem: Problem, kernel: np.ndarray, space: np.ndarray, spare: np.ndarray, counter: Counter
 ) -> np.ndarray:
     """Weights at every point, (36, groups, filters, depth taps * channels), the filters side by side.
 
@@ -183,16 +194,14 @@ def _transformed(
     taps = shaped(spare, weight.shape)
     for start in range(0, filters, FILTERS):
         some = slice(start, start + FILTERS)
-        calls.copy(weight[..., some], taps[..., some])
+        taps[..., some] = weight[..., some]
     taps = taps.reshape(groups, channels, -1, KERNEL**2, filters).swapaxes(1, 2)
     out = shaped(space, (SPAN**2, groups, *taps.shape[1:3], filters))
-    calls.multiply(kernel, taps, out.transpose(1, 2, 3, 0, 4))
+    multiply(kernel, taps, out.transpose(1, 2, 3, 0, 4), counter)
     return out.reshape(SPAN**2, groups, -1, filters).swapaxes(2, 3)
 
 
-def _slab(
-    problem: Problem, batch: slice, at: list[slice], image: np.ndarray, spare: np.ndarray, calls: Calls
-) -> np.ndarray:
+def _slab(problem: Problem, batch: slice, at: list[slice], image: np.ndarray, spare: np.ndarray) -> np.ndarray:
     """The padded input under a block of tiles, (batch, height, width, groups, depth, channels).
 
     Channels last, so that tiles are gathered in long runs.
@@ -209,11 +218,11 @@ def _slab(
     *depth, height, width = sizes
     last = shaped(image, (leading[0], height, width, leading[1], *depth, leading[2]))
     order = (0, 3, last.ndim - 1, *range(4, 4 + len(depth)), 1, 2)
-    copy_channels_last(x, tuple(pieces), last.transpose(order), spare, calls)
+    copy_channels_last(x, tuple(pieces), last.transpose(order), spare)
     return last.reshape(*last.shape[:4], -1, leading[2])
 
 
-def _transform_rows(input: np.ndarray, slab: np.ndarray, rows: np.ndarray, calls: Calls) -> None:
+def _transform_rows(input: np.ndarray, slab: np.ndarray, rows: np.ndarray, counter: Counter) -> None:
     """B' down every column of tiles: rows (6, batch, phase, down, width, ...) of a slab (batch, height, width, ...).
 
     Six rows of a tile are a matrix as they lie, and the tiles share rows.
@@ -226,10 +235,10 @@ def _transform_rows(input: np.ndarray, slab: np.ndarray, rows: np.ndarray, calls
         (by_batch, high, TILE * phases * high, phases * high, item),
     )
     target = rows.reshape(SPAN, batch, phases, down, -1)
-    calls.multiply(input, windows, target.transpose(1, 2, 3, 0, 4))
+    multiply(input, windows, target.transpose(1, 2, 3, 0, 4), counter)
 
 
-def _transform_columns(input: np.ndarray, rows: np.ndarray, out: np.ndarray, calls: Calls) -> None:
+def _transform_columns(input: np.ndarray, rows: np.ndarray, out: np.ndarray, counter: Counter) -> None:
     """B' along every row of tiles: out (6, 6, batch, phase, down, phase, across, values) of rows as transformed.
 
     Six columns of a tile in all channels are a matrix as they lie.
@@ -241,19 +250,19 @@ def _transform_columns(input: np.ndarray, rows: np.ndarray, out: np.ndarray, cal
         (*rows.shape[:4], phases, across, SPAN, out.shape[-1]),
         (*outer, wide, TILE * phases * wide, phases * wide, rows.itemsize),
     )
-    calls.multiply(input, windows, out.transpose(0, 2, 3, 4, 5, 6, 1, 7))
+    multiply(input, windows, out.transpose(0, 2, 3, 4, 5, 6, 1, 7), counter)
 
 
-def _multiply_wide(left: np.ndarray, right: np.ndarray, out: np.ndarray, calls: Calls) -> None:
+def _multiply_wide(left: np.ndarray, right: np.ndarray, out: np.ndarray, counter: Counter) -> None:
     """left @ right, in even pieces of columns that BLAS multiplies as they lie."""
     columns = right.shape[-1]
     pieces = -(-columns * left.size // UNPACKED)
     pieces = next((count for count in range(pieces, 4 * pieces) if columns % count == 0), 1)
     right, out = (matrix.reshape(len(matrix), pieces, -1).swapaxes(0, 1) for matrix in (right, out))
-    calls.multiply(left, right, out)
+    multiply(left, right, out, counter)
 
 
-def _at_points(transformed: np.ndarray, weights: np.ndarray, sums: np.ndarray, calls: Calls) -> None:
+def _at_points(transformed: np.ndarray, weights: np.ndarray, sums: np.ndarray, counter: Counter) -> None:
     """The matrix product of every point, group and depth, (filters, taps * channels) by (taps * channels, tiles).
 
     Of so many filters at a time that BLAS multiplies them as they lie.
@@ -263,10 +272,11 @@ def _at_points(transformed: np.ndarray, weights: np.ndarray, sums: np.ndarray, c
     point, tile, group, layer, item = transformed.strides
     windows = strided(transformed, (points, groups, depth, 1, terms, tiles), (point, group, layer, 0, item, tile))
     some = rows_in_place(filters, terms, tiles)
-    calls.multiply(
+    multiply(
         weights.reshape(points, groups, 1, filters // some, some, terms),
         windows,
         sums.reshape(points, groups, depth, filters // some, some, tiles),
+        counter,
     )
 
 
@@ -277,7 +287,6 @@ def _place(
     at: list[slice],
     image: np.ndarray,
     out: np.ndarray,
-    calls: Calls,
 ) -> None:
     """Puts tiles (4, 4, groups, depth, filters, batch, phase, down, phase, across) side by side, and into `out`."""
     (groups, depth, filters, batches, *_), dilation = results.shape[2:], problem.dilation[-2:]
@@ -307,11 +316,11 @@ def _place(
         ),
     )
     for column in range(TILE):  # one by one, or NumPy would run along the 4 columns of every tile
-        calls.copy(results[:, column], tiles[:, column])
+        tiles[:, column] = results[:, column]
     if problem.bias is not None:
-        calls.add(problem.bias.astype(whole.dtype)[:, :, np.newaxis, np.newaxis, np.newaxis], whole)
+        whole += problem.bias.astype(whole.dtype)[:, :, np.newaxis, np.newaxis, np.newaxis]
     if whole is not target:
-        calls.copy(whole[..., : counts[0], : counts[1]], target)
+        target[...] = whole[..., : counts[0], : counts[1]]
 
 
 def error_scale(problem: Problem) -> np.ndarray:

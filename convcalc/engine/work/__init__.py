@@ -1,1 +1,1 @@
-"""What the algorithms share: blocks, copies, calls, threads."""
+"""What the algorithms share: blocks, copies, products, threads."""

@@ -82,17 +82,17 @@ def length(part: slice) -> int:
     return count
 
 
-def workspaces(dtype: np.dtype, *sizes: int, place: int = 0) -> list[np.ndarray]:
-    """Flat working arrays of these sizes, uninitialised; the thread's next call for this place takes them back.
+def workspaces(dtype: np.dtype, *sizes: int) -> list[np.ndarray]:
+    """Flat working arrays of these sizes, uninitialised; the thread's next call takes them back.
 
-    They are cut from a block that each thread keeps for every place: getting its pages anew from the system
+    They are cut from a block that each thread keeps: getting its pages anew from the system
     in every call took half as long again as a small layer. More than KEPT bytes are not kept.
     """
     if dtype.hasobject:
         return [np.empty(size, dtype) for size in sizes]
     # Lines of the cache are shared by no two arrays, and no two begin the same distance from a page's start: a copy
     # between such arrays waits for its own writes.
-    block, begin, arrays = _block(place, sum(sizes) * dtype.itemsize + 6 * LINE * len(sizes)), 0, []
+    block, begin, arrays = _block(sum(sizes) * dtype.itemsize + 6 * LINE * len(sizes)), 0, []
     for size in sizes:
         arrays.append(np.ndarray(size, dtype, block, begin))
         begin += -(-size * dtype.itemsize // LINE) * LINE + 5 * LINE
@@ -101,28 +101,22 @@ def workspaces(dtype: np.dtype, *sizes: int, place: int = 0) -> list[np.ndarray]
 
 class _Kept(threading.local):
     def __init__(self) -> None:
-        self.blocks: dict[int, np.ndarray] = {}
+        self.block: np.ndarray | None = None
 
 
 _kept = _Kept()
 
 
-def _block(place: int, size: int) -> np.ndarray:
+def _block(size: int) -> np.ndarray:
     """At least `size` bytes from the start of a cache line, the thread's kept ones if they suffice."""
-    block = _kept.blocks.get(place)
+    block = _kept.block
     if block is None or block.size < size:
-        block = None
-        _kept.blocks.pop(place, None)  # freed before the larger one is taken
+        block = _kept.block = None  # freed before the larger one is taken
         block = np.empty(size + LINE, np.uint8)
         block = block[-block.ctypes.data % LINE :]
         if size <= KEPT:
-            _kept.blocks[place] = block
+            _kept.block = block
     return block
-
-
-def forget_workspaces() -> None:
-    """Lets go of the blocks that this thread keeps, so that nobody is given what others may still write to."""
-    _kept.blocks.clear()
 
 
 def strided(

@@ -9,7 +9,6 @@ import numpy as np
 
 from convcalc.engine.padded import Pieces
 from convcalc.engine.work.blocks import even_parts
-from convcalc.engine.work.calls import Calls
 from convcalc.engine.work.gather import clear_gaps, copy_padded, copy_pieces
 
 PAGE, LINE, WAYS = 4096, 64, 8
@@ -18,9 +17,7 @@ FEWEST = 32
 """Channels that are worth a run of their own."""
 
 
-def copy_channels_last(
-    x: np.ndarray, axes: Sequence[Pieces], slab: np.ndarray, spare: np.ndarray, calls: Calls
-) -> None:
+def copy_channels_last(x: np.ndarray, axes: Sequence[Pieces], slab: np.ndarray, spare: np.ndarray) -> None:
     """Writes the padded input into `slab`, both (batch, groups, channels, *spatial), where channels vary fastest.
 
     One value of every channel is read in turn, and the lines they are in must stay in the cache for the next. Planes a
@@ -31,18 +28,18 @@ def copy_channels_last(
     together = PAGE // max(apart, LINE) * WAYS
     channels = x.shape[2]
     if channels <= together or together >= FEWEST:
-        clear_gaps(axes, slab, calls)
+        clear_gaps(axes, slab)
         step = even_parts(channels, together)
         for start in range(0, channels, step):
             some = slice(start, start + step)
-            copy_pieces(x[:, :, some], axes, slab[:, :, some], calls)
+            copy_pieces(x[:, :, some], axes, slab[:, :, some])
         return
     sizes = slab.shape[3:]
     plane = _odd_lines(prod(sizes), slab.itemsize)
     padded = spare[: prod(slab.shape[:3]) * plane].reshape(*slab.shape[:3], plane)[..., : prod(sizes)]
     padded = padded.reshape(slab.shape)
-    copy_padded(x, axes, padded, calls)
-    calls.copy(padded, slab)
+    copy_padded(x, axes, padded)
+    slab[...] = padded
 
 
 def spare_values(planes: int, plane: int, itemsize: int) -> int:

@@ -11,30 +11,29 @@ import numpy as np
 
 from convcalc.engine.padded import PaddedAxis, Pieces
 from convcalc.engine.work.blocks import Index, length, shaped, strided
-from convcalc.engine.work.calls import Calls
 
 NARROW, LONG = 8, 16
 """Values in a run that are too few to be copied or cleared as one, and enough."""
 
 
-def copy_padded(x: np.ndarray, axes: Sequence[Pieces], slab: np.ndarray, calls: Calls) -> None:
+def copy_padded(x: np.ndarray, axes: Sequence[Pieces], slab: np.ndarray) -> None:
     """Writes the padded input into `slab`, both (..., *spatial), piece by piece; what no piece fills becomes 0."""
-    clear_gaps(axes, slab, calls)
-    copy_pieces(x, axes, slab, calls)
+    clear_gaps(axes, slab)
+    copy_pieces(x, axes, slab)
 
 
-def copy_pieces(x: np.ndarray, axes: Sequence[Pieces], slab: np.ndarray, calls: Calls) -> None:
+def copy_pieces(x: np.ndarray, axes: Sequence[Pieces], slab: np.ndarray) -> None:
     """Writes what the pieces show of the input into `slab`, both (..., *spatial)."""
     for parts in product(*axes):
         into: Index = (..., *(to for to, _ in parts))
         source: Index = (..., *(read for _, read in parts))
-        calls.copy(x[source], slab[into])
+        slab[into] = x[source]
 
 
-def clear_gaps(axes: Sequence[Pieces], slab: np.ndarray, calls: Calls) -> None:
+def clear_gaps(axes: Sequence[Pieces], slab: np.ndarray) -> None:
     """Writes zeros where no piece shows an input value in `slab`, (..., *spatial)."""
     for gap in _gaps(axes, slab):
-        calls.clear(slab[gap])
+        slab[gap] = 0
 
 
 def _gaps(axes: Sequence[Pieces], slab: np.ndarray) -> Iterator[Index]:
@@ -52,14 +51,14 @@ def _gaps(axes: Sequence[Pieces], slab: np.ndarray) -> Iterator[Index]:
                 yield (*before, slice(begin, end))
 
 
-def padded_view(x: np.ndarray, axes: Sequence[Pieces], slab: np.ndarray, calls: Calls) -> np.ndarray:
+def padded_view(x: np.ndarray, axes: Sequence[Pieces], slab: np.ndarray) -> np.ndarray:
     """The padded input, in `slab` or, where nothing is padded or converted, as it lies."""
     if x.dtype == slab.dtype and all(len(pieces) == 1 for pieces in axes):
         index: Index = (..., *(read for ((_, read),) in axes))
         view = x[index]
         if view.shape == slab.shape:
             return view
-    copy_padded(x, axes, slab, calls)
+    copy_padded(x, axes, slab)
     return slab
 
 
@@ -70,7 +69,6 @@ def columns(
     taps: tuple[slice, ...],
     slab: np.ndarray,
     out: np.ndarray,
-    calls: Calls,
     panel: int | None = None,
 ) -> np.ndarray:
     """The values under a block of windows as matrices (groups, channels*taps, batch*positions).
@@ -86,9 +84,9 @@ def columns(
     kernel, counts = tuple(map(length, taps)), tuple(map(length, positions))
     rows = channels * prod(kernel)
     if rows == channels and panel is None:  # the slab has their order already
-        copy_padded(x, pieces, padded, calls)
+        copy_padded(x, pieces, padded)
         return padded.reshape(groups, rows, -1)
-    padded = padded_view(x, pieces, padded, calls)
+    padded = padded_view(x, pieces, padded)
     steps = padded.strides[3:]
     by_tap = (*padded.strides[:2], *map(mul, tap_steps, steps))
     by_position = (padded.strides[2], *map(mul, position_steps, steps))
@@ -96,14 +94,14 @@ def columns(
         *others, last = by_position
         shape = (groups, batch, *counts[:-1], counts[-1] // panel, channels, *kernel, panel)
         matrix = shaped(out, shape)
-        calls.copy(strided(padded, shape, (by_tap[0], *others, panel * last, *by_tap[1:], last)), matrix)
+        matrix[...] = strided(padded, shape, (by_tap[0], *others, panel * last, *by_tap[1:], last))
         return matrix.reshape(groups, batch, *counts[:-1], -1, rows, panel)
     if tap_steps[-1] == 1 < position_steps[-1] and kernel[-1] >= LONG:
         # Position by position, because the taps are what lies side by side.
         shape, strides = (groups, batch, *counts, channels, *kernel), (by_tap[0], *by_position, *by_tap[1:])
         matrix = shaped(out, shape)
-        calls.copy(strided(padded, shape, strides), matrix)
+        matrix[...] = strided(padded, shape, strides)
         return matrix.reshape(groups, -1, rows).swapaxes(1, 2)
     matrix = shaped(out, (groups, channels, *kernel, batch, *counts))
-    calls.copy(strided(padded, matrix.shape, (*by_tap, *by_position)), matrix)
+    matrix[...] = strided(padded, matrix.shape, (*by_tap, *by_position))
     return matrix.reshape(groups, rows, -1)

@@ -17,7 +17,6 @@ from convcalc.axis.window import Window
 from convcalc.engine.padded import Pieces
 from convcalc.engine.problem import Problem
 from convcalc.engine.work.blocks import LINE, Index, even_parts, length, shaped, strided
-from convcalc.engine.work.calls import Calls
 from convcalc.engine.work.gather import clear_gaps
 
 FEW_TAPS = 4
@@ -39,9 +38,7 @@ class ShiftedRows:
         columns: slice,
         slab: np.ndarray,
         space: np.ndarray,
-        calls: Calls,
     ):
-        self._calls = calls
         (down, across), (_, broad), channels = problem.axes, problem.kernel, problem.channels
         step, spread, item = across.window.stride, across.window.dilation, space.itemsize
         lines, width = lines_under(problem, length(rows)), length(columns)
@@ -65,7 +62,7 @@ class ShiftedRows:
 
     def _add(self, target: np.ndarray, vertical: Pieces, horizontal: Pieces) -> None:
         """One more place to copy input to, (groups, channels, rows, columns)."""
-        clear_gaps((vertical, horizontal), target, self._calls)
+        clear_gaps((vertical, horizontal), target)
         for (to, read), (at, seen) in product(vertical, horizontal):
             self._copies.append((target[..., to, at], (..., read, seen)))
 
@@ -73,9 +70,9 @@ class ShiftedRows:
         """Copies x, (groups, channels, *spatial), for the first groups of the buffer."""
         groups = len(x)
         for into, read in self._copies:
-            self._calls.copy(x[read], into[:groups])
+            into[:groups] = x[read]
         if self._windows is not None:
-            self._calls.copy(self._windows[:groups], self._values[:groups])
+            self._values[:groups] = self._windows[:groups]
 
     def under(self, first: int, count: int, step: int, lines: int) -> np.ndarray:
         """Some neighbouring lines as matrices, `count` times, `step` lines apart, from line `first` on.
