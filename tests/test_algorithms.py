@@ -22,16 +22,16 @@ import convcalc
 from convcalc import analyze
 from convcalc.axis.window import Window, output_size
 from convcalc.cli.run import ALGORITHMS as listed  # noqa: N811
-from convcalc.engine import algorithms
-from convcalc.engine.algorithms import ALGORITHMS, RULES, bands, choose, fourier, planes, rows, winograd
+from convcalc.engine import algorithms, choice, tuning
+from convcalc.engine.algorithms import ALGORITHMS, fourier, winograd
 from convcalc.engine.arithmetic import Arithmetic, choose_arithmetic
+from convcalc.engine.choice import RULES, choose
 from convcalc.engine.correlate import correlate
 from convcalc.engine.counter import Choice, Counter
 from convcalc.engine.padded import padded_axis
 from convcalc.engine.primitive import run_stage
 from convcalc.engine.problem import Problem
 from convcalc.engine.work import blas, threads
-from convcalc.engine.work import blocks as cut
 from convcalc.engine.work.blas import openblas
 from convcalc.errors import ConvcalcError
 from convcalc.proof.checks import Executed, check_values
@@ -300,7 +300,7 @@ def test_winograd_multiplies_filters_in_parts(layer: Layer, monkeypatch: pytest.
     monkeypatch.setattr(blas, "multiplies_small_matrices_in_place", lambda: True)
     given, terms = arrays(layer), layer.channels * prod(window.kernel for window in layer.windows[:-2])
     tiles = winograd.tile_count(problem(layer))
-    monkeypatch.setattr(blas, "UNPACKED", 47 * terms * tiles)
+    monkeypatch.setattr(tuning, "MAX_UNPACKED", 47 * terms * tiles)
     assert blas.rows_in_place(64, terms, tiles) == 32
     counter = Counter()
     out = computed(layer, "winograd", *given, counter=counter)
@@ -370,11 +370,16 @@ def test_every_dtype(name: str, dtype: str, algorithm: str) -> None:
 def test_in_many_blocks(algorithm: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With hardly any workspace, in however many parts that takes."""
     layer, given = LAYERS[name], arrays(LAYERS[name])
-    for module in (cut, bands, rows, planes, winograd, fourier):
-        monkeypatch.setattr(module, "BUDGET", 3000)
-    monkeypatch.setattr(rows, "WIDTH", 5)
-    monkeypatch.setattr(rows, "PANEL", 5)
-    monkeypatch.setattr(rows, "NEAREST", 1)
+    for constant, value in {
+        "BUDGET": 3000,
+        "TILES_BYTES": 6000,
+        "MAX_TILES_BYTES": 15_000,
+        "MAX_CONVERTED_BYTES": 24_000,
+        "MAX_ROW_COLUMNS": 5,
+        "PANEL": 5,
+        "L1_BYTES": 1,
+    }.items():
+        monkeypatch.setattr(tuning, constant, value)
     fitting = problem(layer, "f8")
     out = np.full((layer.batch, layer.groups, layer.filters, *fitting.positions), np.nan)
     bias = given[2].reshape(layer.groups, layer.filters)
@@ -488,7 +493,7 @@ def test_not_finite_is_computed_directly_and_said() -> None:
 
 def test_bands_compute_directly_only_what_was_spoiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """One NaN in one of 700 channels: beside the bands' own, the products of the block that it is in."""
-    monkeypatch.setattr(bands, "BUDGET", 40_000)
+    monkeypatch.setattr(tuning, "BUDGET", 40_000)
     layer, clean, spoiled = LAYERS["depthwise, many"], Counter(), Counter()
     x, weight, bias = arrays(layer, "f4")
     computed(layer, "bands", x, weight, bias, counter=clean)
@@ -516,7 +521,7 @@ def test_bands_overflow_as_the_direct_sum_does() -> None:
 
 @pytest.mark.parametrize("name", ["pointwise, one channel", "depthwise, long strides", "depthwise with strides"])
 def test_spoiled_rows_of_a_plane(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bands, "BUDGET", 3000)
+    monkeypatch.setattr(tuning, "BUDGET", 3000)
     x, weight, bias = arrays(LAYERS[name], "f4")
     x[0, -1, 4, 6] = np.nan
     counter = Counter()
@@ -532,7 +537,7 @@ def test_planes_multiplies_so_many_kernel_rows_at_a_time_as_there_is_room_for(
     """One, two, three and all four rows after the first, in blocks of one, two and five groups."""
     layer = Layer(2, 5, 3, 1, (9, 7), (Window(5, 1, 1, 1, 2), Window(3, 1, 1, 0, 2)), "planes")
     x, weight, bias = arrays(layer, "f4")
-    monkeypatch.setattr(planes, "BUDGET", budget)
+    monkeypatch.setattr(tuning, "BUDGET", budget)
     counter = Counter()
     out = computed(layer, "planes", x, weight, bias, counter=counter)
     np.testing.assert_allclose(out, defined(layer, x, weight, bias), rtol=1e-5, atol=1e-5)
@@ -673,13 +678,13 @@ def square(channels: int, filters: int, size: int, kernel: int, **options: Any) 
 @pytest.mark.parametrize("small", [True, False])
 def test_choice(layer: Layer, dtype: str, algorithm: str, small: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first of two where BLAS has kernels for small matrices."""
-    monkeypatch.setattr(algorithms, "multiplies_small_matrices_in_place", lambda: small)
+    monkeypatch.setattr(choice, "multiplies_small_matrices_in_place", lambda: small)
     algorithm = algorithm.split(" or ")[0 if small else -1]
     given = replace(problem(layer, "f4" if dtype[0] == "i" else dtype), exact=dtype[0] == "i")
-    choice = choose(given)
-    assert choice.algorithm == algorithm
+    taken = choose(given)
+    assert taken.algorithm == algorithm
     first = next(rule for rule in RULES if rule[1](given) and ALGORITHMS[rule[0]].fits(given))
-    assert (choice.algorithm, choice.reason) == (first[0], first[2])
+    assert (taken.algorithm, taken.reason) == (first[0], first[2])
 
 
 @pytest.mark.parametrize("dtype", ["i8", "c8", "c16"])
@@ -787,7 +792,7 @@ def test_a_result_is_no_part_of_the_workspace(algorithm: str) -> None:
 def three_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every layer is cut for three threads, however small."""
     monkeypatch.setattr(algorithms, "thread_count", lambda: 3)
-    monkeypatch.setattr(algorithms, "WORTH", 0)
+    monkeypatch.setattr(tuning, "MIN_SHARED_MULTIPLICATIONS", dict.fromkeys(ALGORITHMS, 0))
 
 
 @pytest.mark.parametrize(("algorithm", "name"), EVERY)
@@ -805,7 +810,7 @@ def test_shared_among_threads(algorithm: str, name: str, request: pytest.Fixture
 @pytest.mark.usefixtures("three_threads")
 def test_shared_among_threads_and_spoiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one part computes again leaves alone what others have in their workspaces."""
-    monkeypatch.setattr(bands, "BUDGET", 40_000)
+    monkeypatch.setattr(tuning, "BUDGET", 40_000)
     layer, counter = LAYERS["depthwise, many"], Counter()
     x, weight, bias = arrays(layer, "f4")
     x[0, ::100, 4, 3] = np.nan

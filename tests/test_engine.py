@@ -13,11 +13,11 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from convcalc.axis.window import Window, output_size, transposed_size
+from convcalc.engine import tuning
 from convcalc.engine.arithmetic import Arithmetic, choose_arithmetic
 from convcalc.engine.correlate import correlate
 from convcalc.engine.counter import Counter
 from convcalc.engine.transposed import by_output_channel, transposed_correlate
-from convcalc.engine.work import blocks as cut
 from convcalc.engine.work.blocks import block_shape, blocks
 from convcalc.errors import DataError, ShapeError
 
@@ -150,7 +150,8 @@ def table(kind):
 
 @pytest.fixture(params=[2**21, 400, 1], ids=["one block", "some blocks", "every index a block"])
 def budget(request, monkeypatch):
-    monkeypatch.setattr(cut, "BUDGET", request.param)
+    for constant in ("BUDGET", "SUMS_BYTES", "MAX_CONVERTED_BYTES"):
+        monkeypatch.setattr(tuning, constant, request.param)
 
 
 @pytest.mark.usefixtures("budget")
@@ -205,7 +206,7 @@ def test_padding_that_a_mode_cannot_fill(mode, padding, message):
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_dtypes(dtype, order, kind, monkeypatch):
-    monkeypatch.setattr(cut, "BUDGET", 300)
+    monkeypatch.setattr(tuning, "BUDGET", 300)
     case = table(kind)["2-D, all different"]
     low = 0 if dtype[0] in "u?" else -3
     x, weight, bias = (array.astype(order + dtype.replace("?", "b1")) for array in arrays(case, kind, low=low))
@@ -489,7 +490,7 @@ def test_blocks_cover_every_index_once(sizes, cost):
         seen[block] += 1
         assert seen[block].shape <= shape
     assert_array_equal(seen, 1)
-    assert prod(shape) == 1 or prod(shape) * cost <= cut.BUDGET
+    assert prod(shape) == 1 or prod(shape) * cost <= tuning.BUDGET
 
 
 def random_layer(rng, dimensions):
@@ -528,7 +529,7 @@ def test_correlate_equals_torch(seed, monkeypatch):
     torch = pytest.importorskip("torch")
     functional, rng = torch.nn.functional, random.Random(seed)
     for _ in range(20):
-        monkeypatch.setattr(cut, "BUDGET", rng.choice([500, 5000, 2**21]))
+        monkeypatch.setattr(tuning, "BUDGET", rng.choice([500, 5000, 2**21]))
         dimensions = rng.randint(1, 3)
         batch, groups, depth, filters, windows = random_layer(rng, dimensions)
         mode = rng.choice(["zeros", "zeros", "reflect", "replicate", "circular"])
@@ -562,7 +563,7 @@ def test_transposed_equals_torch(seed, monkeypatch):
     torch = pytest.importorskip("torch")
     functional, rng = torch.nn.functional, random.Random(seed)
     for _ in range(20):
-        monkeypatch.setattr(cut, "BUDGET", rng.choice([500, 5000, 2**21]))
+        monkeypatch.setattr(tuning, "BUDGET", rng.choice([500, 5000, 2**21]))
         dimensions = rng.randint(1, 3)
         batch, groups, depth, filters, windows = random_layer(rng, dimensions)
         extra = tuple(rng.randint(0, max(window.stride, window.dilation) - 1) for window in windows)

@@ -7,8 +7,9 @@ from math import prod
 import numpy as np
 
 from convcalc.axis.window import Window, output_size
-from convcalc.engine.algorithms import ALGORITHMS, AUTO, choose, execute
+from convcalc.engine.algorithms import ALGORITHMS, AUTO, execute
 from convcalc.engine.arithmetic import Arithmetic, all_finite
+from convcalc.engine.choice import choose
 from convcalc.engine.counter import Choice, Counter
 from convcalc.engine.padded import padded_axis
 from convcalc.engine.problem import Problem

@@ -10,12 +10,12 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from convcalc.axis.window import Window, transposed_size
+from convcalc.engine import tuning
 from convcalc.engine.algorithms import AUTO
 from convcalc.engine.algorithms.direct import batch_third
 from convcalc.engine.arithmetic import Arithmetic
 from convcalc.engine.counter import Choice, Counter
-from convcalc.engine.work import blocks as cut
-from convcalc.engine.work.blocks import LANES, Index, block_shape, blocks, length, shaped, workspaces
+from convcalc.engine.work.blocks import Index, block_shape, blocks, length, shaped, workspaces
 from convcalc.engine.work.products import multiply
 from convcalc.storage.memory import check_memory
 
@@ -60,7 +60,7 @@ def transposed_correlate(
     blocked = out.reshape(batch, groups, filters, *sizes)
     x = x.reshape(batch, groups, channels // groups, *spatial)
     weight = weight.reshape(groups, channels // groups, *weight.shape[1:])
-    if weight.size * compute.itemsize <= 8 * cut.BUDGET:  # else converted block by block
+    if weight.size * compute.itemsize <= tuning.MAX_CONVERTED_BYTES:  # else converted block by block
         weight = np.ascontiguousarray(weight, compute)
     start = None if bias is None else bias.reshape(groups, filters, *(1 for _ in sizes))
 
@@ -72,7 +72,7 @@ def transposed_correlate(
     # Products are added in the compute dtype: in the output itself, or where it differs (float16, integers) in a
     # tile of it, since rounding to float16 after every tap would lose what computing in float32 gained.
     own = compute == out.dtype
-    tile_block = blocked.shape if own else block_shape(blocked.shape, compute.itemsize, share=8)
+    tile_block = blocked.shape if own else block_shape(blocked.shape, compute.itemsize, tuning.SUMS_BYTES)
     workspace = np.empty(0 if own else prod(tile_block), compute)
     # Overflow and NaN are results here, not accidents; short runs a stride apart do better with NumPy's own buffers.
     with np.errstate(all="ignore"):
@@ -207,10 +207,10 @@ def _spread(
     batch, groups, channels, *positions = x.shape
     outputs = weight.shape[2:]
     item = target.dtype.itemsize
-    lanes = min(batch * prod(positions), LANES)
+    lanes = min(batch * prod(positions), tuning.MIN_COLUMNS)
     source_block = block_shape((groups, channels), lanes * item)
-    # Room for LANES rows of weights to meet a block of positions: products of one row are slow.
-    rows = max(source_block[1], min(prod(outputs), LANES))
+    # Room for MIN_COLUMNS rows of weights to meet a block of positions: products of one row are slow.
+    rows = max(source_block[1], min(prod(outputs), tuning.MIN_COLUMNS))
     position_block = block_shape((batch, *positions), source_block[0] * rows * item)
     # A block of weights may need a copy in another dtype, hence channels/8: it takes 8 budgets at most.
     output_block = block_shape(outputs, source_block[0] * item * max(prod(position_block), source_block[1] / 8))

@@ -16,20 +16,14 @@ from itertools import product
 
 import numpy as np
 
+from convcalc.engine import tuning
 from convcalc.engine.algorithms import direct
 from convcalc.engine.arithmetic import all_finite
 from convcalc.engine.counter import Counter
 from convcalc.engine.problem import Cut, Problem
-from convcalc.engine.work.blocks import BESIDE, BUDGET, blocks, cuts, even_parts, length, shaped, strided, workspaces
+from convcalc.engine.work.blocks import blocks, cuts, even_parts, length, shaped, strided, workspaces
 from convcalc.engine.work.products import multiply
 from convcalc.engine.work.shifted import ShiftedRows, block_under, line_values, lines_under, widest_line
-
-BAND = 4
-"""Rows of outputs that one matrix makes at the most, less where they are a stride apart."""
-MOST_ZEROS = 8
-"""Values under a matrix for each tap, at the most."""
-WIDTH = 256
-"""Output columns at a time, at the most."""
 
 
 def fits(problem: Problem) -> bool:
@@ -38,12 +32,12 @@ def fits(problem: Problem) -> bool:
         return False
     size, columns = _band(problem), _columns(problem)
     one = lines_under(problem, size) * sum(line_values(problem, columns)) + size * columns * problem.filters
-    return (problem.groups * _matrix_values(problem) + one) * problem.compute.itemsize <= 12 * BUDGET
+    return (problem.groups * _matrix_values(problem) + one) * problem.compute.itemsize <= tuning.MAX_ROWS_BYTES
 
 
 def zeros_pay(problem: Problem) -> bool:
     """Whether few enough zeros are multiplied to take less time than copying more."""
-    return lines_under(problem, _band(problem)) <= MOST_ZEROS * problem.kernel[0]
+    return lines_under(problem, _band(problem)) <= tuning.MAX_ZEROS_PER_TAP * problem.kernel[0]
 
 
 def shared(problem: Problem) -> Cut:
@@ -56,7 +50,7 @@ def run(problem: Problem, out: np.ndarray, counter: Counter) -> None:
     filters, stride, compute = problem.filters, problem.stride[0], problem.compute
     size, columns = _band(problem), _columns(problem)
     padded, buffered = line_values(problem, columns)
-    room = int(BESIDE * BUDGET / (compute.itemsize * widest_line(problem, columns)))
+    room = int(tuning.SHARED_CACHE * tuning.BUDGET / (compute.itemsize * widest_line(problem, columns)))
     group_step, row_step = block_under(problem, room, size)
     lines = group_step * lines_under(problem, row_step)
     first, second, third, fourth = workspaces(
@@ -105,8 +99,8 @@ def _compute_spoiled(
 
 
 def _band(problem: Problem) -> int:
-    """Rows of outputs that one matrix makes, whose windows begin within BAND input rows."""
-    return even_parts(problem.positions[0], BAND // problem.stride[0])
+    """Rows of outputs that one matrix makes, whose windows begin within MAX_BAND_ROWS input rows."""
+    return even_parts(problem.positions[0], tuning.MAX_BAND_ROWS // problem.stride[0])
 
 
 def _matrix_values(problem: Problem) -> int:
@@ -117,7 +111,7 @@ def _matrix_values(problem: Problem) -> int:
 
 def _columns(problem: Problem) -> int:
     """Output columns at a time."""
-    return even_parts(problem.positions[1], WIDTH)
+    return even_parts(problem.positions[1], tuning.MAX_BAND_COLUMNS)
 
 
 def _matrices(problem: Problem, space: np.ndarray) -> np.ndarray:

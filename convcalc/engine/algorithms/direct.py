@@ -13,17 +13,15 @@ from math import prod
 import numpy as np
 
 from convcalc.axis.window import Window
+from convcalc.engine import tuning
 from convcalc.engine.counter import Counter
 from convcalc.engine.problem import Cut, Problem
-from convcalc.engine.work import blocks as cut
-from convcalc.engine.work.blas import PANEL, is_in_place, rows_in_place
-from convcalc.engine.work.blocks import LANES, block_shape, blocks, length, shaped, workspaces
+from convcalc.engine.work.blas import is_in_place, rows_in_place
+from convcalc.engine.work.blocks import block_shape, blocks, length, shaped, workspaces
 from convcalc.engine.work.gather import columns
 from convcalc.engine.work.products import multiply
 
 POINT = Window(kernel=1)
-WORTH_A_CALL = 256
-"""Weights of a product with a panel, at the least."""
 
 
 def fits(problem: Problem) -> bool:
@@ -33,7 +31,7 @@ def fits(problem: Problem) -> bool:
 
 def shared(problem: Problem) -> Cut | None:
     """Images, or rows if there are many. BLAS shares the one product of a pointwise kernel, and few large ones."""
-    if is_pointwise(problem) or (problem.batch == 1 and problem.positions[0] < LANES):
+    if is_pointwise(problem) or (problem.batch == 1 and problem.positions[0] < tuning.MIN_COLUMNS):
         return None
     return Cut("batch") if problem.batch > 1 else Cut("rows")
 
@@ -46,13 +44,13 @@ def is_pointwise(problem: Problem) -> bool:
         return False
     in_place = problem.x.dtype == problem.weight.dtype == problem.compute
     as_it_lies = problem.x.flags.c_contiguous and problem.weight.flags.c_contiguous
-    return in_place and as_it_lies and (problem.batch == 1 or prod(problem.positions) >= LANES)
+    return in_place and as_it_lies and (problem.batch == 1 or prod(problem.positions) >= tuning.MIN_COLUMNS)
 
 
 def run(problem: Problem, out: np.ndarray, counter: Counter) -> None:
     """Fills `out`, (batch, groups, filters, *positions)."""
     weight = problem.weight
-    if weight.size * problem.compute.itemsize <= 8 * cut.BUDGET:  # else converted block by block
+    if weight.size * problem.compute.itemsize <= tuning.MAX_CONVERTED_BYTES:  # else converted block by block
         weight = np.ascontiguousarray(weight, problem.compute)
     bias = None if problem.bias is None else problem.bias[..., np.newaxis]
     if is_pointwise(problem) and out.dtype == problem.compute:
@@ -86,11 +84,11 @@ def _blocks(
     """Any convolution of x (groups, channels, batch, *spatial) into out (groups, filters, batch, *positions).
 
     The windows of a block of positions become the columns of a matrix. Blocks are cut in three spaces: filters,
-    positions, and the taps they sum over, the last only where a window is too large for LANES positions to fit.
+    positions, and the taps they sum over, the last only where a window is too large for MIN_COLUMNS positions to fit.
     """
     (groups, filters, *_), positions, taps = out.shape, out.shape[2:], weight.shape[2:]
     compute, item = problem.compute, problem.compute.itemsize
-    lanes = min(prod(positions), LANES)
+    lanes = min(prod(positions), tuning.MIN_COLUMNS)
     depth = min(prod(taps), block_shape((prod(taps),), lanes * item)[0])
     filter_block = block_shape((groups, filters), lanes * item * max(1.0, depth / filters))
     # A block of weights may need a copy in another dtype, hence filters/8: it takes 8 budgets at most.
@@ -98,11 +96,11 @@ def _blocks(
     position_block = block_shape(positions, filter_block[0] * item * max(filter_block[1], prod(tap_block)))
     # Products of so many filters with so few columns may be spared BLAS's copies: copying takes longer beside them, so
     # half a block stays closer.
-    part = rows_in_place(filters, prod(taps), PANEL)
-    whole = filter_block[1] == filters > 1 and tap_block == taps and positions[-1] > PANEL
-    panels = whole and part * prod(taps) >= WORTH_A_CALL and is_in_place(part, prod(taps), PANEL)
+    part = rows_in_place(filters, prod(taps), tuning.PANEL)
+    whole = filter_block[1] == filters > 1 and tap_block == taps and positions[-1] > tuning.PANEL
+    panels = whole and part * prod(taps) >= tuning.MIN_PANEL_WEIGHTS and is_in_place(part, prod(taps), tuning.PANEL)
     if panels:
-        position_block = (*position_block[:-1], max(1, position_block[-1] // 2 // PANEL) * PANEL)
+        position_block = (*position_block[:-1], max(1, position_block[-1] // 2 // tuning.PANEL) * tuning.PANEL)
 
     column_count = filter_block[0] * prod(position_block) * prod(tap_block)
     sum_count = prod(filter_block) * prod(position_block)
@@ -113,12 +111,12 @@ def _blocks(
         stack = length(in_groups), length(in_filters)
         for in_batch, *at in blocks(positions, position_block):
             target = out[in_groups, in_filters, in_batch, *at]
-            in_panels = panels and length(at[-1]) % PANEL == 0
+            in_panels = panels and length(at[-1]) % tuning.PANEL == 0
             in_place = out.dtype == compute and tap_block == taps and (in_panels or _is_matrix(target))
             total = target if in_place else shaped(sums, target.shape)
             made = _in_panels(total, part) if in_panels else total.reshape(*stack, -1)
             for number, (in_channels, *tap) in enumerate(tap_blocks):
-                seen, panel = x[in_groups, in_channels, in_batch], PANEL if in_panels else None
+                seen, panel = x[in_groups, in_channels, in_batch], tuning.PANEL if in_panels else None
                 right = columns(seen, problem.axes, tuple(at), tuple(tap), slab, matrix, panel)
                 left = weight[in_groups, in_filters, in_channels, *tap].reshape(*stack, -1).astype(compute, copy=False)
                 if in_panels:
@@ -141,7 +139,7 @@ def _in_panels(block: np.ndarray, part: int) -> np.ndarray:
     """(groups, filters, batch, *positions) seen as (groups, batch, *positions, parts of filters, part, PANEL)."""
     groups, _, *rows, _ = block.shape
     axes = 0, *range(3, block.ndim + 1), 1, 2, block.ndim + 1
-    return block.reshape(groups, -1, part, *rows, block.shape[-1] // PANEL, PANEL).transpose(axes)
+    return block.reshape(groups, -1, part, *rows, block.shape[-1] // tuning.PANEL, tuning.PANEL).transpose(axes)
 
 
 def _is_matrix(block: np.ndarray) -> bool:

@@ -18,17 +18,11 @@ from math import ceil, log2, prod
 import numpy as np
 
 from convcalc.axis.window import Window
+from convcalc.engine import tuning
 from convcalc.engine.counter import Counter
 from convcalc.engine.problem import Cut, Problem
-from convcalc.engine.work.blocks import BUDGET, even_parts, shaped, workspaces
+from convcalc.engine.work.blocks import even_parts, shaped, workspaces
 from convcalc.engine.work.gather import copy_padded
-
-LONGEST = {1: 1 << 16, 2: 320, 3: 64}
-"""The longest side of a tile, by axes, unless the kernel needs a longer one: transforms beyond leave the cache."""
-SAFETY = 4
-"""By how much roundings may be worse than about what is expected of them."""
-MOST = 16 * BUDGET
-"""Bytes that the spectra of one group's kernels and of one tile may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +41,12 @@ def fits(problem: Problem) -> bool:
     sizes = tuple(tiling.size for tiling in tilings(problem))
     tiles = problem.channels * prod(sizes)
     spectra = (problem.channels * (problem.filters + 1) + 2) * 2 * prod(_half(sizes))
-    return (tiles + spectra) * problem.compute.itemsize <= MOST
+    return (tiles + spectra) * problem.compute.itemsize <= tuning.MAX_SPECTRA_BYTES
 
 
 def tilings(problem: Problem) -> tuple[Tiling, ...]:
     """How every axis is cut, so that the fewest values are transformed in all."""
-    longest = LONGEST[len(problem.axes)]
+    longest = tuning.MAX_TILE_SIDE[len(problem.axes)]
     return tuple(
         _tiling(axis.window, positions, longest)
         for axis, positions in zip(problem.axes, problem.positions, strict=True)
@@ -77,7 +71,7 @@ def run(problem: Problem, out: np.ndarray, counter: Counter) -> None:
     sizes = tuple(tiling.size for tiling in cut)
     half, pair = _half(sizes), np.result_type(compute, np.complex64)
     values, waves = prod(sizes), 2 * prod(half)
-    side_by_side = even_parts(cut[-1].count, BUDGET // (problem.channels * values * compute.itemsize))
+    side_by_side = even_parts(cut[-1].count, tuning.BUDGET // (problem.channels * values * compute.itemsize))
     tiles, spectra, kernels, sums, terms = workspaces(
         compute,
         side_by_side * problem.channels * values,
@@ -127,7 +121,7 @@ def error_scale(problem: Problem) -> np.ndarray:
     """
     values = prod(tiling.size for tiling in tilings(problem))
     weight = problem.weight.reshape(*problem.weight.shape[:2], -1).astype(np.float64)
-    scale: np.ndarray = SAFETY * (log2(values) + problem.channels**0.5) * np.abs(weight).sum(axis=-1)
+    scale: np.ndarray = tuning.MAX_FFT_ERROR * (log2(values) + problem.channels**0.5) * np.abs(weight).sum(axis=-1)
     return scale
 
 

@@ -18,9 +18,10 @@ from math import prod
 
 import numpy as np
 
+from convcalc.engine import tuning
 from convcalc.engine.counter import Counter
 from convcalc.engine.problem import Cut, Problem
-from convcalc.engine.work.blocks import BESIDE, BUDGET, cuts, even_parts, shaped, strided, workspaces
+from convcalc.engine.work.blocks import cuts, even_parts, shaped, strided, workspaces
 from convcalc.engine.work.products import multiply
 
 
@@ -31,7 +32,7 @@ def fits(problem: Problem) -> bool:
     weight = problem.weight
     as_it_lies = _is_at_once(problem) and weight.dtype == problem.compute and weight.flags.c_contiguous
     most = max(_values(problem), 0 if as_it_lies else weight.size) * problem.compute.itemsize
-    return most <= 8 * BUDGET and all(len(axis.zones) == 1 for axis in problem.axes)
+    return most <= tuning.MAX_PLANES_BYTES and all(len(axis.zones) == 1 for axis in problem.axes)
 
 
 def shared(problem: Problem) -> Cut | None:
@@ -45,8 +46,9 @@ def run(problem: Problem, out: np.ndarray, counter: Counter) -> None:
     channels, filters, size = problem.channels, problem.filters, high * wide
     weights = _weights(problem)
     copied, length = (tall, size) if len(weights) == 1 else (1, (high + down.extent - 1) * wide)
-    step = even_parts(problem.groups, int(BESIDE * BUDGET / (_values(problem) * problem.compute.itemsize)))
-    room = int(BESIDE * BUDGET / (step * filters * size * problem.compute.itemsize))
+    budget = tuning.SHARED_CACHE * tuning.BUDGET / problem.compute.itemsize
+    step = even_parts(problem.groups, int(budget / _values(problem)))
+    room = int(budget / (step * filters * size))
     rows = max(1, min(len(weights) - 1, room))
     first, second, third = workspaces(
         problem.compute,

@@ -15,22 +15,14 @@ from itertools import product
 import numpy as np
 
 from convcalc.axis.window import Window
+from convcalc.engine import tuning
 from convcalc.engine.counter import Counter
 from convcalc.engine.padded import padded_axis
 from convcalc.engine.problem import Cut, Problem
-from convcalc.engine.work.blas import PANEL, is_in_place
-from convcalc.engine.work.blocks import BESIDE, BUDGET, blocks, cuts, even_parts, length, shaped, workspaces
+from convcalc.engine.work.blas import is_in_place
+from convcalc.engine.work.blocks import blocks, cuts, even_parts, length, shaped, workspaces
 from convcalc.engine.work.products import multiply
 from convcalc.engine.work.shifted import ShiftedRows, block_under, line_values, lines_under, widest_line
-
-WIDTH = 512
-"""Output columns at a time, at the most."""
-LONGEST = 2048
-"""The same of one channel."""
-FEW_FILTERS = 16
-"""Filters up to which copying takes about as long as multiplying, so that blocks are best kept in cache."""
-NEAREST = 32 * 1024
-"""Bytes in the nearest cache."""
 
 
 def fits(problem: Problem) -> bool:
@@ -43,7 +35,7 @@ def fits(problem: Problem) -> bool:
         return False
     columns, tall = _columns(problem), problem.kernel[0]
     most = problem.weight.size + tall * sum(line_values(problem, columns)) + columns * problem.filters
-    return most * problem.compute.itemsize <= 12 * BUDGET
+    return most * problem.compute.itemsize <= tuning.MAX_ROWS_BYTES
 
 
 def shared(problem: Problem) -> Cut:
@@ -58,8 +50,8 @@ def run(problem: Problem, out: np.ndarray, counter: Counter) -> None:
     (tall, _), filters, columns = problem.kernel, problem.filters, _columns(problem)
     weights = np.ascontiguousarray(problem.weight.swapaxes(2, 3), problem.compute)
     weights = weights.reshape(problem.groups, 1, filters, -1)
-    near = filters <= FEW_FILTERS and (problem.channels == 1 or problem.groups > 1)
-    room = (BESIDE if near else 2) * BUDGET
+    near = filters <= tuning.MAX_CACHED_FILTERS and (problem.channels == 1 or problem.groups > 1)
+    room = (tuning.SHARED_CACHE if near else tuning.ROWS_BUDGETS) * tuning.BUDGET
     group_step, row_step = block_under(problem, int(room / (widest_line(problem, columns) * problem.compute.itemsize)))
     lines = group_step * lines_under(problem, row_step)
     padded, buffered = line_values(problem, columns)
@@ -100,10 +92,10 @@ def _plane(problem: Problem) -> Problem:
 def _columns(problem: Problem) -> int:
     """Output columns at a time."""
     wide, filters, terms = problem.positions[1], problem.filters, problem.terms
-    if problem.channels == 1 and filters <= FEW_FILTERS:  # a row's values then fit into the nearest cache
-        most = max(PANEL, min(LONGEST, NEAREST // (terms * problem.compute.itemsize)))
+    if problem.channels == 1 and filters <= tuning.MAX_CACHED_FILTERS:  # a row's values then fit into the nearest cache
+        most = max(tuning.PANEL, min(tuning.MAX_SIGNAL_COLUMNS, tuning.L1_BYTES // (terms * problem.compute.itemsize)))
         return even_parts(wide, most)
-    columns = min(wide, WIDTH)
-    if is_in_place(filters, terms, PANEL) and not is_in_place(filters, terms, columns):
-        return min(columns, PANEL)
+    columns = min(wide, tuning.MAX_ROW_COLUMNS)
+    if is_in_place(filters, terms, tuning.PANEL) and not is_in_place(filters, terms, columns):
+        return min(columns, tuning.PANEL)
     return columns

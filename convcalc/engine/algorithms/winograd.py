@@ -20,30 +20,17 @@ from math import prod
 
 import numpy as np
 
+from convcalc.engine import tuning
 from convcalc.engine.counter import Counter
 from convcalc.engine.problem import Cut, Problem
-from convcalc.engine.work.blas import UNPACKED, rows_in_place
-from convcalc.engine.work.blocks import (
-    BUDGET,
-    LANES,
-    block_shape,
-    blocks,
-    even_parts,
-    length,
-    shaped,
-    strided,
-    workspaces,
-)
+from convcalc.engine.work.blas import rows_in_place
+from convcalc.engine.work.blocks import block_shape, blocks, even_parts, length, shaped, strided, workspaces
 from convcalc.engine.work.channels_last import copy_channels_last, spare_values
 from convcalc.engine.work.products import multiply
 
 KERNEL = 3
 TILE = 4
 SPAN = TILE + KERNEL - 1
-FILTERS = 32
-"""Filters whose weights are copied side by side at a time."""
-SAFETY = 4
-"""By how much roundings may be worse than about what is expected of them."""
 POINTS = tuple(Fraction(point, 8) for point in (0, 5, -5, 10, -10))
 """Where the polynomials are evaluated, beside infinity."""
 
@@ -57,13 +44,13 @@ def fits(problem: Problem) -> bool:
         and problem.kernel[-2:] == (KERNEL, KERNEL)
         and all(stride == 1 for stride in problem.stride)
         and all(axis.window.dilation == 1 for axis in depth)
-        and SPAN**2 * prod(problem.dilation[-2:]) * _wide(problem) * problem.compute.itemsize <= 5 * BUDGET
+        and SPAN**2 * prod(problem.dilation[-2:]) * _wide(problem) * problem.compute.itemsize <= tuning.MAX_TILES_BYTES
     )
 
 
 def shared(problem: Problem) -> Cut:
     """Images, or whole tiles of rows, or where tiles are few filters."""
-    if tile_count(problem) < 2 * LANES:
+    if tile_count(problem) < 2 * tuning.MIN_COLUMNS:
         return Cut("filters")
     plane = len(problem.axes) == 2
     return Cut("batch") if problem.batch > 1 else Cut("rows", TILE * problem.dilation[0] if plane else 1)
@@ -123,7 +110,7 @@ def _polynomial(roots: tuple[Fraction, ...] | list[Fraction]) -> list[Fraction]:
 
 def run(problem: Problem, out: np.ndarray, counter: Counter) -> None:
     """Fills `out`, (batch, groups, filters, *positions), with many weights some filters at a time."""
-    step = even_parts(problem.filters, 8 * BUDGET // (weight_bytes(problem) // problem.filters))
+    step = even_parts(problem.filters, tuning.MAX_CONVERTED_BYTES // (weight_bytes(problem) // problem.filters))
     for start in range(0, problem.filters, step):
         some = slice(start, min(start + step, problem.filters))
         bias = None if problem.bias is None else problem.bias[:, some]
@@ -145,12 +132,11 @@ def _some_filters(problem: Problem, out: np.ndarray, counter: Counter) -> None:
     phases = prod(dilation)
     wide = _wide(problem)
     tile_bytes = SPAN**2 * phases * wide * compute.itemsize
-    share = min(5, max(2, -(-LANES * tile_bytes // BUDGET)))
-    most = max(1, share * BUDGET // tile_bytes)
-    unpacked = UNPACKED // (filters * channels * prod(problem.kernel[:-2]) * phases)
-    if unpacked * phases >= LANES:
+    most = max(1, min(tuning.MAX_TILES_BYTES, max(tuning.TILES_BYTES, tuning.MIN_COLUMNS * tile_bytes)) // tile_bytes)
+    unpacked = tuning.MAX_UNPACKED // (filters * channels * prod(problem.kernel[:-2]) * phases)
+    if unpacked * phases >= tuning.MIN_COLUMNS:
         most = min(most, unpacked)
-    block = block_shape((problem.batch, *tiles), BUDGET / most)
+    block = block_shape((problem.batch, *tiles), 1, most)
     most = SPAN**2 * prod(block) * phases * wide
     area = block[0] * prod(step * (TILE * count + KERNEL - 1) for step, count in zip(dilation, block[1:], strict=True))
     planes = groups * channels * block[0]
@@ -192,8 +178,8 @@ def _transformed(
     groups, filters, channels = problem.weight.shape[:3]
     weight = problem.weight.reshape(groups, filters, -1).swapaxes(1, 2)
     taps = shaped(spare, weight.shape)
-    for start in range(0, filters, FILTERS):
-        some = slice(start, start + FILTERS)
+    for start in range(0, filters, tuning.FILTERS_TOGETHER):
+        some = slice(start, start + tuning.FILTERS_TOGETHER)
         taps[..., some] = weight[..., some]
     taps = taps.reshape(groups, channels, -1, KERNEL**2, filters).swapaxes(1, 2)
     out = shaped(space, (SPAN**2, groups, *taps.shape[1:3], filters))
@@ -256,7 +242,7 @@ def _transform_columns(input: np.ndarray, rows: np.ndarray, out: np.ndarray, cou
 def _multiply_wide(left: np.ndarray, right: np.ndarray, out: np.ndarray, counter: Counter) -> None:
     """left @ right, in even pieces of columns that BLAS multiplies as they lie."""
     columns = right.shape[-1]
-    pieces = -(-columns * left.size // UNPACKED)
+    pieces = -(-columns * left.size // tuning.MAX_UNPACKED)
     pieces = next((count for count in range(pieces, 4 * pieces) if columns % count == 0), 1)
     right, out = (matrix.reshape(len(matrix), pieces, -1).swapaxes(0, 1) for matrix in (right, out))
     multiply(left, right, out, counter)
@@ -337,5 +323,5 @@ def error_scale(problem: Problem) -> np.ndarray:
     tiles = np.einsum("ia,gncdab,jb->gncdij", a**2, points, a**2, optimize=True)
     largest = np.sqrt(tiles.max(axis=(-1, -2))).sum(axis=(2, 3))
     terms = problem.channels * prod(problem.kernel[:-2])
-    scale: np.ndarray = SAFETY * (terms**0.5 + 3 * SPAN) * largest
+    scale: np.ndarray = tuning.MAX_WINOGRAD_ERROR * (terms**0.5 + 3 * SPAN) * largest
     return scale

@@ -12,14 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from convcalc.engine import tuning
+
 SPELLINGS = ("scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}64_", "openblas_{}")
 """How builds of OpenBLAS spell the names of its functions."""
-KERNEL_ROWS = 16
-"""Rows that kernels for small matrices take at once."""
-UNPACKED = 10**6
-"""Multiplications in a product of matrices up to which kernels for small ones take it, where there are such."""
-PANEL = 64
-"""Columns of a matrix that these kernels multiply well, where all of them would be too many."""
 SMALL_KERNELS = frozenset({"SkylakeX", "Cooperlake", "SapphireRapids"})
 """Processors for which OpenBLAS multiplies small matrices as they lie, where it copies larger ones first."""
 
@@ -57,16 +53,16 @@ def rows_in_place(rows: int, depth: int, columns: int) -> int:
     """
     if not multiplies_small_matrices_in_place():
         return rows
-    most = min(rows, UNPACKED // (depth * columns)) // KERNEL_ROWS * KERNEL_ROWS
-    return next((some for some in range(most, KERNEL_ROWS, -KERNEL_ROWS) if rows % some == 0), rows)
+    most = min(rows, tuning.MAX_UNPACKED // (depth * columns)) // tuning.KERNEL_ROWS * tuning.KERNEL_ROWS
+    return next((some for some in range(most, tuning.KERNEL_ROWS, -tuning.KERNEL_ROWS) if rows % some == 0), rows)
 
 
 def is_in_place(rows: int, depth: int, columns: int) -> bool:
     """Whether the product of matrices (rows, depth) and (depth, columns) is spared copies."""
-    return rows * depth * columns <= UNPACKED and multiplies_small_matrices_in_place()
+    return rows * depth * columns <= tuning.MAX_UNPACKED and multiplies_small_matrices_in_place()
 
 
 def multiplies_small_matrices_in_place() -> bool:
-    """Whether products of up to UNPACKED multiplications are spared the copies that larger ones begin with."""
+    """Whether products of up to MAX_UNPACKED multiplications are spared the copies that larger ones begin with."""
     blas = openblas()
     return blas is not None and blas.processor in SMALL_KERNELS

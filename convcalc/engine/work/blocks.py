@@ -12,33 +12,20 @@ from typing import TypeAlias
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from convcalc.engine import tuning
+
 Index: TypeAlias = tuple[EllipsisType | slice | int, ...]
 
-# Bytes of one workspace. It is written by a copy and at once read by a matrix product, which is fastest from
-# the L2 cache; 1 to 4 MiB measured alike. Every working array is a small multiple of it, whatever the layer.
-BUDGET = 2 * 2**20
 
-BESIDE = 3 / 8
-"""Share of BUDGET that is fastest where as much input and output passes through the cache as is copied."""
-
-KEPT = 48 * 2**20
-"""Bytes of one workspace that are kept from call to call at the most."""
-LINE = 64
-"""Bytes of a cache line."""
-
-# Positions that a matrix product should have before its other sizes are cut: below it reads more than it computes.
-LANES = 64
-
-
-def block_shape(sizes: tuple[int, ...], cost: float, share: int = 1) -> tuple[int, ...]:
-    """The block, in indices per axis, to cut `sizes` by: at most share*BUDGET bytes at `cost` bytes an index.
+def block_shape(sizes: tuple[int, ...], cost: float, budget: float | None = None) -> tuple[int, ...]:
+    """The block, in indices per axis, to cut `sizes` by: at most `budget` bytes (BUDGET if None) at `cost` per index.
 
     Whole trailing axes first, so that what is read stays contiguous; at least one index, and even parts.
 
-    >>> block_shape((5, 4, 1000), BUDGET / 2500)
+    >>> block_shape((5, 4, 1000), tuning.BUDGET / 2500)
     (1, 2, 1000)
     """
-    room = max(1, int(share * BUDGET / cost))
+    room = max(1, int((tuning.BUDGET if budget is None else budget) / cost))
     shape: tuple[int, ...] = ()
     for size in reversed(sizes):
         shape = (even_parts(size, room), *shape)
@@ -86,16 +73,16 @@ def workspaces(dtype: np.dtype, *sizes: int) -> list[np.ndarray]:
     """Flat working arrays of these sizes, uninitialised; the thread's next call takes them back.
 
     They are cut from a block that each thread keeps: getting its pages anew from the system
-    in every call took half as long again as a small layer. More than KEPT bytes are not kept.
+    in every call took half as long again as a small layer. More than MAX_KEPT_BYTES are not kept.
     """
     if dtype.hasobject:
         return [np.empty(size, dtype) for size in sizes]
     # Lines of the cache are shared by no two arrays, and no two begin the same distance from a page's start: a copy
     # between such arrays waits for its own writes.
-    block, begin, arrays = _block(sum(sizes) * dtype.itemsize + 6 * LINE * len(sizes)), 0, []
+    block, begin, arrays = _block(sum(sizes) * dtype.itemsize + 6 * tuning.CACHE_LINE * len(sizes)), 0, []
     for size in sizes:
         arrays.append(np.ndarray(size, dtype, block, begin))
-        begin += -(-size * dtype.itemsize // LINE) * LINE + 5 * LINE
+        begin += -(-size * dtype.itemsize // tuning.CACHE_LINE) * tuning.CACHE_LINE + 5 * tuning.CACHE_LINE
     return arrays
 
 
@@ -112,9 +99,9 @@ def _block(size: int) -> np.ndarray:
     block = _kept.block
     if block is None or block.size < size:
         block = _kept.block = None  # freed before the larger one is taken
-        block = np.empty(size + LINE, np.uint8)
-        block = block[-block.ctypes.data % LINE :]
-        if size <= KEPT:
+        block = np.empty(size + tuning.CACHE_LINE, np.uint8)
+        block = block[-block.ctypes.data % tuning.CACHE_LINE :]
+        if size <= tuning.MAX_KEPT_BYTES:
             _kept.block = block
     return block
 

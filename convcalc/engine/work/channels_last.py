@@ -7,14 +7,10 @@ from math import gcd, prod
 
 import numpy as np
 
+from convcalc.engine import tuning
 from convcalc.engine.padded import Pieces
 from convcalc.engine.work.blocks import even_parts
 from convcalc.engine.work.gather import clear_gaps, copy_padded, copy_pieces
-
-PAGE, LINE, WAYS = 4096, 64, 8
-"""Bytes that a way of the first cache holds, bytes of a line, and the ways: what almost every processor has."""
-FEWEST = 32
-"""Channels that are worth a run of their own."""
 
 
 def copy_channels_last(x: np.ndarray, axes: Sequence[Pieces], slab: np.ndarray, spare: np.ndarray) -> None:
@@ -24,10 +20,10 @@ def copy_channels_last(x: np.ndarray, axes: Sequence[Pieces], slab: np.ndarray, 
     multiple of a large power of two apart share few places of it; then they are read some channels at a time, or first
     copied to `spare`, a flat workspace of `spare_values`, where planes are an odd number of lines apart.
     """
-    apart = gcd(abs(x.strides[2]), PAGE)
-    together = PAGE // max(apart, LINE) * WAYS
+    apart = gcd(abs(x.strides[2]), tuning.CACHE_WAY)
+    together = tuning.CACHE_WAY // max(apart, tuning.CACHE_LINE) * tuning.CACHE_WAYS
     channels = x.shape[2]
-    if channels <= together or together >= FEWEST:
+    if channels <= together or together >= tuning.MIN_CHANNELS_TOGETHER:
         clear_gaps(axes, slab)
         step = even_parts(channels, together)
         for start in range(0, channels, step):
@@ -49,5 +45,5 @@ def spare_values(planes: int, plane: int, itemsize: int) -> int:
 
 def _odd_lines(values: int, itemsize: int) -> int:
     """At least so many values, an odd number of the cache's lines."""
-    lines = -(-values * itemsize // LINE)
-    return (lines + (lines + 1) % 2) * LINE // itemsize
+    lines = -(-values * itemsize // tuning.CACHE_LINE)
+    return (lines + (lines + 1) % 2) * tuning.CACHE_LINE // itemsize

@@ -9,11 +9,9 @@ from operator import mul
 
 import numpy as np
 
+from convcalc.engine import tuning
 from convcalc.engine.padded import PaddedAxis, Pieces
 from convcalc.engine.work.blocks import Index, length, shaped, strided
-
-NARROW, LONG = 8, 16
-"""Values in a run that are too few to be copied or cleared as one, and enough."""
 
 
 def copy_padded(x: np.ndarray, axes: Sequence[Pieces], slab: np.ndarray) -> None:
@@ -44,7 +42,7 @@ def _gaps(axes: Sequence[Pieces], slab: np.ndarray) -> Iterator[Index]:
             continue
         filled = sorted((to.start, to.stop) for to, _ in pieces)
         for (_, begin), (end, _) in pairwise([(0, 0), *filled, (size, size)]):
-            if end - begin <= NARROW and axis == slab.ndim - 1:
+            if end - begin <= tuning.MAX_NARROW_RUN and axis == slab.ndim - 1:
                 for index in range(begin, end):
                     yield (*before, index)
             else:
@@ -96,7 +94,7 @@ def columns(
         matrix = shaped(out, shape)
         matrix[...] = strided(padded, shape, (by_tap[0], *others, panel * last, *by_tap[1:], last))
         return matrix.reshape(groups, batch, *counts[:-1], -1, rows, panel)
-    if tap_steps[-1] == 1 < position_steps[-1] and kernel[-1] >= LONG:
+    if tap_steps[-1] == 1 < position_steps[-1] and kernel[-1] >= tuning.MIN_LONG_RUN:
         # Position by position, because the taps are what lies side by side.
         shape, strides = (groups, batch, *counts, channels, *kernel), (by_tap[0], *by_position, *by_tap[1:])
         matrix = shaped(out, shape)

@@ -6,11 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from convcalc.engine import tuning
 from convcalc.engine.counter import Counter
-from convcalc.engine.work.blocks import LANES
-
-SHARED = 9216
-"""Values of a matrix from which OpenBLAS shares its product with a vector among threads."""
 
 
 def multiply(left: np.ndarray, right: np.ndarray, out: np.ndarray, counter: Counter | None) -> None:
@@ -34,7 +31,11 @@ def _product(left: np.ndarray, right: np.ndarray, out: np.ndarray) -> Callable[.
     rows, depth = left.shape[-2:]
     if depth == 1:  # an outer product, which matmul does not hand to BLAS: 14 times slower
         return np.multiply
-    if rows == 1 and right.shape[-1] >= LANES and (depth * right.shape[-1] >= SHARED or out.dtype.kind not in "fc"):
+    if (
+        rows == 1
+        and right.shape[-1] >= tuning.MIN_COLUMNS
+        and (depth * right.shape[-1] >= tuning.MIN_SHARED_MATRIX or out.dtype.kind not in "fc")
+    ):
         # BLAS would share this little work among its threads, which on a busy machine wait for each other
         # a time slice a call: 20 times slower there, and at best a sixth faster elsewhere, copies included.
         return _by_einsum

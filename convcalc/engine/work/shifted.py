@@ -14,13 +14,11 @@ from itertools import product
 import numpy as np
 
 from convcalc.axis.window import Window
+from convcalc.engine import tuning
 from convcalc.engine.padded import Pieces
 from convcalc.engine.problem import Problem
-from convcalc.engine.work.blocks import LINE, Index, even_parts, length, shaped, strided
+from convcalc.engine.work.blocks import Index, even_parts, length, shaped, strided
 from convcalc.engine.work.gather import clear_gaps
-
-FEW_TAPS = 4
-"""Taps up to which those with a stride are copied one by one."""
 
 
 class ShiftedRows:
@@ -123,9 +121,9 @@ def _span(window: Window, columns: int) -> int:
 
 def _is_tap_by_tap(window: Window) -> bool:
     """Whether a few taps with a stride are copied one by one: value by value, from the input itself."""
-    return window.stride > 1 and window.kernel <= FEW_TAPS
+    return window.stride > 1 and window.kernel <= tuning.MAX_TAPS_APART
 
 
 def _in_cache_lines(values: int, itemsize: int) -> int:
     """At least so many values, in whole lines of the cache: BLAS reads rows that begin with one faster."""
-    return -(-values * itemsize // LINE) * LINE // itemsize
+    return -(-values * itemsize // tuning.CACHE_LINE) * tuning.CACHE_LINE // itemsize
