@@ -888,9 +888,11 @@ def test_tasks_where_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -
         raise RuntimeError("can't start new thread")
 
     seen: list[int] = []
-    monkeypatch.setattr(threads, "_tasks", None)
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    threads.run_all([partial(seen.append, number) for number in range(3)])
+    threads.begin_anew()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        threads.run_all([partial(seen.append, number) for number in range(3)])
+    threads.begin_anew()
     assert seen == [0, 1, 2]
 
 
@@ -920,9 +922,10 @@ def test_a_forked_process_begins_anew(blas_threads: Callable[[], int]) -> None:
 
 
 def test_blas_keeps_one_thread_until_the_last_caller_leaves(blas_threads: Callable[[], int]) -> None:
-    first_left, seen = threading.Event(), []
+    begun, first_left, seen = threading.Event(), threading.Event(), []
 
     def stay() -> None:
+        begun.set()
         first_left.wait(5)
         seen.append(blas_threads())
 
@@ -930,8 +933,7 @@ def test_blas_keeps_one_thread_until_the_last_caller_leaves(blas_threads: Callab
 
     def start_other() -> None:
         caller.start()
-        while len(threads._holders) < 2:
-            time.sleep(0.001)
+        begun.wait(5)
 
     threads.run_all([start_other])
     first_left.set()

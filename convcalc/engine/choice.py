@@ -42,8 +42,7 @@ def _tiles_pay(problem: Problem) -> bool:
     serve; tiles that reach beyond the output cost products all the same.
     """
     transforms = tuning.WINOGRAD_PER_FILTER / problem.filters + tuning.WINOGRAD_PER_CHANNEL / problem.channels
-    square = (winograd.KERNEL, winograd.KERNEL)
-    if transforms > tuning.MAX_WINOGRAD_TRANSFORMS or problem.kernel[-2:] != square:
+    if transforms > tuning.MAX_WINOGRAD_TRANSFORMS or not winograd.fits(problem):
         return False
     tiles, outputs = winograd.tile_count(problem), problem.batch * prod(problem.positions)
     if len(problem.kernel) > 2 and tiles < tuning.MIN_TILES_WITH_DEPTH:

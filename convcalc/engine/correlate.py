@@ -1,4 +1,4 @@
-"""Convolution as networks mean it: the problem is put, an algorithm chosen and run."""
+"""Convolution as networks mean it: states the problem, chooses an algorithm and runs it."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def correlate(
 
     x: (batch, in_channels, *spatial); weight: (out_channels, in_channels / groups, *kernel); bias:
     (out_channels,); one window per spatial axis. Channels and groups must already fit together.
-    `algorithm` is used where it fits, else the direct one. Takes less than 64 MiB a thread beside input,
-    weights and output.
+    `algorithm` is used if it fits, else the direct one. Takes less than 64 MiB per thread in addition to
+    input, weights and output.
 
     Raises ShapeError if a window does not fit or the padding mode cannot fill the padding, DataError if the output is
     sure not to fit the memory.
@@ -62,7 +62,7 @@ def correlate(
     blocked = out.reshape(batch, groups, filters // groups, *positions)
     execute(chosen, problem, blocked, counter)
     if chosen.mixes and not all_finite(out):
-        # NaN or Inf would be where direct arithmetic does not put them, or a sum passed the largest number.
+        # NaN or Inf may have spread beyond their windows, or a sum overflowed that the definition does not have.
         choice = Choice("direct", f"{chosen.name} met values that are not finite, and they stay in their windows")
         execute(ALGORITHMS[choice.algorithm], problem, blocked, counter)
     if counter is not None:

@@ -1,4 +1,4 @@
-"""What the engine notes about a convolution as it computes it, so that predictions can meet reality."""
+"""What the engine records about a convolution while it computes it, so that predictions can be checked."""
 
 from __future__ import annotations
 

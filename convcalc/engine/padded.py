@@ -1,4 +1,4 @@
-"""The padded input along an axis, described and never made whole."""
+"""The padded input along an axis, described and never made as a whole."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Reads(NamedTuple):
     """What a block of window positions reads along one axis, copied into a slab of `length` values.
 
     Tap t of position p is at p*position_step + t*tap_step; `pieces` are (slab slice, input slice), and slab
-    values in no piece are padding zeros.
+    values outside all pieces are padding zeros.
     """
 
     length: int
@@ -43,10 +43,10 @@ class PaddedAxis(NamedTuple):
     zones: tuple[Zone, ...]
 
     def reads(self, positions: slice, taps: slice) -> Reads:
-        """Where the taps of a block of positions come from.
+        """The values that the taps of a block of positions read.
 
-        The slab is the span of the block, or where taps leave gaps (large strides or dilations) only the values
-        read, tap by tap or position by position: it never exceeds positions*taps values.
+        The slab is the span of the block. If taps leave gaps in it (large strides or dilations), it holds only the
+        values read, tap by tap or position by position, so it never exceeds positions*taps values.
         """
         stride, dilation = self.window.stride, self.window.dilation
         first = positions.start * stride + taps.start * dilation - self.window.before

@@ -1,4 +1,4 @@
-"""One convolution on arrays as every algorithm is given it: groups apart, padding described, dtypes decided."""
+"""One convolution as every algorithm is given it: groups on an axis of their own, padding described, dtypes decided."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from convcalc.engine.padded import PaddedAxis
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What to cut into a part for every thread: `batch`, `groups`, `filters` or `rows`, and into multiples of what."""
+    """The axis to split across threads (batch, groups, filters or rows), and the multiple its parts must have."""
 
     axis: str
-    grain: int = 1
+    multiple_of: int = 1
 
 
 @dataclass(eq=False)
@@ -23,7 +23,7 @@ class Problem:
     """x: (batch, groups, channels, *spatial); weight: (groups, filters, channels, *kernel); bias: (groups, filters).
 
     An algorithm fills an array (batch, groups, filters, *positions) in the result's dtype, from sums in `compute`.
-    `exact` says that results are integers, to be computed as such. Nothing of it changes.
+    `exact` says that results are integers, to be computed as such. A problem is not changed once it is made.
     """
 
     x: np.ndarray
@@ -37,7 +37,7 @@ class Problem:
     def __post_init__(self) -> None:
         self.batch: int = self.x.shape[0]
         self.groups: int = self.x.shape[1]
-        self.channels: int = self.x.shape[2]  # of one group, as the filters
+        self.channels: int = self.x.shape[2]  # of one group, like the filters
         self.filters: int = self.weight.shape[1]
         self.kernel: tuple[int, ...] = self.weight.shape[3:]
         self.terms: int = self.channels * prod(self.kernel)  # products in the sum of one output
@@ -64,6 +64,6 @@ class Problem:
             positions=(rows.stop - rows.start, *self.positions[1:]),
         )
 
-    def independent(self, grain: int = 1) -> Cut:
-        """The cut along groups or images, which share nothing, or if there is one of each along rows."""
-        return Cut("groups") if self.groups > 1 else Cut("batch") if self.batch > 1 else Cut("rows", grain)
+    def independent(self, multiple_of: int = 1) -> Cut:
+        """The cut along groups or images, which share nothing, or if there is only one of each along rows."""
+        return Cut("groups") if self.groups > 1 else Cut("batch") if self.batch > 1 else Cut("rows", multiple_of)

@@ -1,4 +1,23 @@
-"""Transposed convolution: every input value is spread, times its weights, over the outputs its window covers."""
+"""Transposed convolution: every input value is spread, times its weights, over the outputs its window covers.
+
+A block of positions is multiplied by a block of weights in one product that sums over the channels; then each tap's
+products are added where they land. One axis, stride 2, a kernel of 3 taps, positions a b c:
+
+    products        where they land, at stride * position + tap
+    tap 0  a b c    0     2     4
+    tap 1  a b c       1     3     5
+    tap 2  a b c          2     4     6
+
+    output          0  1  2  3  4  5  6
+
+A tap's positions land a stride apart. Taps whose targets have the same remainder, here taps 0 and 2, share a *phase*:
+they are first added side by side in an array of their own, because adding to targets a stride apart is slow:
+
+    phase 0 (targets 0 2 4 6)     phase 1 (targets 1 3 5)
+    tap 0   a  b  c  .            tap 1   a  b  c
+    tap 2   .  a  b  c
+    sum     0  2  4  6
+"""
 
 from __future__ import annotations
 
@@ -37,8 +56,8 @@ def transposed_correlate(
     x: (batch, in_channels, *spatial); weight: (in_channels, out_channels / groups, *kernel); bias:
     (out_channels,). A window's before and after crop the full result, output_padding lengthens it at the end.
     Each input value meets each of its weights once, also where the product is cropped away, and no inserted
-    zeros; an output that nothing reaches is 0 plus bias. Takes less than 64 MiB beside input, weights and output.
-    This is the direct algorithm, the only one here; `counter` notes another one that was asked for.
+    zeros; an output that no product reaches is 0 plus bias. Takes less than 64 MiB in addition to input, weights and
+    output. This is the direct algorithm, the only one here; `counter` records if another one was asked for.
 
     Raises ShapeError if the crop leaves nothing, DataError if the output is sure not to fit the memory.
 
@@ -69,15 +88,15 @@ def transposed_correlate(
         asked = "" if algorithm in (AUTO, "direct") else f"{algorithm} was asked for and does not fit: "
         counter.choice = Choice("direct", asked + spread)
 
-    # Products are added in the compute dtype: in the output itself, or where it differs (float16, integers) in a
-    # tile of it, since rounding to float16 after every tap would lose what computing in float32 gained.
-    own = compute == out.dtype
-    tile_block = blocked.shape if own else block_shape(blocked.shape, compute.itemsize, tuning.SUMS_BYTES)
-    workspace = np.empty(0 if own else prod(tile_block), compute)
-    # Overflow and NaN are results here, not accidents; short runs a stride apart do better with NumPy's own buffers.
+    # Products are added in the compute dtype: in the output itself, or if its dtype differs (float16, integers) in a
+    # tile of sums, since rounding to float16 after every tap would lose what computing in float32 gained.
+    in_output = compute == out.dtype
+    tile_block = blocked.shape if in_output else block_shape(blocked.shape, compute.itemsize, tuning.SUMS_BYTES)
+    sums = np.empty(0 if in_output else prod(tile_block), compute)
+    # Overflow and NaN are results here. Unlike in `algorithms`, NumPy's buffers stay: they suit runs a stride apart.
     with np.errstate(all="ignore"):
         for tile in blocks(blocked.shape, tile_block):
-            target = blocked if own else shaped(workspace, tuple(map(length, tile)))
+            target = blocked if in_output else shaped(sums, tuple(map(length, tile)))
             if start is None:
                 target[...] = 0
             else:
@@ -92,7 +111,7 @@ def transposed_correlate(
                     lines,
                     counter,
                 )
-            if not own:
+            if not in_output:
                 blocked[tile] = target
     return out
 
@@ -116,8 +135,8 @@ class Landing(NamedTuple):
     def phases(self, positions: slice, taps: slice) -> list[Phase]:
         """Where the products of a block land, by the remainder of their targets.
 
-        All positions of one tap land a stride apart, and all taps of one position a dilation; the fewer of both are
-        taken as lines, because each line costs a NumPy call.
+        All positions of one tap land a stride apart, and all taps of one position a dilation apart. The fewer of the
+        two become lines, because each line costs a NumPy call.
         """
         start = self.offset + positions.start * self.stride + taps.start * self.dilation
         few, jump, many, step = length(taps), self.dilation, length(positions), self.stride
@@ -135,7 +154,7 @@ class Landing(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A tap at some positions, or some taps at a position: number i of these lands at number i + shift of a phase."""
+    """A tap at some positions, or some taps at one position; index i of these lands at index i + shift of a phase."""
 
     tap: int | slice
     position: int | slice
@@ -148,7 +167,7 @@ class Line(NamedTuple):
 
 
 class Phase(NamedTuple):
-    """Targets a step apart along one axis, `size` from number `first` on, and all lines that land there."""
+    """Targets a step apart along one axis, `size` of them from index `first` on, and all lines that land there."""
 
     target: slice
     first: int
@@ -156,13 +175,13 @@ class Phase(NamedTuple):
     lines: list[Line]
 
     def at(self, line: Line) -> slice:
-        """Where a line lands among the targets."""
+        """The targets that a line lands on."""
         begin = line.hit.start + line.shift - self.first
         return slice(begin, begin + length(line.hit))
 
 
 def _phases(phase: int, step: int, lines: list[Line]) -> Iterator[Phase]:
-    """Lines that land on the same remainder, together unless targets are neighbours anyway or lines lie far apart."""
+    """Lines with the same remainder, as one phase unless targets are neighbours anyway or the lines lie far apart."""
     first = min(line.hit.start + line.shift for line in lines)
     last = max(line.hit.stop + line.shift for line in lines)
     if len(lines) > 1 and (step == 1 or last - first > sum(length(line.hit) for line in lines)):
@@ -173,9 +192,9 @@ def _phases(phase: int, step: int, lines: list[Line]) -> Iterator[Phase]:
 
 
 def _parts(region: slice, size: int, positions: int, window: Window) -> Iterator[tuple[slice, slice, Landing]]:
-    """Rectangles of (positions, taps) whose products land in a region of the output, and where.
+    """Rectangles of (positions, taps) whose products land in a region of the output, and where they land.
 
-    Over all regions of an axis every pair is in exactly one rectangle; the cropped ones belong to the outermost.
+    Over all regions of an axis each pair is in exactly one rectangle; cropped pairs belong to the outermost regions.
     """
     stride, dilation, before = window.stride, window.dilation, window.before
     if length(region) == size:
@@ -209,7 +228,7 @@ def _spread(
     item = target.dtype.itemsize
     lanes = min(batch * prod(positions), tuning.MIN_COLUMNS)
     source_block = block_shape((groups, channels), lanes * item)
-    # Room for MIN_COLUMNS rows of weights to meet a block of positions: products of one row are slow.
+    # Room for MIN_COLUMNS rows of weights per block of positions: products of one row are slow.
     rows = max(source_block[1], min(prod(outputs), tuning.MIN_COLUMNS))
     position_block = block_shape((batch, *positions), source_block[0] * rows * item)
     # A block of weights may need a copy in another dtype, hence channels/8: it takes 8 budgets at most.
@@ -243,7 +262,7 @@ def _spread(
                         part = goal[into]
                         part += spread[_source(lines[0])]
                         continue
-                    # Summed side by side first, because targets a step apart are dearer.
+                    # Summed side by side first, because adding to targets a step apart is slow.
                     total = shaped(sums, (*spread.shape[:3], *(phase.size for phase in phases)))
                     total[...] = 0
                     for some in lines:
@@ -253,10 +272,14 @@ def _spread(
 
 
 def _add(spread: np.ndarray, total: np.ndarray, phases: tuple[Phase, ...], lines: tuple[Line, ...]) -> None:
-    """Adds the products of a line of every axis to the sums of a phase of every axis.
+    """Adds the products of one line per axis to the sums of one phase per axis.
 
-    Where rows of both are as long, a line that is shifted along them is one run with those below: what the shift
-    carries over the ends of rows is cleared first, in `spread` itself.
+    If rows of both have the same length, all rows of a shifted line are added as one run. What the shift would carry
+    over the ends of rows is cleared first, in `spread` itself:
+
+        products of the tap     a0 a1 a2 | b0 b1 b2       shifted by one column: a2 and b2 leave their rows
+        cleared                 a0 a1  0 | b0 b1  0
+        added from column 1     .  a0 a1 | 0  b0 b1       one run, and no value lands in a wrong row
     """
     *others, last = lines
     at = [phase.at(line) for phase, line in zip(phases, lines, strict=True)]
@@ -280,5 +303,5 @@ def _add(spread: np.ndarray, total: np.ndarray, phases: tuple[Phase, ...], lines
 
 
 def _source(lines: tuple[Line, ...]) -> Index:
-    """Where the products of a line of every axis are."""
+    """The index of the products of one line per axis."""
     return (..., *(index for line in lines for index in (line.tap, line.position)))

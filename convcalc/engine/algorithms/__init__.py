@@ -1,8 +1,8 @@
-"""The algorithms, and a problem run in parts: a type says what is computed, an algorithm how.
+"""The table of algorithms, and a problem run in parts: a type says what is computed, an algorithm how.
 
-Every module has `fits(problem)`, whether it can, `run(problem, out, counter)`, which fills the output,
-and `shared(problem)`, how it is cut for several threads. Winograd and Fourier, which do not sum the products
-themselves, have `error_scale(problem)` too.
+Each algorithm is a module with three functions: `fits(problem)`, whether it can compute it; `run(problem, out,
+counter)`, which fills the output; and `shared(problem)`, how it is cut for several threads. Winograd and FFT, which do
+not sum the definition's products, also have `error_scale(problem)`. Which one is taken is decided in `engine.choice`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,10 @@ from convcalc.engine.work.threads import run_all, thread_count
 class Algorithm:
     """One way to compute a convolution.
 
-    `own_count` says that it multiplies other numbers than the definition does, and `mixes` that NaN and Inf spoil
-    outputs whose windows they are not in.
-    `shared` says what of a problem is cut into a part for every thread, or None where BLAS's own threads do better;
-    with fewer than MIN_SHARED_MULTIPLICATIONS none is.
-    `error_scale` gives, times eps * max|x|, what the error may be where products are not summed directly.
+    `shared` gives the axis to split across threads, None if BLAS's own threads do better. A problem with fewer than
+    MIN_SHARED_MULTIPLICATIONS is not split. `own_count`: it multiplies other numbers than the definition does.
+    `mixes`: NaN and Inf spoil outputs whose windows do not contain them. `error_scale`: the bound of the error as a
+    multiple of max|x| * eps, if products are not summed as defined.
     """
 
     name: str
@@ -59,17 +58,13 @@ ALGORITHMS = {
     )
 }  # fmt: skip
 AXES = ("batch", "groups", "filters", "rows")
-"""The first axes of an output, as problems are cut along them."""
+"""The first axes of an output; a problem can be cut along each."""
 AUTO = "auto"
 NAMES = (AUTO, *ALGORITHMS)
 
 
 def _settings() -> Context:
-    """NumPy set as the engine wants it.
-
-    Overflow and NaN are results. Views are computed on in place: ufuncs copy operands to a buffer where their runs are
-    shorter than it, 8192 values unless told, which takes three times as long as adding.
-    """
+    """NumPy's settings for the engine: overflow and NaN are results, and ufuncs work in place (UFUNC_BUFFER)."""
     settings = Context()
     settings.run(partial(np.seterr, all="ignore"))
     settings.run(np.setbufsize, tuning.UFUNC_BUFFER)
@@ -77,7 +72,7 @@ def _settings() -> Context:
 
 
 SETTINGS = _settings()
-"""Run in copies, since no two threads may be in one context: a tenth of the time that errstate takes."""
+"""Entered as a copy, since no two threads may be in one context. Takes a tenth of the time of np.errstate."""
 
 
 def execute(algorithm: Algorithm, problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
@@ -97,18 +92,18 @@ def execute(algorithm: Algorithm, problem: Problem, out: np.ndarray, counter: Co
 def _compute(
     run: Callable[[Problem, np.ndarray, Counter], None], problem: Problem, out: np.ndarray, counter: Counter
 ) -> None:
-    """Runs an algorithm with NumPy set as the engine wants it, whatever it is set to elsewhere."""
+    """Runs an algorithm with NumPy's settings for the engine, whatever the caller's settings are."""
     SETTINGS.copy().run(run, problem, out, counter)
 
 
 def _parts(algorithm: Algorithm, problem: Problem, out: np.ndarray) -> list[tuple[Problem, np.ndarray]]:
-    """The problem as parts of about the same size, one a thread, with their outputs."""
+    """The problem as parts of about the same size, one per thread, with their outputs."""
     if out.size * problem.terms < tuning.MIN_SHARED_MULTIPLICATIONS[algorithm.name] or (count := thread_count()) == 1:
         return [(problem, out)]
     if (cut := algorithm.shared(problem)) is None:
         return [(problem, out)]
     whole = dict(zip(AXES, out.shape, strict=False))
-    step = -(-whole[cut.axis] // (count * cut.grain)) * cut.grain
+    step = -(-whole[cut.axis] // (count * cut.multiple_of)) * cut.multiple_of
     parts = []
     for start in range(0, whole[cut.axis], step):
         ranges = whole | {cut.axis: min(start + step, whole[cut.axis])}

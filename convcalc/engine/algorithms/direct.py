@@ -1,6 +1,21 @@
 """Direct: the values under a block of windows become the columns of a matrix, and a matrix product sums them.
 
-The definition, block by block: any axes, strides, dilations, groups and dtypes, and exactly its multiplications.
+The definition, block by block: any axes, strides, dilations, groups and dtypes, and exactly its multiplications. For
+one channel, a 3x3 kernel and a block of 4 positions:
+
+    weights                  columns, copied from the input       sums
+    filters x (channels *    (channels * kernel) x positions      filters x positions
+    kernel)
+                             w/tap  position 0  1  2  3
+    filter 0  [w0 ... w8]    0           x0 x1 x2 x3              [ . . . . ]
+    filter 1  [w0 ... w8]  @ 1           x1 x2 x3 x4         =    [ . . . . ]
+    filter 2  [w0 ... w8]    ...                                  [ . . . . ]
+                             8
+
+If OpenBLAS multiplies small matrices in place, columns are copied in panels of PANEL positions, each a matrix of its
+own that is multiplied by some filters at a time: such products skip BLAS's own copies.
+
+    columns  [ panel 0 ][ panel 1 ][ panel 2 ]     each (channels * kernel) x PANEL, one after the other in memory
 
 Memory: columns and sums of a block. Error: at most terms * eps * sum|products| (Higham 2002, section 3.1).
 Source: Chellapilla, Puri & Simard 2006, High Performance Convolutional Neural Networks for Document Processing.
@@ -9,6 +24,7 @@ Source: Chellapilla, Puri & Simard 2006, High Performance Convolutional Neural N
 from __future__ import annotations
 
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,21 +46,21 @@ def fits(problem: Problem) -> bool:
 
 
 def shared(problem: Problem) -> Cut | None:
-    """Images, or rows if there are many. BLAS shares the one product of a pointwise kernel, and few large ones."""
+    """Images, or rows if there are many. BLAS's own threads share few large products, such as a pointwise kernel's."""
     if is_pointwise(problem) or (problem.batch == 1 and problem.positions[0] < tuning.MIN_COLUMNS):
         return None
     return Cut("batch") if problem.batch > 1 else Cut("rows")
 
 
 def is_pointwise(problem: Problem) -> bool:
-    """Whether kernel and stride are 1, all positions are asked for, and the data can be multiplied as it lies."""
+    """Whether kernel and stride are 1, all positions are asked for, and the data can be multiplied in place."""
     if prod(problem.kernel) > 1 or any(window != POINT for window in problem.windows):
         return False
     if problem.x.shape[3:] != problem.positions or problem.compute.kind == "c":  # complex products need a check each
         return False
-    in_place = problem.x.dtype == problem.weight.dtype == problem.compute
-    as_it_lies = problem.x.flags.c_contiguous and problem.weight.flags.c_contiguous
-    return in_place and as_it_lies and (problem.batch == 1 or prod(problem.positions) >= tuning.MIN_COLUMNS)
+    same_dtype = problem.x.dtype == problem.weight.dtype == problem.compute
+    contiguous = problem.x.flags.c_contiguous and problem.weight.flags.c_contiguous
+    return same_dtype and contiguous and (problem.batch == 1 or prod(problem.positions) >= tuning.MIN_COLUMNS)
 
 
 def run(problem: Problem, out: np.ndarray, counter: Counter) -> None:
@@ -56,7 +72,7 @@ def run(problem: Problem, out: np.ndarray, counter: Counter) -> None:
     if is_pointwise(problem) and out.dtype == problem.compute:
         _pointwise(problem.x, weight, bias, out, counter)
     else:  # the batch joins the positions, behind groups and channels
-        _blocks(problem, batch_third(problem.x), weight, bias, batch_third(out), counter)
+        _in_blocks(problem, batch_third(problem.x), weight, bias, batch_third(out), counter)
 
 
 def batch_third(array: np.ndarray) -> np.ndarray:
@@ -65,7 +81,7 @@ def batch_third(array: np.ndarray) -> np.ndarray:
 
 
 def _pointwise(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, out: np.ndarray, counter: Counter) -> None:
-    """Kernel 1, stride 1: one product with the data as it lies."""
+    """Kernel 1, stride 1: one product, in which input and output stay where they are."""
     batch, groups, channels = x.shape[:3]
     source, target = x.reshape(batch, groups, channels, -1), out.reshape(*out.shape[:3], -1)
     multiply(weight.reshape(groups, -1, channels), source, target, counter)
@@ -73,7 +89,38 @@ def _pointwise(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, out: 
         target += bias.astype(out.dtype)
 
 
-def _blocks(
+class _Blocks(NamedTuple):
+    """How a problem is cut: indices per axis of a block, and filters per product with a panel (0: no panels)."""
+
+    filters: tuple[int, ...]
+    positions: tuple[int, ...]
+    taps: tuple[int, ...]
+    panel_filters: int
+
+
+def _cut(problem: Problem, filters: tuple[int, ...], positions: tuple[int, ...], taps: tuple[int, ...]) -> _Blocks:
+    """Blocks in three spaces: (groups, filters), (batch, *positions), and the (channels, *kernel) that are summed over.
+
+    The last is cut only if a window is too large for MIN_COLUMNS positions to fit.
+    """
+    item, kernel = problem.compute.itemsize, prod(taps)
+    lanes = min(prod(positions), tuning.MIN_COLUMNS)
+    depth = min(kernel, block_shape((kernel,), lanes * item)[0])
+    filter_block = block_shape(filters, lanes * item * max(1.0, depth / filters[1]))
+    # A block of weights may need a copy in another dtype, hence filters/8: it takes 8 budgets at most.
+    tap_block = block_shape(taps, filter_block[0] * item * max(lanes, filter_block[1] / 8))
+    position_block = block_shape(positions, filter_block[0] * item * max(filter_block[1], prod(tap_block)))
+
+    some = rows_in_place(filters[1], kernel, tuning.PANEL)
+    whole = filter_block[1] == filters[1] > 1 and tap_block == taps and positions[-1] > tuning.PANEL
+    if not whole or some * kernel < tuning.MIN_PANEL_WEIGHTS or not is_in_place(some, kernel, tuning.PANEL):
+        return _Blocks(filter_block, position_block, tap_block, 0)
+    # Products this small skip BLAS's packing; our own copy then dominates, so use half a block to stay in cache.
+    last = max(1, position_block[-1] // 2 // tuning.PANEL) * tuning.PANEL
+    return _Blocks(filter_block, (*position_block[:-1], last), tap_block, some)
+
+
+def _in_blocks(
     problem: Problem,
     x: np.ndarray,
     weight: np.ndarray,
@@ -81,65 +128,51 @@ def _blocks(
     out: np.ndarray,
     counter: Counter,
 ) -> None:
-    """Any convolution of x (groups, channels, batch, *spatial) into out (groups, filters, batch, *positions).
-
-    The windows of a block of positions become the columns of a matrix. Blocks are cut in three spaces: filters,
-    positions, and the taps they sum over, the last only where a window is too large for MIN_COLUMNS positions to fit.
-    """
+    """Any convolution of x (groups, channels, batch, *spatial) into out (groups, filters, batch, *positions)."""
     (groups, filters, *_), positions, taps = out.shape, out.shape[2:], weight.shape[2:]
-    compute, item = problem.compute, problem.compute.itemsize
-    lanes = min(prod(positions), tuning.MIN_COLUMNS)
-    depth = min(prod(taps), block_shape((prod(taps),), lanes * item)[0])
-    filter_block = block_shape((groups, filters), lanes * item * max(1.0, depth / filters))
-    # A block of weights may need a copy in another dtype, hence filters/8: it takes 8 budgets at most.
-    tap_block = block_shape(taps, filter_block[0] * item * max(lanes, filter_block[1] / 8))
-    position_block = block_shape(positions, filter_block[0] * item * max(filter_block[1], prod(tap_block)))
-    # Products of so many filters with so few columns may be spared BLAS's copies: copying takes longer beside them, so
-    # half a block stays closer.
-    part = rows_in_place(filters, prod(taps), tuning.PANEL)
-    whole = filter_block[1] == filters > 1 and tap_block == taps and positions[-1] > tuning.PANEL
-    panels = whole and part * prod(taps) >= tuning.MIN_PANEL_WEIGHTS and is_in_place(part, prod(taps), tuning.PANEL)
-    if panels:
-        position_block = (*position_block[:-1], max(1, position_block[-1] // 2 // tuning.PANEL) * tuning.PANEL)
+    compute, panel = problem.compute, tuning.PANEL
+    cut = _cut(problem, (groups, filters), positions, taps)
+    whole_sums = cut.taps == taps  # one product sums all terms
 
-    column_count = filter_block[0] * prod(position_block) * prod(tap_block)
-    sum_count = prod(filter_block) * prod(position_block)
-    partial_count = 0 if tap_block == taps else sum_count
-    slab, matrix, sums, partial = workspaces(compute, column_count, column_count, sum_count, partial_count)
-    tap_blocks = list(blocks(taps, tap_block))
-    for in_groups, in_filters in blocks((groups, filters), filter_block):
+    column_count = cut.filters[0] * prod(cut.positions) * prod(cut.taps)
+    sum_count = prod(cut.filters) * prod(cut.positions)
+    slab, matrix, sums, term_space = workspaces(
+        compute, column_count, column_count, sum_count, 0 if whole_sums else sum_count
+    )
+    tap_blocks = list(blocks(taps, cut.taps))
+    for in_groups, in_filters in blocks((groups, filters), cut.filters):
         stack = length(in_groups), length(in_filters)
-        for in_batch, *at in blocks(positions, position_block):
+        for in_batch, *at in blocks(positions, cut.positions):
             target = out[in_groups, in_filters, in_batch, *at]
-            in_panels = panels and length(at[-1]) % tuning.PANEL == 0
-            in_place = out.dtype == compute and tap_block == taps and (in_panels or _is_matrix(target))
+            in_panels = cut.panel_filters > 0 and length(at[-1]) % panel == 0
+            in_place = out.dtype == compute and whole_sums and (in_panels or _is_matrix(target))
             total = target if in_place else shaped(sums, target.shape)
-            made = _in_panels(total, part) if in_panels else total.reshape(*stack, -1)
+            product = _in_panels(total, cut.panel_filters) if in_panels else total.reshape(*stack, -1)
             for number, (in_channels, *tap) in enumerate(tap_blocks):
-                seen, panel = x[in_groups, in_channels, in_batch], tuning.PANEL if in_panels else None
-                right = columns(seen, problem.axes, tuple(at), tuple(tap), slab, matrix, panel)
+                source = x[in_groups, in_channels, in_batch]
+                right = columns(source, problem.axes, tuple(at), tuple(tap), slab, matrix, panel if in_panels else None)
                 left = weight[in_groups, in_filters, in_channels, *tap].reshape(*stack, -1).astype(compute, copy=False)
                 if in_panels:
-                    left = left.reshape(stack[0], *(1,) * (made.ndim - 4), -1, part, left.shape[-1])
+                    ones = (1,) * (product.ndim - 4)
+                    left = left.reshape(stack[0], *ones, -1, cut.panel_filters, left.shape[-1])
                     right = right[..., np.newaxis, :, :]
                 if number == 0:
-                    multiply(left, right, made, counter)
+                    multiply(left, right, product, counter)
                 else:
-                    term = shaped(partial, made.shape)
+                    term = shaped(term_space, product.shape)
                     multiply(left, right, term, counter)
-                    made += term
+                    product += term
             if bias is not None:
-                start = bias[in_groups, in_filters].reshape(*stack, *(1,) * len(positions)).astype(compute)
-                total += start
+                total += bias[in_groups, in_filters].reshape(*stack, *(1,) * len(positions)).astype(compute)
             if not in_place:
                 target[...] = total
 
 
-def _in_panels(block: np.ndarray, part: int) -> np.ndarray:
-    """(groups, filters, batch, *positions) seen as (groups, batch, *positions, parts of filters, part, PANEL)."""
+def _in_panels(block: np.ndarray, some: int) -> np.ndarray:
+    """(groups, filters, batch, *positions) seen as (groups, batch, *positions, filters / some, some, PANEL)."""
     groups, _, *rows, _ = block.shape
     axes = 0, *range(3, block.ndim + 1), 1, 2, block.ndim + 1
-    return block.reshape(groups, -1, part, *rows, block.shape[-1] // tuning.PANEL, tuning.PANEL).transpose(axes)
+    return block.reshape(groups, -1, some, *rows, block.shape[-1] // tuning.PANEL, tuning.PANEL).transpose(axes)
 
 
 def _is_matrix(block: np.ndarray) -> bool:

@@ -1,8 +1,12 @@
 """Fourier: large kernels by products of spectra, over tiles that overlap by the kernel's extent (overlap-save).
 
 The outputs whose whole window lies inside a tile are the inverse transform of the tile's spectrum times the conjugate
-spectrum of the kernel, summed over channels. The price hardly depends on the kernel, so that large ones pay: on one
-axis from about 64 taps, on two from about 17 x 17.
+spectrum of the kernel, summed over channels. The cost hardly depends on the kernel, so large kernels gain most. Tiles
+of 8 input values and a kernel of extent 3, which leaves 6 outputs per tile:
+
+    input     0  1  2  3  4  5  6  7  8  9 10 11 12 13
+    tile 0   [x  x  x  x  x  x  x  x]                       outputs 0 to 5
+    tile 1                     [x  x  x  x  x  x  x  x]     outputs 6 to 11
 
 Memory: a few tiles with their spectra, and the spectra of one group's kernels.
 Error: the same for all outputs of a tile, relative to the largest values in it, see `error_scale`.
@@ -35,7 +39,7 @@ class Tiling:
 
 
 def fits(problem: Problem) -> bool:
-    """Whether numbers are real floats, and the spectra of one group's kernels and of a tile fit the workspace."""
+    """Whether numbers are real floats, and there is room for the spectra of one group's kernels and of a tile."""
     if problem.compute.kind != "f" or problem.exact:
         return False
     sizes = tuple(tiling.size for tiling in tilings(problem))
@@ -45,7 +49,7 @@ def fits(problem: Problem) -> bool:
 
 
 def tilings(problem: Problem) -> tuple[Tiling, ...]:
-    """How every axis is cut, so that the fewest values are transformed in all."""
+    """How every axis is cut: so that the number of values to transform is smallest."""
     longest = tuning.MAX_TILE_SIDE[len(problem.axes)]
     return tuple(
         _tiling(axis.window, positions, longest)
@@ -59,7 +63,7 @@ def shared(problem: Problem) -> Cut:
 
 
 def transformed_values(problem: Problem) -> int:
-    """Values in all tiles that are transformed for one group: of input, kernels and output."""
+    """Values that are transformed for one group, in all tiles: of input, kernels and output."""
     cut, channels, filters = tilings(problem), problem.channels, problem.filters
     tiles = problem.batch * prod(tiling.count for tiling in cut)
     return prod(tiling.size for tiling in cut) * (tiles * (channels + filters) + channels * filters)
@@ -96,7 +100,7 @@ def run(problem: Problem, out: np.ndarray, counter: Counter) -> None:
                 copy_padded(problem.x[batch, group], _pieces(problem, cut, at), tile[number])
             spectrum = shaped(spectra.view(pair), (amount, problem.channels, *half))
             _transform(tile, spectrum, len(sizes), counter)
-            result = shaped(tiles, (amount, *sizes))  # the tiles themselves are not needed any more
+            result = shaped(tiles, (amount, *sizes))  # the tiles have been transformed, their memory is free
             total, term = (shaped(space.view(pair), (amount, *half)) for space in (sums, terms))
             for filter in range(problem.filters):
                 np.multiply(spectrum[:, 0], kernel[filter, 0], total)
@@ -114,7 +118,7 @@ def run(problem: Problem, out: np.ndarray, counter: Counter) -> None:
 
 
 def error_scale(problem: Problem) -> np.ndarray:
-    """What max|x| times eps is to be multiplied by to bound the error, (groups, filters).
+    """The bound of the error as a multiple of max|x| * eps, (groups, filters).
 
     A transform's error is at most about log2(n)*eps of its 2-norm (Higham 2002, theorem 24.2) and spreads evenly over
     the n values of a tile; no frequency of a kernel is larger than the sum of its weights' magnitudes.
@@ -140,7 +144,7 @@ def _tiling(window: Window, positions: int, longest: int) -> Tiling:
 
 
 def _smooth_numbers(most: int) -> list[int]:
-    """Numbers up to `most` that have fast transforms: 2^a, and 3, 5 or 9 times that."""
+    """Sizes up to `most` with fast transforms: 2^a, and 3, 5 or 9 times that."""
     powers = [1 << power for power in range(most.bit_length())]
     return sorted(factor * power for factor in (1, 3, 5, 9) for power in powers if factor * power <= most)
 
@@ -161,7 +165,7 @@ def _kernel_spectra(problem: Problem, group: int, tile: np.ndarray, spectra: np.
 
 
 def _pieces(problem: Problem, cut: tuple[Tiling, ...], at: tuple[int, ...]) -> list[tuple[tuple[slice, slice], ...]]:
-    """Where the padded input under a tile comes from."""
+    """The pieces of the input that make up the padded input under a tile."""
     return [
         tuple(axis.pieces(index * tiling.step * axis.window.stride - axis.window.before, tiling.size))
         for axis, tiling, index in zip(problem.axes, cut, at, strict=True)
@@ -169,7 +173,7 @@ def _pieces(problem: Problem, cut: tuple[Tiling, ...], at: tuple[int, ...]) -> l
 
 
 def _positions(cut: tuple[Tiling, ...], at: tuple[int, ...]) -> tuple[slice, ...]:
-    """The output positions of a tile; slices end with the output."""
+    """The output positions of a tile; slices may end behind the output."""
     return tuple(slice(i * tiling.step, (i + 1) * tiling.step) for i, tiling in zip(at, cut, strict=True))
 
 

@@ -1,9 +1,9 @@
-"""Rows: an output row is one matrix product over input rows that are copied once per column of the kernel.
+"""Rows: one matrix product per output row, over input rows that are copied once per kernel column.
 
-The rows under a window are neighbours in the buffer of `shifted`, and so are all values under a row of outputs. One
-axis is an image of one row.
+All values under the windows of an output row lie next to each other in the buffer of `work.shifted`, which has the
+drawing; the products of all rows of a block are one call. A 1-D problem is an image of one row.
 
-Memory: the weights in order, and padded input, buffer and sums of a block of rows. Error: the direct sum's.
+Memory: the weights with kernel rows first, and padded input, buffer and sums of a block. Error: the direct sum's.
 Source: Cho & Brand 2017, MEC: Memory-efficient Convolution for Deep Neural Network.
 """
 
@@ -26,16 +26,16 @@ from convcalc.engine.work.shifted import ShiftedRows, block_under, line_values, 
 
 
 def fits(problem: Problem) -> bool:
-    """Whether there are two axes, the first not dilated, so that the rows under a window are neighbours, and room.
+    """Whether there are one or two axes, and room for one output row at a time.
 
-    One axis is one row.
+    Dilation of the first axis is not possible: the rows under a window would not be neighbours in the buffer.
     """
-    problem = _plane(problem)
+    problem = _as_image(problem)
     if len(problem.kernel) != 2 or problem.dilation[0] != 1:
         return False
-    columns, tall = _columns(problem), problem.kernel[0]
-    most = problem.weight.size + tall * sum(line_values(problem, columns)) + columns * problem.filters
-    return most * problem.compute.itemsize <= tuning.MAX_ROWS_BYTES
+    columns = _columns(problem)
+    row = problem.kernel[0] * sum(line_values(problem, columns)) + columns * problem.filters
+    return (problem.weight.size + row) * problem.compute.itemsize <= tuning.MAX_ROWS_BYTES
 
 
 def shared(problem: Problem) -> Cut:
@@ -45,17 +45,17 @@ def shared(problem: Problem) -> Cut:
 
 def run(problem: Problem, out: np.ndarray, counter: Counter) -> None:
     """Fills `out`, (batch, groups, filters, *positions)."""
-    problem = _plane(problem)
+    problem = _as_image(problem)
     out = out.reshape(*out.shape[:3], *problem.positions)
-    (tall, _), filters, columns = problem.kernel, problem.filters, _columns(problem)
+    filters, columns = problem.filters, _columns(problem)
     weights = np.ascontiguousarray(problem.weight.swapaxes(2, 3), problem.compute)
     weights = weights.reshape(problem.groups, 1, filters, -1)
-    near = filters <= tuning.MAX_CACHED_FILTERS and (problem.channels == 1 or problem.groups > 1)
-    room = (tuning.SHARED_CACHE if near else tuning.ROWS_BUDGETS) * tuning.BUDGET
+    cached = filters <= tuning.MAX_CACHED_FILTERS and (problem.channels == 1 or problem.groups > 1)
+    room = (tuning.SHARED_CACHE if cached else tuning.ROWS_BUDGETS) * tuning.BUDGET
     group_step, row_step = block_under(problem, int(room / (widest_line(problem, columns) * problem.compute.itemsize)))
     lines = group_step * lines_under(problem, row_step)
     padded, buffered = line_values(problem, columns)
-    first, second, third = workspaces(
+    slab, buffer, sum_space = workspaces(
         problem.compute,
         lines * padded,
         lines * buffered,
@@ -63,12 +63,12 @@ def run(problem: Problem, out: np.ndarray, counter: Counter) -> None:
     )
     groups = cuts(problem.groups, group_step)
     for rows, across in blocks(problem.positions, (row_step, columns)):
-        shifted = ShiftedRows(problem, group_step, rows, across, first, second)
-        windows = shifted.under(0, length(rows), problem.stride[0], tall)
+        shifted = ShiftedRows(problem, group_step, rows, across, slab, buffer)
+        windows = shifted.under(0, length(rows), problem.stride[0], problem.kernel[0])
         for some, image in product(groups, range(problem.batch)):
             shifted.fill(problem.x[image, some])
             target = out[image, some, :, rows, across]
-            sums = target if target.dtype == problem.compute else shaped(third, target.shape)
+            sums = target if target.dtype == problem.compute else shaped(sum_space, target.shape)
             multiply(weights[some], windows[: length(some)], sums.swapaxes(1, 2), counter)
             if problem.bias is not None:
                 sums += problem.bias[some, :, np.newaxis, np.newaxis].astype(sums.dtype)
@@ -76,8 +76,8 @@ def run(problem: Problem, out: np.ndarray, counter: Counter) -> None:
                 target[...] = sums
 
 
-def _plane(problem: Problem) -> Problem:
-    """The problem, of one axis as the columns of a row."""
+def _as_image(problem: Problem) -> Problem:
+    """The problem, with a 1-D one as an image of one row."""
     if len(problem.kernel) != 1:
         return problem
     return replace(
@@ -91,11 +91,11 @@ def _plane(problem: Problem) -> Problem:
 
 def _columns(problem: Problem) -> int:
     """Output columns at a time."""
-    wide, filters, terms = problem.positions[1], problem.filters, problem.terms
-    if problem.channels == 1 and filters <= tuning.MAX_CACHED_FILTERS:  # a row's values then fit into the nearest cache
-        most = max(tuning.PANEL, min(tuning.MAX_SIGNAL_COLUMNS, tuning.L1_BYTES // (terms * problem.compute.itemsize)))
-        return even_parts(wide, most)
-    columns = min(wide, tuning.MAX_ROW_COLUMNS)
+    width, filters, terms = problem.positions[1], problem.filters, problem.terms
+    if problem.channels == 1 and filters <= tuning.MAX_CACHED_FILTERS:
+        fitting_l1 = tuning.L1_BYTES // (terms * problem.compute.itemsize)
+        return even_parts(width, max(tuning.PANEL, min(tuning.MAX_SIGNAL_COLUMNS, fitting_l1)))
+    columns = min(width, tuning.MAX_ROW_COLUMNS)
     if is_in_place(filters, terms, tuning.PANEL) and not is_in_place(filters, terms, columns):
         return min(columns, tuning.PANEL)
     return columns

@@ -1,4 +1,4 @@
-"""The OpenBLAS that NumPy brought along, asked and told through its own functions."""
+"""NumPy's OpenBLAS, asked and configured through its own functions."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from convcalc.engine import tuning
 SPELLINGS = ("scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}64_", "openblas_{}")
 """How builds of OpenBLAS spell the names of its functions."""
 SMALL_KERNELS = frozenset({"SkylakeX", "Cooperlake", "SapphireRapids"})
-"""Processors for which OpenBLAS multiplies small matrices as they lie, where it copies larger ones first."""
+"""Processors for which OpenBLAS multiplies small matrices in place; it packs larger ones into its own buffers first."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenBLAS:
-    """Its functions: how many threads it uses, how many it shall use, and the processor its kernels are for."""
+    """Its functions: how many threads it uses, how many it shall use; and the processor that its kernels are for."""
 
     thread_count: Callable[[], int]
     use_threads: Callable[[int], None]
@@ -31,7 +31,7 @@ class OpenBLAS:
 
 @cache
 def openblas() -> OpenBLAS | None:
-    """NumPy's own OpenBLAS, or None where NumPy uses another library or the system's."""
+    """NumPy's own OpenBLAS, or None if NumPy uses another library or the system's."""
     package = Path(np.__file__).parent
     for folder in (package.parent / "numpy.libs", package / ".dylibs"):
         for path in sorted(folder.glob("*openblas*")):
@@ -47,22 +47,23 @@ def openblas() -> OpenBLAS | None:
 
 
 def rows_in_place(rows: int, depth: int, columns: int) -> int:
-    """Into how many rows to cut a matrix (rows, depth) for its products with (depth, columns) to be spared copies.
+    """Rows per block so that each product of (rows, depth) and (depth, columns) is small enough to skip packing.
 
-    All of them where no even part does that is a multiple of KERNEL_ROWS, and more than one of it.
+    The largest even part that is a multiple of KERNEL_ROWS and more than one of it; all rows if there is none.
     """
     if not multiplies_small_matrices_in_place():
         return rows
-    most = min(rows, tuning.MAX_UNPACKED // (depth * columns)) // tuning.KERNEL_ROWS * tuning.KERNEL_ROWS
-    return next((some for some in range(most, tuning.KERNEL_ROWS, -tuning.KERNEL_ROWS) if rows % some == 0), rows)
+    step = tuning.KERNEL_ROWS
+    most = min(rows, tuning.MAX_UNPACKED // (depth * columns)) // step * step
+    return next((some for some in range(most, step, -step) if rows % some == 0), rows)
 
 
 def is_in_place(rows: int, depth: int, columns: int) -> bool:
-    """Whether the product of matrices (rows, depth) and (depth, columns) is spared copies."""
+    """Whether the product of matrices (rows, depth) and (depth, columns) skips packing."""
     return rows * depth * columns <= tuning.MAX_UNPACKED and multiplies_small_matrices_in_place()
 
 
 def multiplies_small_matrices_in_place() -> bool:
-    """Whether products of up to MAX_UNPACKED multiplications are spared the copies that larger ones begin with."""
+    """Whether products of up to MAX_UNPACKED multiplications skip the packing that larger ones begin with."""
     blas = openblas()
     return blas is not None and blas.processor in SMALL_KERNELS

@@ -1,4 +1,15 @@
-"""Index spaces cut into rectangular blocks whose arrays stay within a memory budget."""
+"""Index spaces cut into rectangular blocks whose arrays stay within a memory budget, and the memory for those arrays.
+
+One block of memory per thread serves all working arrays of a call, and is kept for the next call:
+
+    start of a cache line
+    |
+    [ first array        |.....| second array |.....| third array              |.....]
+      whole cache lines    gap                  gap                              gap
+
+Each gap is five cache lines. So no two arrays share a line, and no two begin at the same distance from the start of a
+page: a copy between two such arrays would wait for its own writes.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +31,18 @@ Index: TypeAlias = tuple[EllipsisType | slice | int, ...]
 def block_shape(sizes: tuple[int, ...], cost: float, budget: float | None = None) -> tuple[int, ...]:
     """The block, in indices per axis, to cut `sizes` by: at most `budget` bytes (BUDGET if None) at `cost` per index.
 
-    Whole trailing axes first, so that what is read stays contiguous; at least one index, and even parts.
+    Whole trailing axes first, so that what is read stays contiguous; at least one index, and even parts:
 
-    >>> block_shape((5, 4, 1000), tuning.BUDGET / 2500)
+        sizes (5, 4, 1000), room for 2500 indices        room for 600 indices
+
+        rows of 1000, two by two: (1, 2, 1000)           half rows: (1, 1, 500)
+        [==========]  [==========]                       [=====|=====]
+        [==========]  [==========]   ...                 [=====|=====]   ...
+
+    >>> block_shape((5, 4, 1000), 1, 2500)
     (1, 2, 1000)
+    >>> block_shape((5, 4, 1000), 1, 600)
+    (1, 1, 500)
     """
     room = max(1, int((tuning.BUDGET if budget is None else budget) / cost))
     shape: tuple[int, ...] = ()
@@ -34,7 +53,7 @@ def block_shape(sizes: tuple[int, ...], cost: float, budget: float | None = None
 
 
 def even_parts(size: int, most: int) -> int:
-    """The size of the fewest even parts of `size` that have at most `most` indices, or one where even that is less.
+    """The size of the fewest even parts of `size` with at most `most` indices each, and 1 if `most` is below that.
 
     >>> even_parts(10, 4)
     4
@@ -46,7 +65,7 @@ def even_parts(size: int, most: int) -> int:
 
 
 def blocks(sizes: tuple[int, ...], shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
-    """Slices of every block of at most `shape` indices, which together cover `sizes` once.
+    """Slices of blocks of at most `shape` indices, which together cover `sizes` once.
 
     >>> list(blocks((1, 5), (1, 3)))
     [(slice(0, 1, None), slice(0, 3, None)), (slice(0, 1, None), slice(3, 5, None))]
@@ -70,19 +89,18 @@ def length(part: slice) -> int:
 
 
 def workspaces(dtype: np.dtype, *sizes: int) -> list[np.ndarray]:
-    """Flat working arrays of these sizes, uninitialised; the thread's next call takes them back.
+    """Flat working arrays of these sizes, uninitialised. The thread's next call of this function takes them back.
 
-    They are cut from a block that each thread keeps: getting its pages anew from the system
-    in every call took half as long again as a small layer. More than MAX_KEPT_BYTES are not kept.
+    They are cut from the block that the thread keeps, because getting pages from the system in every call takes half
+    as long as a small layer. Blocks above MAX_KEPT_BYTES are not kept.
     """
     if dtype.hasobject:
         return [np.empty(size, dtype) for size in sizes]
-    # Lines of the cache are shared by no two arrays, and no two begin the same distance from a page's start: a copy
-    # between such arrays waits for its own writes.
-    block, begin, arrays = _block(sum(sizes) * dtype.itemsize + 6 * tuning.CACHE_LINE * len(sizes)), 0, []
+    line = tuning.CACHE_LINE
+    block, begin, arrays = _block(sum(sizes) * dtype.itemsize + 6 * line * len(sizes)), 0, []
     for size in sizes:
         arrays.append(np.ndarray(size, dtype, block, begin))
-        begin += -(-size * dtype.itemsize // tuning.CACHE_LINE) * tuning.CACHE_LINE + 5 * tuning.CACHE_LINE
+        begin += -(-size * dtype.itemsize // line) * line + 5 * line
     return arrays
 
 
@@ -95,10 +113,10 @@ _kept = _Kept()
 
 
 def _block(size: int) -> np.ndarray:
-    """At least `size` bytes from the start of a cache line, the thread's kept ones if they suffice."""
+    """At least `size` bytes from the start of a cache line: the thread's kept ones if they suffice."""
     block = _kept.block
     if block is None or block.size < size:
-        block = _kept.block = None  # freed before the larger one is taken
+        block = _kept.block = None  # freed before the larger one is allocated
         block = np.empty(size + tuning.CACHE_LINE, np.uint8)
         block = block[-block.ctypes.data % tuning.CACHE_LINE :]
         if size <= tuning.MAX_KEPT_BYTES:
@@ -109,9 +127,9 @@ def _block(size: int) -> np.ndarray:
 def strided(
     array: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...], first: tuple[int, ...] = ()
 ) -> np.ndarray:
-    """Values of an array again and again, in any order: `strides` in bytes, from the value at index `first` on.
+    """A view that may show values repeatedly and in any order: `strides` in bytes, from the value at index `first`.
 
-    NumPy's as_strided takes ten times as long, as long as many a product here.
+    NumPy's as_strided takes ten times as long, which is as long as many products here.
 
     >>> strided(np.arange(5, dtype=np.int8), (2, 3), (1, 1), first=(1,))
     array([[1, 2, 3],

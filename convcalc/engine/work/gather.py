@@ -1,4 +1,11 @@
-"""Copies of the padded input, of which only the part that a block of windows reads is ever made."""
+"""Copies of the padded input: only the part that a block of windows reads is ever made.
+
+An axis of the slab is put together from pieces of the input, with zeros in the gaps between them; a padding mode that
+mirrors or wraps is one more piece. Here padding 2 before and 1 after, mode zeros, and a block of the first 7 positions:
+
+    slab     [0  0][x0 x1 x2 x3 x4]          pieces  (slab 2:7, input 0:5)
+              gap   piece
+"""
 
 from __future__ import annotations
 
@@ -15,13 +22,13 @@ from convcalc.engine.work.blocks import Index, length, shaped, strided
 
 
 def copy_padded(x: np.ndarray, axes: Sequence[Pieces], slab: np.ndarray) -> None:
-    """Writes the padded input into `slab`, both (..., *spatial), piece by piece; what no piece fills becomes 0."""
+    """Writes the padded input into `slab`, both (..., *spatial), piece by piece, with zeros in the gaps."""
     clear_gaps(axes, slab)
     copy_pieces(x, axes, slab)
 
 
 def copy_pieces(x: np.ndarray, axes: Sequence[Pieces], slab: np.ndarray) -> None:
-    """Writes what the pieces show of the input into `slab`, both (..., *spatial)."""
+    """Writes the pieces of the input into `slab`, both (..., *spatial)."""
     for parts in product(*axes):
         into: Index = (..., *(to for to, _ in parts))
         source: Index = (..., *(read for _, read in parts))
@@ -29,13 +36,13 @@ def copy_pieces(x: np.ndarray, axes: Sequence[Pieces], slab: np.ndarray) -> None
 
 
 def clear_gaps(axes: Sequence[Pieces], slab: np.ndarray) -> None:
-    """Writes zeros where no piece shows an input value in `slab`, (..., *spatial)."""
+    """Writes zeros into the gaps between the pieces of `slab`, (..., *spatial)."""
     for gap in _gaps(axes, slab):
         slab[gap] = 0
 
 
 def _gaps(axes: Sequence[Pieces], slab: np.ndarray) -> Iterator[Index]:
-    """Where no piece shows an input value; narrow ends of rows one index at a time, which NumPy clears in long runs."""
+    """The gaps between pieces. Narrow ends of rows come column by column, because NumPy clears a column in one run."""
     for axis, pieces in enumerate(axes, slab.ndim - len(axes)):
         size, before = slab.shape[axis], (slice(None),) * axis
         if len(pieces) == 1 and length(pieces[0][0]) == size:
@@ -50,7 +57,7 @@ def _gaps(axes: Sequence[Pieces], slab: np.ndarray) -> Iterator[Index]:
 
 
 def padded_view(x: np.ndarray, axes: Sequence[Pieces], slab: np.ndarray) -> np.ndarray:
-    """The padded input, in `slab` or, where nothing is padded or converted, as it lies."""
+    """The padded input: a view of x if nothing is padded or converted, else a copy in `slab`."""
     if x.dtype == slab.dtype and all(len(pieces) == 1 for pieces in axes):
         index: Index = (..., *(read for ((_, read),) in axes))
         view = x[index]
@@ -71,7 +78,13 @@ def columns(
 ) -> np.ndarray:
     """The values under a block of windows as matrices (groups, channels*taps, batch*positions).
 
-    Or as one for every `panel` positions of the last axis: (groups, batch, *positions, channels*taps, panel).
+    With `panel`, one matrix for each `panel` positions of the last axis: (groups, batch, *positions, channels*taps,
+    panel). One channel, 3 taps and 4 positions on the input a b c d e f, whole and in panels of 2:
+
+        tap 0   a b c d          a b   c d
+        tap 1   b c d e          b c   d e
+        tap 2   c d e f          c d   e f
+
     x: (groups, channels, batch, *spatial), already cut to the block but for its spatial axes. `slab` and `out`
     are flat workspaces, the second for the result; both are overwritten.
     """

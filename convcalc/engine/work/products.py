@@ -27,17 +27,15 @@ def multiply(left: np.ndarray, right: np.ndarray, out: np.ndarray, counter: Coun
 
 
 def _product(left: np.ndarray, right: np.ndarray, out: np.ndarray) -> Callable[..., object]:
-    """NumPy's function that is fastest at this product."""
+    """The NumPy function that is fastest for this product."""
     rows, depth = left.shape[-2:]
     if depth == 1:  # an outer product, which matmul does not hand to BLAS: 14 times slower
         return np.multiply
-    if (
-        rows == 1
-        and right.shape[-1] >= tuning.MIN_COLUMNS
-        and (depth * right.shape[-1] >= tuning.MIN_SHARED_MATRIX or out.dtype.kind not in "fc")
-    ):
-        # BLAS would share this little work among its threads, which on a busy machine wait for each other
-        # a time slice a call: 20 times slower there, and at best a sixth faster elsewhere, copies included.
+    columns = right.shape[-1]
+    shared = depth * columns >= tuning.MIN_SHARED_MATRIX or out.dtype.kind not in "fc"
+    if rows == 1 and columns >= tuning.MIN_COLUMNS and shared:
+        # BLAS would split this little work among its threads. On a busy machine they wait for each other, one time
+        # slice per call: 20 times slower. Elsewhere BLAS is at best a sixth faster, copies included.
         return _by_einsum
     return np.matmul
 

@@ -1,8 +1,19 @@
-"""Input rows side by side as often as the kernel is wide, each time shifted by a tap.
+"""Every input row copied once per kernel column, each time shifted by one tap.
 
-In a buffer [row][channel][kernel column][output column] the values under the windows of a row of outputs are (kernel
-rows * channels * kernel columns) rows of the buffer, one after the other. Windows further down share them, so that less
-is copied than for whole columns, by the kernel's height.
+The buffer is [input row][channel][kernel column][output column]. The values under the windows of one output row are a
+run of its lines, and the next output row's run begins one input row further down: they share lines instead of
+copying them again. A 2x3 kernel on one channel, input rows a, b, c with 5 columns, 3 output columns:
+
+    line    buffer        under output row 0    under output row 1
+    0       a0 a1 a2      |
+    1       a1 a2 a3      |
+    2       a2 a3 a4      |  a matrix
+    3       b0 b1 b2      |  of 6 x 3           |
+    4       b1 b2 b3      |                     |
+    5       b2 b3 b4      |                     |  a matrix
+    6       c0 c1 c2                            |  of 6 x 3
+    7       c1 c2 c3                            |
+    8       c2 c3 c4                            |
 
 Source: Cho & Brand 2017, MEC: Memory-efficient Convolution for Deep Neural Network.
 """
@@ -22,10 +33,10 @@ from convcalc.engine.work.gather import clear_gaps
 
 
 class ShiftedRows:
-    """The buffer under some rows and columns of outputs, and how the input of up to `groups` groups comes there.
+    """The buffer under some output rows and columns, and the copies that fill it for up to `groups` groups.
 
-    Padding is cleared at first, once for all images and groups. `slab` and `space` are flat workspaces of as many
-    values a line and group as `line_values` says.
+    Padding is cleared here, once for all images and groups. `slab` and `space` are flat workspaces; `line_values`
+    says how many values per input row and group they need.
     """
 
     def __init__(
@@ -59,13 +70,13 @@ class ShiftedRows:
             self._windows = strided(padded, self._values.shape, strides)
 
     def _add(self, target: np.ndarray, vertical: Pieces, horizontal: Pieces) -> None:
-        """One more place to copy input to, (groups, channels, rows, columns)."""
+        """Adds a place to copy input to, (groups, channels, rows, columns)."""
         clear_gaps((vertical, horizontal), target)
         for (to, read), (at, seen) in product(vertical, horizontal):
             self._copies.append((target[..., to, at], (..., read, seen)))
 
     def fill(self, x: np.ndarray) -> None:
-        """Copies x, (groups, channels, *spatial), for the first groups of the buffer."""
+        """Copies x, (groups, channels, *spatial), into the first groups of the buffer."""
         groups = len(x)
         for into, read in self._copies:
             into[:groups] = x[read]
@@ -73,7 +84,7 @@ class ShiftedRows:
             self._values[:groups] = self._windows[:groups]
 
     def under(self, first: int, count: int, step: int, lines: int) -> np.ndarray:
-        """Some neighbouring lines as matrices, `count` times, `step` lines apart, from line `first` on.
+        """Matrices of `lines` neighbouring input rows each: `count` of them, `step` rows apart, from row `first` on.
 
         Views of the buffer, (groups, count, lines * channels * kernel columns, columns).
         """
@@ -84,25 +95,25 @@ class ShiftedRows:
 
 
 def lines_under(problem: Problem, rows: int) -> int:
-    """Input rows under so many rows of outputs, with those between them."""
+    """Input rows from the first to the last that `rows` output rows read."""
     window = problem.windows[0]
     return (rows - 1) * window.stride + window.extent
 
 
-def block_under(problem: Problem, room: int, grain: int = 1) -> tuple[int, int]:
-    """All rows of outputs of how many groups, or how many rows of one group, have at most `room` input rows under them.
+def block_under(problem: Problem, room: int, multiple_of: int = 1) -> tuple[int, int]:
+    """The block that reads at most `room` input rows: (groups, all output rows), or (1, some of the rows).
 
-    At least one group and `grain` rows, and a multiple of that but for all rows.
+    At least one group and `multiple_of` rows. The rows are a multiple of that unless they are all.
     """
     high, window = problem.positions[0], problem.windows[0]
     if (every := lines_under(problem, high)) <= room:
         return even_parts(problem.groups, room // every), high
     rows = (room - window.extent) // window.stride + 1
-    return 1, min(high, even_parts(-(-high // grain), rows // grain) * grain)
+    return 1, min(high, even_parts(-(-high // multiple_of), rows // multiple_of) * multiple_of)
 
 
 def line_values(problem: Problem, columns: int) -> tuple[int, int]:
-    """Values of one input row of a group, padded under so many output columns, and in the buffer."""
+    """Values of one input row of a group under `columns` output columns: padded, and in the buffer."""
     window = problem.windows[1]
     padded = 0 if _is_tap_by_tap(window) else _span(window, columns)
     buffered = window.kernel * _in_cache_lines(columns, problem.compute.itemsize)
@@ -110,20 +121,20 @@ def line_values(problem: Problem, columns: int) -> tuple[int, int]:
 
 
 def widest_line(problem: Problem, columns: int) -> int:
-    """The most of what one input row of a group takes, padded or in the buffer, and one row of its outputs."""
+    """Values of the longest of these for one group: a padded input row, its lines in the buffer, an output row."""
     return max(*line_values(problem, columns), problem.filters * columns)
 
 
 def _span(window: Window, columns: int) -> int:
-    """Input columns under so many output columns."""
+    """Input columns from the first to the last that `columns` output columns read."""
     return (columns - 1) * window.stride + window.extent
 
 
 def _is_tap_by_tap(window: Window) -> bool:
-    """Whether a few taps with a stride are copied one by one: value by value, from the input itself."""
+    """Whether taps with a stride are so few that each is copied from the input itself, without a padded copy."""
     return window.stride > 1 and window.kernel <= tuning.MAX_TAPS_APART
 
 
 def _in_cache_lines(values: int, itemsize: int) -> int:
-    """At least so many values, in whole lines of the cache: BLAS reads rows that begin with one faster."""
+    """`values` rounded up to whole cache lines: BLAS reads rows faster that begin at one."""
     return -(-values * itemsize // tuning.CACHE_LINE) * tuning.CACHE_LINE // itemsize

@@ -1,8 +1,7 @@
-"""Work shared among Python threads, each with a BLAS of its own.
+"""Work shared among Python threads, while OpenBLAS is held to one thread.
 
-As many threads as BLAS is told to use: OPENBLAS_NUM_THREADS or OMP_NUM_THREADS, else one for every processor that the
-process may run on. While they work, NumPy's OpenBLAS is held to one thread, since its own threads would be asked for by
-all of them at once, and wait for each other.
+As many threads as BLAS is told to use: OPENBLAS_NUM_THREADS or OMP_NUM_THREADS, else one per processor that the process
+may run on. OpenBLAS has one set of threads: if all of ours asked for them at once, they would wait for each other.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from convcalc.engine.work.blas import openblas
 
 @cache
 def thread_count() -> int:
-    """How many threads may work at once: 1 where OpenBLAS could not be held to one thread beside them.
+    """How many threads may work at once: 1 if there is no OpenBLAS to be held to one thread meanwhile.
 
-    Asked once, as BLAS does.
+    The environment is read once, as BLAS does.
     """
     if openblas() is None:
         return 1
@@ -34,7 +33,7 @@ def thread_count() -> int:
 
 
 class _Task:
-    """A function that is run once, by whoever comes first, and how it ended."""
+    """A function that is run once, by the first thread that takes it, and how it ended."""
 
     def __init__(self, function: Callable[[], None], ended: SimpleQueue[BaseException | None]):
         self._function: Callable[[], None] | None = function
@@ -42,7 +41,7 @@ class _Task:
 
     def run(self) -> None:
         if self._first.acquire(blocking=False):
-            function, self._function = self._function, None  # its arrays are not kept until the task is found done
+            function, self._function = self._function, None  # so that its arrays are released when it ends
             assert function is not None
             try:
                 function()
@@ -53,7 +52,7 @@ class _Task:
 
 
 def run_all(functions: Sequence[Callable[[], None]]) -> None:
-    """Runs the functions, the first in this thread, and others too that no thread has begun by then.
+    """Runs the functions concurrently; this thread takes the first, then any that no worker has started.
 
     An exception in one of them is raised after all have ended; an interrupt while waiting is raised at once.
     """
@@ -70,20 +69,24 @@ def run_all(functions: Sequence[Callable[[], None]]) -> None:
         try:
             raise failures[0]
         finally:
-            del failures  # which its traceback would keep alive, and with it the arrays
+            del failures  # its traceback would keep this frame alive, and the arrays with it
 
 
 _lock, _holders, _before = Lock(), set[object](), 1
+"""Guards the others: callers that hold OpenBLAS to one thread, and the threads it had before the first of them."""
 _tasks: SimpleQueue[_Task] | None = None
 
 
 def _waiting() -> SimpleQueue[_Task]:
-    """Tasks for the threads that are started with it. A pool of concurrent.futures takes twice as long to hand over."""
+    """The queue of tasks, and at first use the threads that wait for it.
+
+    A pool of concurrent.futures takes twice as long to hand over a task.
+    """
     global _tasks
     with _lock:
         if _tasks is None:
             _tasks = SimpleQueue()
-            with suppress(RuntimeError):  # no more threads to be had: callers do what nobody begins
+            with suppress(RuntimeError):  # no more threads can be started: callers run what nobody takes
                 for _ in range(max(1, thread_count() - 1)):
                     Thread(target=_work, args=(_tasks,), name="convcalc", daemon=True).start()
         return _tasks
@@ -96,7 +99,7 @@ def _work(tasks: SimpleQueue[_Task]) -> None:
 
 @contextmanager
 def _one_blas_thread() -> Iterator[None]:
-    """Holds OpenBLAS to one thread until the last of all callers has left."""
+    """Holds OpenBLAS to one thread until the last of concurrent callers has left."""
     global _before
     blas, holder = openblas(), object()
     assert blas is not None
@@ -114,8 +117,8 @@ def _one_blas_thread() -> Iterator[None]:
                 blas.use_threads(_before)
 
 
-def _begin_anew() -> None:
-    """In a forked process, which has none of the threads that wait, work or hold a lock."""
+def begin_anew() -> None:
+    """Forgets all threads: for a forked process, which has none of those that wait, work or hold a lock."""
     global _lock, _tasks
     _lock, _tasks = Lock(), None
     if _holders:
@@ -126,4 +129,4 @@ def _begin_anew() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew)
+    os.register_at_fork(after_in_child=begin_anew)
