@@ -1,4 +1,4 @@
-"""The engine beside PyTorch, ONNX Runtime, JAX and SciPy, whichever are installed: time, memory and error.
+"""The engine compared with PyTorch, ONNX Runtime, JAX and SciPy, whichever are installed: time, memory and error.
 
 Run: python benchmarks/engine.py [--threads 1|2|both] [--only REGEX] [--quick] [--write]
 
@@ -45,6 +45,8 @@ from convcalc.proof.direct import WIDE, direct_sums
 OURS = "convcalc"
 PACKAGES = ("numpy", "torch", "onnxruntime", "jax", "scipy")
 PAGE = Path(__file__).parent.parent / "docs" / "BENCHMARKS.md"
+DECISIONS = "\n## Decisions\n"
+"""From this heading on the page is written by hand, and kept."""
 MIB = 2**20
 
 ROUNDS, QUICK_ROUNDS = 15, 3
@@ -226,7 +228,7 @@ def jax_call(work: Work, _threads: int) -> Call:
 
 
 def image_and_kernel(work: Work) -> list[np.ndarray]:
-    """Of works on plain images, which is what SciPy has functions for."""
+    """Image and kernel of a work on plain images, the only ones that SciPy has functions for."""
     if work.in_channels * work.out_channels * work.stride * work.dilation != 1 or work.padding:
         raise UnsupportedError("plain images only")
     return [array[0, 0] for array in work.arrays()]
@@ -296,10 +298,10 @@ class Timed:
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """The algorithm; bytes beside input, weights and output at the peak; the largest error by its bound and the scale.
+    """The algorithm; extra bytes at the peak; the largest error, divided by its bound and by the scale.
 
     The bound is the one stated for the algorithm, for sums terms * eps * sum|products| (Higham 2002, section 3.1); the
-    scale is the largest |output|.
+    scale is the largest |output|. Extra bytes are those in addition to input, weights and output.
     """
 
     algorithm: str
@@ -614,7 +616,7 @@ def cold_ratio(rounds: int) -> float:
 EXPLANATION = """
 Median of {rounds} rounds; in each every library works in turn, in a process of its own. Ratios are our time over
 theirs, so below 1 convcalc is faster. Our whole call counts, the others' weights are prepared. `MiB` is extra memory
-beside input, weights and output. `error` is the largest error against a direct sum in a wider type, at sampled
+in addition to input, weights and output. `error` is the largest error against a direct sum in a wider type, at sampled
 positions, as a share of the largest output; `of bound` the same as a share of the bound stated for the algorithm.
 `of matmul` is the rate of direct multiplications as a fraction of a large matrix product's, float64's for integers
 (above 1 where an algorithm saves multiplications), `of copy` the rate of input, weights and output as a fraction of a
@@ -762,7 +764,7 @@ def main() -> None:
     text = page(sessions, rounds)
     print(text, end="")
     if options.write:
-        PAGE.write_text(text)
+        PAGE.write_text(text + DECISIONS.join(["", *PAGE.read_text().split(DECISIONS)[1:]]))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def choose_arithmetic(
     """The arithmetic of a convolution or transposed convolution of these arrays.
 
     The first `filter_axes` axes of weight number the output channels, and all others are summed over; for a
-    transposed layer pass `by_output_channel(weight, groups)`, where they are two. Floats and complex numbers keep
+    transposed layer pass `by_output_channel(weight, groups)`, which has two. Floats and complex numbers keep
     `result_type(x, weight)`, with float16 computed in float32. Integers and bools give int64 and are exact: in the
     floats that hold every partial sum, which is faster, or else in int64.
 
@@ -77,7 +77,7 @@ def check_dtype(name: str, dtype: np.dtype) -> None:
 
 
 def all_finite(array: np.ndarray) -> bool:
-    """Whether there is no NaN or Inf; a sum tells, of squares where BLAS has it quickly, unless it overflows."""
+    """Whether there is no NaN or Inf. A finite sum proves it, of squares if BLAS sums them; else each is looked at."""
     if array.dtype.kind not in "fc":
         return True
     if array.flags.c_contiguous and array.itemsize >= 4:

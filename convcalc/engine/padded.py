@@ -82,7 +82,7 @@ def padded_axis(size: int, window: Window, mode: str) -> PaddedAxis:
     """One axis of `size` pixels, padded as the window says, with PyTorch's meaning of the modes.
 
     reflect mirrors without repeating the border, replicate repeats the border, circular wraps around.
-    Raises ShapeError where the mode cannot fill that much padding.
+    Raises ShapeError if the mode cannot fill that much padding.
 
     >>> padded_axis(4, Window(3, before=2), "reflect").reads(slice(0, 4), slice(0, 3)).pieces
     ((slice(0, 2, None), slice(2, 0, -1)), (slice(2, 6, None), slice(0, 4, 1)))

@@ -13,10 +13,9 @@ products are added where they land. One axis, stride 2, a kernel of 3 taps, posi
 A tap's positions land a stride apart. Taps whose targets have the same remainder, here taps 0 and 2, share a *phase*:
 they are first added side by side in an array of their own, because adding to targets a stride apart is slow:
 
-    phase 0 (targets 0 2 4 6)     phase 1 (targets 1 3 5)
-    tap 0   a  b  c  .            tap 1   a  b  c
-    tap 2   .  a  b  c
-    sum     0  2  4  6
+    phase 0, targets    0  2  4  6        phase 1, targets    1  3  5
+             tap 0      a  b  c                    tap 1      a  b  c
+             tap 2         a  b  c
 """
 
 from __future__ import annotations

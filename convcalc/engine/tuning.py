@@ -175,7 +175,7 @@ WINOGRAD_PER_TILE = 4
 MAX_WINOGRAD_COST = 1.05
 """Largest sum of all these that still pays. Same day and layers."""
 MIN_TILES_WITH_DEPTH = 32
-"""Fewest tiles with a depth axis, where every depth reads all weights again. 2026-11-28, 3x3x3 on 7x7x7 to 16x56x56."""
+"""Fewest tiles with a depth axis: every depth reads all weights again. 2026-11-28, 3x3x3 on 7x7x7 to 16x56x56."""
 
 MIN_FFT_TAPS = 64
 """Fewest taps for which FFT is considered. 2026-11-28, one channel, 1-D and 2-D."""
