@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import os
+import re
 import signal
 import threading
 import time
@@ -10,7 +13,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import product
+from itertools import pairwise, product
 from math import prod
 from typing import Any, NamedTuple
 
@@ -685,6 +688,22 @@ def test_choice(layer: Layer, dtype: str, algorithm: str, small: bool, monkeypat
     assert taken.algorithm == algorithm
     first = next(rule for rule in RULES if rule[1](given) and ALGORITHMS[rule[0]].fits(given))
     assert (taken.algorithm, taken.reason) == (first[0], first[2])
+
+
+def test_rules_have_no_numbers_of_their_own() -> None:
+    tree = ast.parse(inspect.getsource(choice))
+    constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    assert {value for value in constants if isinstance(value, int | float)} <= {0, 1, 2}
+
+
+def test_every_tuned_constant_says_where_it_comes_from() -> None:
+    """A date, or that it was reasoned or is a fact, right below its name."""
+    lines = ast.parse(inspect.getsource(tuning)).body
+    for line, below in pairwise(lines):
+        if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) != "MIB":
+            assert isinstance(below, ast.Expr), ast.unparse(line)
+            text = ast.literal_eval(below.value)
+            assert re.search(r"20\d\d-\d\d-\d\d|Same day|Reasoned: |A fact of ", text), text
 
 
 @pytest.mark.parametrize("dtype", ["i8", "c8", "c16"])

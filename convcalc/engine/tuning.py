@@ -162,18 +162,18 @@ WINOGRAD_PER_FILTER, WINOGRAD_PER_CHANNEL = 22, 12
 MAX_WINOGRAD_TRANSFORMS = 0.8
 """Largest such fraction that still pays. Same day and layers."""
 WINOGRAD_PER_WEIGHT = 128
-"""Transforming and reading Winograd's weights, in the same unit, times the number of outputs.
+"""Transforming and reading Winograd's weights takes as long as the direct products of this many outputs.
 
 2026-11-28, 3x3 layers of 192 to 512 channels on 14x14 to 28x28.
 """
 WINOGRAD_PER_FAR_WEIGHT = 300
-"""The same for weights too many to stay in the caches. Same day and layers."""
+"""The same for weights that do not stay in the caches. Same day and layers."""
 MAX_CACHED_WEIGHTS = 24 * MIB
 """Bytes of transformed weights up to which transforming and reading them is fast. Same day and layers."""
 WINOGRAD_PER_TILE = 4
-"""Winograd's products per output of a tile, in the same unit: 36 multiplications for 16 outputs of 9. Reasoned."""
+"""Winograd's products for one tile, in outputs. Reasoned: 36 multiplications, where a direct output takes 9."""
 MAX_WINOGRAD_COST = 1.05
-"""Largest sum of all these that still pays. Same day and layers."""
+"""Largest sum of all these, as a fraction of the direct products, that still pays. Same day and layers."""
 MIN_TILES_WITH_DEPTH = 32
 """Fewest tiles with a depth axis: every depth reads all weights again. 2026-11-28, 3x3x3 on 7x7x7 to 16x56x56."""
 
