@@ -14,7 +14,7 @@ from convcalc.notation import PerAxis
 from convcalc.proof.arrays import Arrays
 from convcalc.proof.reference import Reference
 from convcalc.readers.onnx.graph import weights_of
-from convcalc.readers.onnx.values import clean
+from convcalc.readers.onnx.names import clean
 
 RUNTIME = "ONNX Runtime"
 

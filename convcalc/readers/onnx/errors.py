@@ -1,0 +1,41 @@
+"""What can be wrong with a node or a file, and how it is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from convcalc.errors import ConvcalcError, DataError
+from convcalc.readers.onnx.names import clean
+
+
+class MalformedError(Exception):
+    """A node that breaks ONNX's rules; `invalid_node` adds which node it is."""
+
+
+class UnsupportedError(Exception):
+    """A valid node that convcalc does not understand; it becomes an Unknown layer with this reason."""
+
+
+@contextmanager
+def located(path: str) -> Iterator[None]:
+    """Puts the file's name in front of errors raised inside."""
+    try:
+        yield
+    except ConvcalcError as error:
+        raise type(error)(f"{clean(path)}: {error}") from None
+
+
+@contextmanager
+def invalid_node(name: str, op: str) -> Iterator[None]:
+    """Turns what a broken node causes into a DataError that names the node; UnsupportedError passes through.
+
+    Besides MalformedError this is whatever NumPy and Python raise on numbers that no exporter writes.
+    """
+    try:
+        yield
+    except ConvcalcError:
+        raise
+    except (MalformedError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError) as error:
+        reason = str(error) if isinstance(error, MalformedError) else clean(str(error).split("\n", 1)[0])
+        raise DataError(f"{name}: a node {clean(op)} must be as ONNX has it; {reason}") from None

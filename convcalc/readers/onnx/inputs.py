@@ -1,0 +1,181 @@
+"""The inputs of a graph: which of them is the image, and numbers for the sizes that the file leaves open."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import TypeAlias, cast
+
+from onnx import GraphProto, TensorProto, ValueInfoProto
+
+from convcalc.errors import DataError, NotationError
+from convcalc.graph.stages import Axes
+from convcalc.notation import PerAxis, parse_size, show_size, whole_number
+from convcalc.readers.onnx.names import clean
+from convcalc.readers.onnx.tensors import MAX_AXES, MAX_ELEMENTS
+
+Dims: TypeAlias = "list[int | str]"
+"""The sizes of an input; a symbolic one is its name, which may be empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The batch asked for, and the other one that the file fixes, if it does."""
+
+    size: int
+    replaced: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GraphInput:
+    """An input of the network; `shape` is None if it is not a tensor."""
+
+    name: str
+    shape: Axes | None
+
+
+@dataclass(frozen=True, slots=True)
+class GraphInputs:
+    """The inputs of a graph with all sizes as numbers, the image first.
+
+    `other_sizes` says whether the image has other sizes than the file states, so that its stated shapes do not hold.
+    """
+
+    inputs: tuple[GraphInput, ...]
+    batch: Batch
+    other_sizes: bool
+
+
+def graph_inputs(graph: GraphProto, weights: Collection[str], *, input: PerAxis | None, batch: int) -> GraphInputs:
+    """The inputs of a graph that are not among the weights, which older files list as inputs too.
+
+    Raises DataError if no input is a tensor, NotationError for sizes that are open or do not fit.
+    """
+    sizes = _Sizes(_input_size(input), whole_number(batch, "batch"))
+    images = [value for value in graph.input if value.name not in weights]
+    tensors = [value for value in images if is_tensor(value)]
+    if not tensors:
+        raise DataError("the graph must have an input that is a tensor, got none")
+    main = max(tensors, key=_likeness)  # the first, if several are equally like an image
+    found = [GraphInput(main.name, _checked(main, sizes.of_image(main)))]
+    for value in images:
+        if value is not main:
+            shape = _checked(value, sizes.of_other(value)) if is_tensor(value) else None
+            found.append(GraphInput(value.name, shape))
+    return GraphInputs(tuple(found), Batch(sizes.batch, sizes.replaced_batch), sizes.differ_from_file)
+
+
+class _Sizes:
+    """Sizes for the inputs, one after the other: symbols that one input settles hold for the next."""
+
+    def __init__(self, wanted: Axes | None, batch: int) -> None:
+        self.wanted, self.batch = wanted, batch
+        self.replaced_batch: int | None = None
+        self.differ_from_file = False
+        self._symbols: dict[str, int] = {}
+
+    def of_image(self, value: ValueInfoProto) -> Axes:
+        """The shape of the main input, with the sizes asked for."""
+        dims, wanted = dims_of(value), self.wanted
+        if dims is None:
+            if wanted is None:
+                raise NotationError(f"input: the file does not say the size of {clean(value.name)}; give --input")
+            return (self.batch, *wanted)
+        if not dims:
+            return ()
+        if wanted is not None and len(wanted) != len(dims) - 1:
+            raise NotationError(
+                f"input: {clean(value.name)} has {_shown(dims[1:])} besides the batch, got {show_size(wanted)}"
+            )
+        first = self._first(dims[0])
+        rest = self._stated(value, dims[1:]) if wanted is None else self._settled(dims[1:], wanted)
+        self.differ_from_file = any(isinstance(d, int) and d != n for d, n in zip(dims[1:], rest, strict=True))
+        if isinstance(dims[0], str):
+            self._symbols[dims[0]] = first
+        return (first, *rest)
+
+    def of_other(self, value: ValueInfoProto) -> Axes:
+        """The shape of another input, as the file states it."""
+        dims = dims_of(value)
+        if dims is None:
+            raise NotationError(f"input: the file does not say the size of {clean(value.name)}; export it with sizes")
+        if not dims:
+            return ()
+        first = self._symbols.get(dims[0]) if isinstance(dims[0], str) else None
+        return (self._first(dims[0]) if first is None else first, *self._stated(value, dims[1:]))
+
+    def _first(self, dim: int | str) -> int:
+        """The batch: the file's, unless that is open or another than 1 is asked for."""
+        if isinstance(dim, int) and self.batch in (1, dim):
+            return dim
+        if isinstance(dim, int):
+            self.replaced_batch = dim
+        return self.batch
+
+    def _settled(self, dims: Dims, wanted: Axes) -> Axes:
+        """The sizes asked for, which settle the symbols."""
+        for dim, size in zip(dims, wanted, strict=True):
+            if isinstance(dim, str) and dim and self._symbols.setdefault(dim, size) != size:
+                raise NotationError(f"input: {clean(dim)} must be one size, got {self._symbols[dim]} and {size}")
+        return wanted
+
+    def _stated(self, value: ValueInfoProto, dims: Dims) -> Axes:
+        """The sizes after the batch, as the file has them or as another input settled them."""
+        sizes = [self._symbols.get(dim) if isinstance(dim, str) else dim for dim in dims]
+        if None in sizes:
+            lacking = ", ".join(dict.fromkeys(clean(d) or "?" for d in dims if isinstance(d, str)))
+            raise NotationError(
+                f"input: {clean(value.name)} is {_shown(dims)} besides the batch and leaves {lacking} open; "
+                "give its size with --input, such as 3x224x224"
+            )
+        return tuple(size for size in sizes if size is not None)
+
+
+def is_tensor(value: ValueInfoProto) -> bool:
+    return bool(value.type.HasField("tensor_type"))
+
+
+def _checked(value: ValueInfoProto, shape: Axes) -> Axes:
+    if 0 in shape or prod(shape) > MAX_ELEMENTS:
+        raise DataError(f"{clean(value.name)}: an input must have from 1 to 2^62 elements, got shape {shape}")
+    return shape
+
+
+def _likeness(value: ValueInfoProto) -> int:
+    """How much an input is like an image: floats or bytes of channels and two axes, or one."""
+    rank = len(dims_of(value) or ())
+    numbers = value.type.tensor_type.elem_type not in (TensorProto.INT64, TensorProto.BOOL, TensorProto.STRING)
+    return 2 * ((rank in (4, 5)) * 2 + (rank == 3)) + numbers
+
+
+def dims_of(value: ValueInfoProto) -> Dims | None:
+    """The sizes of an input; None if the file does not even say how many there are."""
+    if not value.type.tensor_type.HasField("shape"):
+        return None
+    dims: Dims = []
+    for dim in value.type.tensor_type.shape.dim:
+        if not dim.HasField("dim_value"):
+            dims.append(dim.dim_param)
+        elif dim.dim_value < 0:  # some exporters write -1 for an open size
+            dims.append("")
+        else:
+            dims.append(dim.dim_value)
+    if len(dims) > MAX_AXES:
+        raise DataError(f"{clean(value.name)}: must have up to {MAX_AXES} axes, got {len(dims)}")
+    return dims
+
+
+def _shown(dims: Sequence[int | str]) -> str:
+    return "x".join(clean(str(dim)) or "?" for dim in dims) or "no sizes"
+
+
+def _input_size(value: PerAxis | None) -> Axes | None:
+    """(channels, *spatial), or (features,) alone."""
+    if value is None:
+        return None
+    if isinstance(value, int):
+        return (whole_number(value, "input"),)
+    if isinstance(value, str):
+        return (whole_number(value, "input"),) if value.isdecimal() else parse_size(value)
+    return tuple(whole_number(size, "input") for size in cast("Sequence[int]", value))

@@ -1,0 +1,93 @@
+"""The layers made so far. Everything the reader adds to the network goes through `Layers.add`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from convcalc.errors import DataError
+from convcalc.graph import primitives
+from convcalc.graph.graph import Assembly, Node
+from convcalc.graph.stages import Axes
+from convcalc.readers.onnx.errors import MalformedError, UnsupportedError
+from convcalc.readers.onnx.inputs import Batch
+from convcalc.readers.onnx.names import readable
+from convcalc.readers.onnx.tensors import ConstantTensor
+from convcalc.readers.onnx.weights import Weights
+
+Value: TypeAlias = int | ConstantTensor
+"""A tensor: the number of the layer that makes it, or an array that depends on no input."""
+
+
+class Layers:
+    """The layers of the network under construction, their names and their arrays."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.weights = Weights()
+        self._assembly = Assembly()
+        self._batch = batch
+        self._names: set[str] = set()
+        self._constants: dict[ConstantTensor, int] = {}
+
+    @property
+    def nodes(self) -> list[Node]:
+        return self._assembly.nodes
+
+    def add(
+        self, name: str, op: str, primitive: primitives.Operator, inputs: Sequence[int] = (),
+        arrays: Sequence[ConstantTensor] = (),
+    ) -> int:  # fmt: skip
+        """The number of a new layer, whose name gets a number if it is taken.
+
+        `arrays` come in the order of `parameter_shapes`, then those that are no parameters.
+        """
+        name = self._unique(name)
+        shared = self.weights.assign(name, primitive, arrays)
+        number = self._assembly.add(name, op, primitive, inputs, shared)
+        node = self.nodes[number]
+        if node.shape is not None and 0 in node.shape:
+            raise DataError(f"{name}: an output must have elements, got shape {node.shape}")
+        self._check_batch(node)
+        return number
+
+    def of(self, value: Value) -> int:
+        """The layer that makes a tensor. A constant becomes a layer the first time it is asked for."""
+        if isinstance(value, int):
+            return value
+        if value not in self._constants:
+            if 0 in value.shape:
+                raise MalformedError("it reads an array without elements")
+            primitive = primitives.Constant(value.shape, value.learned)
+            self._constants[value] = self.add(readable(value.tensor, "constant"), "constant", primitive, (), [value])
+        return self._constants[value]
+
+    def found(self, value: Value) -> Value:
+        """The layer that a constant has become, or the tensor as it is."""
+        return value if isinstance(value, int) else self._constants.get(value, value)
+
+    def shape(self, value: Value) -> Axes:
+        """The shape of a tensor. Raises UnsupportedError if it is not known."""
+        shape = value.shape if isinstance(value, ConstantTensor) else self.nodes[value].shape
+        if shape is None:
+            raise UnsupportedError("the shape of its input is not known")
+        return shape
+
+    def _unique(self, name: str) -> str:
+        unique, number = name, 1
+        while unique in self._names:
+            number += 1
+            unique = f"{name}_{number}"
+        self._names.add(unique)
+        return unique
+
+    def _check_batch(self, node: Node) -> None:
+        """A file made for one batch may have it in its target shapes; another batch would become something else."""
+        if self._batch.replaced is None or not isinstance(node.operator, primitives.Reshape | primitives.Expand):
+            return
+        if node.input_shapes[0] and node.shape:
+            before, after = node.input_shapes[0][0], node.shape[0]
+            if before == self._batch.size != after:
+                raise DataError(
+                    f"batch: the file is made for {self._batch.replaced} and {node.name} depends on it, "
+                    f"got {self._batch.size}; export it with a dynamic batch"
+                )

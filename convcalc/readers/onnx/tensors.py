@@ -1,0 +1,164 @@
+"""Tensors that depend on no input: weights, settings, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+import numpy as np
+from onnx import SparseTensorProto, TensorProto, helper, numpy_helper
+
+from convcalc.errors import DataError
+from convcalc.graph.stages import Axes
+from convcalc.readers.onnx.external import external_bytes
+from convcalc.readers.onnx.names import clean
+
+MAX_FOLDED = 1 << 18
+"""Most elements of an array that is worked out while reading; weights are larger, and only their shapes matter."""
+MAX_ELEMENTS = 1 << 62
+MAX_AXES = 32
+FLOATING = {
+    TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16,
+    *(number for name, number in TensorProto.DataType.items() if name.startswith("FLOAT8") or name == "FLOAT4E2M1"),
+}  # fmt: skip
+
+
+@dataclass(eq=False, slots=True)
+class ConstantTensor:
+    """A tensor that depends on no input: an initializer, a constant, or an array computed from those.
+
+    `type` is ONNX's number for the element type. `learned` says whether the values count as parameters; `tensor` is
+    the name of the initializer or constant they come from, "" if there is none; `setting` marks an array of floats
+    in a Constant node. The values are read when they are first asked for.
+    """
+
+    shape: Axes
+    type: int
+    read: Callable[[], np.ndarray]
+    learned: bool = False
+    tensor: str = ""
+    setting: bool = False
+    _values: np.ndarray | None = field(default=None, init=False, repr=False)
+
+    @property
+    def floating(self) -> bool:
+        return self.type in FLOATING
+
+    @property
+    def elements(self) -> int:
+        return prod(self.shape)
+
+    def values(self) -> np.ndarray:
+        """The values, however many. Raises DataError if the file does not have them."""
+        if self._values is not None:
+            return self._values
+        array = self.read()
+        if self.elements <= MAX_FOLDED:
+            self._values = array
+        return array
+
+    def small_values(self) -> np.ndarray | None:
+        """The values, or None if they are many or missing."""
+        if self.elements > MAX_FOLDED:
+            return None
+        try:
+            return self.values()
+        except DataError:
+            return None
+
+    def is_fill(self) -> bool:
+        """Whether all values are one number; if the values are unknown, whether there is only one axis.
+
+        Biases and scales are like that before training, and exporters keep equal ones once.
+        """
+        array = self.small_values()
+        return len(self.shape) == 1 if array is None else bool((array == array.reshape(-1)[:1]).all())
+
+    def through(
+        self, function: Callable[[np.ndarray], np.ndarray], shape: Axes | None = None, *, type: int | None = None,
+        learned: bool | None = None,
+    ) -> ConstantTensor:  # fmt: skip
+        """The same parameters after a function of their values, which are not read for this."""
+        return ConstantTensor(
+            self.shape if shape is None else shape,
+            self.type if type is None else type,
+            lambda: function(self.values()),
+            self.learned if learned is None else learned,
+            self.tensor,
+        )
+
+
+def computed(array: np.ndarray, tensor: str = "") -> ConstantTensor:
+    """An array that was worked out while reading."""
+    return ConstantTensor(array.shape, helper.np_dtype_to_tensor_dtype(array.dtype), lambda: array, tensor=tensor)
+
+
+def initializer(proto: TensorProto, folder: str) -> ConstantTensor:
+    """An array of the file. Floats count as learned if there are several."""
+    shape = dimensions(proto.dims, proto.name)
+    learned = proto.data_type in FLOATING and prod(shape) > 1
+    return ConstantTensor(shape, proto.data_type, lambda: _numbers(proto, shape, folder), learned, proto.name)
+
+
+def attribute_tensor(proto: TensorProto, folder: str, tensor: str = "") -> ConstantTensor:
+    """An array inside a node: a setting, unless a layer has it as its weight."""
+    shape = dimensions(proto.dims, proto.name)
+    setting = bool(tensor) and proto.data_type in FLOATING and prod(shape) > 1
+    return ConstantTensor(
+        shape, proto.data_type, lambda: _numbers(proto, shape, folder), tensor=tensor, setting=setting
+    )
+
+
+def sparse_initializer(proto: SparseTensorProto) -> ConstantTensor:
+    """A sparse array of the file, of which only the shape is read."""
+    name = proto.values.name
+    shape = dimensions(proto.dims, name)
+
+    def unreadable() -> np.ndarray:
+        raise DataError(f"{clean(name)}: is sparse, and its values are not read")
+
+    return ConstantTensor(shape, proto.values.data_type, unreadable, prod(shape) > 1, name)
+
+
+def valueless(name: str, shape: Axes, type: int) -> ConstantTensor:
+    """An array of which the file has only the shape."""
+
+    def missing() -> np.ndarray:
+        raise DataError(f"{clean(name)}: must have values, got its shape alone")
+
+    return ConstantTensor(shape, type, missing, type in FLOATING and prod(shape) > 1, name)
+
+
+def dimensions(dims: Sequence[int], name: str) -> Axes:
+    """The shape of an array. Raises DataError for negative sizes, too many axes or too many elements."""
+    shape = tuple(int(n) for n in dims)
+    if len(shape) > MAX_AXES or any(n < 0 for n in shape) or prod(shape) > MAX_ELEMENTS:
+        raise DataError(f"{clean(name) or 'an array'}: must have sizes from 0 to 2^62 elements, got {_short(shape)}")
+    return shape
+
+
+def _short(shape: Axes) -> str:
+    return f"{shape[:8]}..." if len(shape) > 8 else str(shape)
+
+
+def _numbers(proto: TensorProto, shape: Axes, folder: str) -> np.ndarray:
+    """The values of an array, from the model or from a file beside it."""
+    name = clean(proto.name) or "an array"
+    try:
+        dtype = np.dtype(helper.tensor_dtype_to_np_dtype(proto.data_type))
+    except (KeyError, TypeError, ValueError):
+        raise DataError(f"{name}: must have numbers, got elements of type {proto.data_type}") from None
+    if dtype.kind in "OUS":
+        raise DataError(f"{name}: must have numbers, got text")
+    if proto.data_location == TensorProto.EXTERNAL:
+        raw = external_bytes(proto, prod(shape) * dtype.itemsize, folder, name)
+        return np.frombuffer(raw, dtype.newbyteorder("<")).astype(dtype, copy=False).reshape(shape)
+    try:
+        array = numpy_helper.to_array(proto)
+    except (ValueError, TypeError, KeyError, OverflowError, IndexError) as error:
+        reason = clean(str(error).split("\n", 1)[0]).lower() or "others"
+        raise DataError(f"{name}: must have the values of its shape {_short(shape)}, got {reason}") from None
+    if array.shape != shape:
+        raise DataError(f"{name}: must have the values of its shape {_short(shape)}, got {_short(array.shape)}")
+    return array
