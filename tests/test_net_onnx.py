@@ -375,7 +375,7 @@ def test_a_tensor_that_two_layers_share_is_told_in_a_note(tmp_path: Path) -> Non
     answer = report(tmp_path, proto)
     assert [layer.parameters for layer in answer.layers] == [169, 0]
     assert answer.parameters == 169
-    assert "arrays that several layers have count in the first: w" in answer.notes
+    assert "shared arrays, counted once in the first layer that uses them: w" in answer.notes
     assert answer.multiplications == 2 * 2 * 6 * 11 * 169
     assert answer.layers[0].moved == answer.layers[1].moved == 2 * 2 * 6 * 11 * 13 + 169
     rows = [row for row in explain_network(answer, answer.layers) if row.quantity == "parameters"]
@@ -399,7 +399,7 @@ def test_fills_that_an_exporter_has_merged_count_in_every_layer(tmp_path: Path) 
     nodes = [node("BatchNormalization", "x s s s s", "a"), node("BatchNormalization", "a s s s s", "y")]
     answer = report(tmp_path, model(nodes, [ones]))
     assert answer.parameters == 24
-    assert any("12 parameters are in arrays filled with one number" in note for note in answer.notes)
+    assert any("12 parameters are in constant-filled arrays" in note for note in answer.notes)
     ones.ClearField("raw_data")
     ones.data_location = TensorProto.EXTERNAL
     ones.external_data.add(key="location", value="missing")
@@ -435,7 +435,7 @@ def test_numbers_of_the_graph_that_no_layer_has_as_weights_are_told(tmp_path: Pa
     proto = model([node("Constant", "", "b", value=array("b", 13)), node("Add", "x b", "y")])
     answer = report(tmp_path, proto)
     assert answer.parameters == 0
-    assert any("13 numbers of Constant nodes" in note for note in answer.notes)
+    assert any("13 values in Constant nodes" in note for note in answer.notes)
 
 
 def test_an_array_that_is_worked_with_counts_once(tmp_path: Path) -> None:

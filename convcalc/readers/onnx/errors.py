@@ -38,4 +38,4 @@ def invalid_node(name: str, op: str) -> Iterator[None]:
         raise
     except (MalformedError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError) as error:
         reason = str(error) if isinstance(error, MalformedError) else clean(str(error).split("\n", 1)[0])
-        raise DataError(f"{name}: a node {clean(op)} must be as ONNX has it; {reason}") from None
+        raise DataError(f"{name}: invalid {clean(op)} node: {reason}") from None

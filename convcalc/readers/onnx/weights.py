@@ -47,15 +47,13 @@ class Weights:
         """What a reader of the counts should know."""
         notes = []
         if self._settings:
-            notes.append(
-                f"{self._settings:,} numbers of Constant nodes that are no layer's weights are taken for settings"
-            )
+            notes.append(f"{self._settings:,} values in Constant nodes are treated as settings, not parameters")
         if self._counted_again:
             notes.append(
-                f"{self._counted_again:,} parameters are in arrays filled with one number that several layers have, as "
-                "exporters merge untrained ones; every layer counts its own"
+                f"{self._counted_again:,} parameters are in constant-filled arrays that the exporter shared between "
+                "layers; each layer counts its own"
             )
         if self._shared:
             named = first_of([clean(name) for name in self._shared], MAX_NAMED)
-            notes.append(f"arrays that several layers have count in the first: {named}")
+            notes.append(f"shared arrays, counted once in the first layer that uses them: {named}")
         return notes
