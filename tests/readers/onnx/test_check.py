@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,9 @@ import numpy as np
 import pytest
 
 from convcalc import conv
-from tests.test_cli import Run, output, refusal
+from tests.onnx_models import model, node, saved, tensor
 
-onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
-__all__ = ["output", "refusal"]
-
+Run = Callable[..., str]
 RANDOM = np.random.default_rng(3)
 ARRAYS = {
     "w": RANDOM.standard_normal((6, 2, 3, 2)).astype("f4"), "b": RANDOM.standard_normal(6).astype("f4"),
@@ -25,26 +24,25 @@ ARRAYS = {
 X = RANDOM.standard_normal((1, 4, 9, 7)).astype("f4")
 
 
-def model(path: Path, arrays: dict[str, Any]) -> str:
+def network(folder: Path, arrays: dict[str, Any]) -> str:
     """A grouped convolution with one-sided padding beside a shortcut, a gate, and a linear layer."""
-    node = onnx.helper.make_node
     nodes = [
-        node("Conv", ["x", "w", "b"], ["conv"], group=2, pads=[1, 0, 1, 1], strides=[2, 1], name="first"),
-        node("BatchNormalization", ["conv", "scale", "shift", "mean", "variance"], ["norm"], name="norm"),
-        node("Sigmoid", ["norm"], ["gate"]),
-        node("Mul", ["norm", "gate"], ["silu"]),
-        node("GlobalAveragePool", ["silu"], ["pooled"]),
-        node("Flatten", ["pooled"], ["flat"]),
-        node("Gemm", ["flat", "m", "c"], ["y"], transB=1, alpha=0.5, name="last"),
+        node("Conv", "x w b", "conv", group=2, pads=[1, 0, 1, 1], strides=[2, 1], name="first"),
+        node("BatchNormalization", "conv scale shift mean variance", "norm", name="norm"),
+        node("Sigmoid", "norm", "gate"),
+        node("Mul", "norm gate", "silu"),
+        node("GlobalAveragePool", "silu", "pooled"),
+        node("Flatten", "pooled", "flat"),
+        node("Gemm", "flat m c", "y", transB=1, alpha=0.5, name="last"),
     ]
-    info = onnx.helper.make_tensor_value_info
-    missing = [info(name, 1, ARRAYS[name].shape) for name in ARRAYS if name not in arrays]
-    graph = onnx.helper.make_graph(
-        nodes, "g", [info("x", 1, X.shape), *missing], [info("y", 1, [1, 5])],
-        [onnx.numpy_helper.from_array(value, name) for name, value in arrays.items()],
-    )  # fmt: skip
-    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
-    return str(path)
+    missing = {name: values.shape for name, values in ARRAYS.items() if name not in arrays}
+    return write(folder, nodes, arrays, missing)
+
+
+def write(folder: Path, nodes: list[Any], arrays: dict[str, Any], missing: dict[str, Any] | None = None) -> str:
+    """The path of a model on X with these arrays; of those in `missing` it has only the shapes."""
+    made = [tensor(name, values) for name, values in arrays.items()]
+    return saved(folder, model(nodes, made, {"x": X.shape, **(missing or {})}, opset=17))
 
 
 def by_hand() -> np.ndarray:
@@ -59,7 +57,7 @@ def by_hand() -> np.ndarray:
 
 
 def test_a_file_is_run_with_its_own_weights(output: Run, tmp_path: Path) -> None:
-    path, x, out = model(tmp_path / "m.onnx", ARRAYS), tmp_path / "x.npy", tmp_path / "out.npy"
+    path, x, out = network(tmp_path, ARRAYS), tmp_path / "x.npy", tmp_path / "out.npy"
     np.save(x, X)
     answer = json.loads(output("net", path, "--check", "--array", str(x), "-o", str(out), "--json"))
     assert answer["ok"]
@@ -73,7 +71,7 @@ def test_a_file_is_run_with_its_own_weights(output: Run, tmp_path: Path) -> None
 
 def test_outputs_are_compared_with_onnx_runtime(output: Run, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
-    answer = json.loads(output("net", model(tmp_path / "m.onnx", ARRAYS), "--check", "--json"))
+    answer = json.loads(output("net", network(tmp_path, ARRAYS), "--check", "--json"))
     [values] = [check for check in answer["checks"] if check["name"] == "values"]
     assert values["predicted"].startswith("error <= ")
     assert values["ok"]
@@ -81,14 +79,14 @@ def test_outputs_are_compared_with_onnx_runtime(output: Run, tmp_path: Path) -> 
 
 def test_a_file_without_weights_is_run_with_random_ones(output: Run, tmp_path: Path) -> None:
     """Shapes, counts and receptive fields can be proved all the same; values cannot."""
-    answer = json.loads(output("net", model(tmp_path / "m.onnx", {}), "--check", "--json"))
+    answer = json.loads(output("net", network(tmp_path, {}), "--check", "--json"))
     assert answer["ok"]
     assert answer["totals"]["parameters"] == 6 * 2 * 3 * 2 + 6 + 12 + 30 + 5
     assert "values" not in {check["name"] for check in answer["checks"]}
 
 
 def test_replaced_convolutions_have_no_weights_in_the_file(output: Run, tmp_path: Path) -> None:
-    path = model(tmp_path / "m.onnx", ARRAYS)
+    path = network(tmp_path, ARRAYS)
     answer = json.loads(output("net", path, "--check", "--replace", "grouped=standard", "--json"))
     assert answer["ok"]
     assert "values" not in {check["name"] for check in answer["checks"]}
@@ -96,21 +94,14 @@ def test_replaced_convolutions_have_no_weights_in_the_file(output: Run, tmp_path
 
 def test_quantized_weights_may_have_one_scale(output: Run, tmp_path: Path) -> None:
     """ONNX's default axis of 1 is none of a bias, and is not asked for where there is one scale alone."""
-    node, integers = onnx.helper.make_node, RANDOM.integers(-9, 9, (6, 4, 3, 2)).astype("i1")
+    integers = RANDOM.integers(-9, 9, (6, 4, 3, 2)).astype("i1")
     arrays = {"q": integers, "s": np.float32(0.5), "b": np.arange(6, dtype="i4"), "t": np.float32(0.25)}
     nodes = [
-        node("DequantizeLinear", ["q", "s"], ["w"]), node("DequantizeLinear", ["b", "t"], ["c"]),
-        node("Conv", ["x", "w", "c"], ["y"]),
+        node("DequantizeLinear", "q s", "w"), node("DequantizeLinear", "b t", "c"), node("Conv", "x w c", "y"),
     ]  # fmt: skip
-    info = onnx.helper.make_tensor_value_info
-    graph = onnx.helper.make_graph(
-        nodes, "g", [info("x", 1, X.shape)], [info("y", 1, None)],
-        [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in arrays.items()],
-    )  # fmt: skip
-    path, x, out = tmp_path / "m.onnx", tmp_path / "x.npy", tmp_path / "out.npy"
-    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
+    path, x, out = write(tmp_path, nodes, arrays), tmp_path / "x.npy", tmp_path / "out.npy"
     np.save(x, X)
-    assert json.loads(output("net", str(path), "--check", "--array", str(x), "-o", str(out), "--json"))["ok"]
+    assert json.loads(output("net", path, "--check", "--array", str(x), "-o", str(out), "--json"))["ok"]
     np.testing.assert_allclose(
         np.load(out), conv(X, integers * np.float32(0.5), arrays["b"] / np.float32(4)), rtol=1e-5
     )
@@ -118,14 +109,9 @@ def test_quantized_weights_may_have_one_scale(output: Run, tmp_path: Path) -> No
 
 def test_what_onnx_runtime_cannot_run_is_checked_all_the_same(output: Run, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
-    made = onnx.helper.make_node("Conv", ["x", "w"], ["y"], auto_pad="SAME_UPPER", dilations=[2, 1], group=2)
-    info = onnx.helper.make_tensor_value_info
-    graph = onnx.helper.make_graph(
-        [made], "g", [info("x", 1, X.shape)], [info("y", 1, None)], [onnx.numpy_helper.from_array(ARRAYS["w"], "w")]
-    )
-    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8),
-              tmp_path / "m.onnx")  # fmt: skip
-    answer = json.loads(output("net", str(tmp_path / "m.onnx"), "--check", "--json"))
+    nodes = [node("Conv", "x w", auto_pad="SAME_UPPER", dilations=[2, 1], group=2)]
+    path = write(tmp_path, nodes, {"w": ARRAYS["w"]})
+    answer = json.loads(output("net", path, "--check", "--json"))
     [values] = [check for check in answer["checks"] if check["name"] == "values"]
     assert answer["ok"]
     assert values["how"].startswith("not compared: ONNX Runtime cannot run it")
@@ -133,17 +119,11 @@ def test_what_onnx_runtime_cannot_run_is_checked_all_the_same(output: Run, tmp_p
 
 def test_a_network_in_halves_is_run_with_the_rounding_of_halves(output: Run, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
-    node, info = onnx.helper.make_node, onnx.helper.make_tensor_value_info
-    nodes = [
-        node("Cast", ["x"], ["h"], to=10), node("Conv", ["h", "w", "b"], ["c"], group=2),
-        node("Cast", ["c"], ["y"], to=1),
-    ]  # fmt: skip
-    halves = [onnx.numpy_helper.from_array(ARRAYS[name].astype("f2"), name) for name in ("w", "b")]
-    graph = onnx.helper.make_graph(nodes, "g", [info("x", 1, X.shape)], [info("y", 1, None)], halves)
-    path, x, out = tmp_path / "m.onnx", tmp_path / "x.npy", tmp_path / "out.npy"
-    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
+    nodes = [node("Cast", "x", "h", to=10), node("Conv", "h w b", "c", group=2), node("Cast", "c", "y", to=1)]
+    halves = {name: ARRAYS[name].astype("f2") for name in ("w", "b")}
+    path, x, out = write(tmp_path, nodes, halves), tmp_path / "x.npy", tmp_path / "out.npy"
     np.save(x, X)
-    answer = json.loads(output("net", str(path), "--check", "--array", str(x), "-o", str(out), "--json"))
+    answer = json.loads(output("net", path, "--check", "--array", str(x), "-o", str(out), "--json"))
     [values] = [check for check in answer["checks"] if check["name"] == "values"]
     assert answer["ok"]
     assert values["predicted"].startswith("error <= ")
