@@ -102,7 +102,7 @@ class _Walk:
         self._stated = stated_by(model, inputs)
         self._folding = Folding()
         read = {name for node in model.graph.node for name in names_read(node)}
-        self._used = read | {value.name for value in model.graph.output}
+        self._used = (read | {value.name for value in model.graph.output}) - {""}  # "" is an input left out
 
     def run(self, inputs: GraphInputs) -> None:
         """Adds the inputs, then the layers of every node. Raises DataError if the nodes have no order that runs."""

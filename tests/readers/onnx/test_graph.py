@@ -75,3 +75,11 @@ def test_a_graph_inside_a_node_is_not_followed(tmp_path: Path) -> None:
 def test_a_width_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConvcalcError, match="width: scales the filters of a TOML file"):
         load(tmp_path, model([node("Relu", "x")]), width=0.5)
+
+
+def test_an_output_that_is_left_out_needs_no_name(tmp_path: Path) -> None:
+    """Keras exporters name the first output of an LSTM alone, and leave its third to fifth input out."""
+    arrays = [array("w", 1, 32, 13), array("r", 1, 32, 8), array("h", 1, 6, 8)]
+    answer = report(tmp_path, model([node("LSTM", "x w r - - h", "y - -", hidden_size=8)], arrays, {"x": (11, 6, 13)}))
+    assert answer.unsupported == ("y/1",)
+    assert answer.network.nodes[answer.network.output].shape == (11, 1, 6, 8)
