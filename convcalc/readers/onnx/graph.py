@@ -22,7 +22,7 @@ from convcalc.readers.onnx.names import clean
 from convcalc.readers.onnx.ops import OPS, Op
 from convcalc.readers.onnx.ops.node import NodeContext
 from convcalc.readers.onnx.order import in_order, title
-from convcalc.readers.onnx.tensors import initializer, sparse_initializer
+from convcalc.readers.onnx.tensors import ConstantTensor, initializer, sparse_initializer
 from convcalc.readers.onnx.valueless import valueless_weights
 
 MAX_NAMED = 3
@@ -133,7 +133,10 @@ class _Walk:
     def _output(self, name: str) -> int:
         if name not in self._tensors:
             raise DataError(f"{clean(name) or 'an output'}: an output must be written by a node, got none that does")
-        return self.layers.of(self._tensors[name])
+        value = self._tensors[name]
+        if isinstance(value, ConstantTensor) and not value.elements:
+            raise DataError(f"{clean(name)}: an output must have elements, got shape {value.shape}")
+        return self.layers.of(value)
 
     def _visit(self, proto: NodeProto) -> None:
         """Defines the outputs of one node; those that are not understood and read later become Unknown layers."""

@@ -25,6 +25,7 @@ HOSTILE = {
     "circle": (model([node("Add", "x b", "a"), node("Relu", "a", "b"), node("Relu", "b", "y")]), "in a circle"),
     "twice": (model([node("Relu", "x"), node("Relu", "x")]), "written once"),
     "unwritten output": (model([node("Relu", "x")], outputs=("z",)), "an output must be written"),
+    "empty output": (model([node("Relu", "x")], [ints("e")], outputs=("y", "e")), "e: an output must have elements"),
     "negative weight": (model([node("Conv", "x w")], [TensorProto(name="w", dims=[4, -6, 3, 3], data_type=FLOAT)]),
                         "must have sizes"),
     "giant weight": (model([node("Conv", "x w")], [TensorProto(name="w", dims=[2**40] * 4, data_type=FLOAT)]),
