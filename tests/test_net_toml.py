@@ -752,7 +752,7 @@ def test_the_values_that_scale_may_be_in_a_block_within_another() -> None:
 
 def test_a_note_does_not_list_thousands_of_layers() -> None:
     [note, *_] = network('input = "99x4x4"\n[[layers]]\nop = "split"\nparts = 99\n').notes
-    assert note == f"read by no other layer: {', '.join(f'split1/{i}' for i in range(1, 21))} and 78 more"
+    assert note == f"unused outputs: {', '.join(f'split1/{i}' for i in range(1, 21))} and 78 more"
 
 
 def used(layers: str, use: str) -> str:

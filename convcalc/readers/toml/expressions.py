@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from convcalc.errors import NotationError, quoted
@@ -26,6 +28,10 @@ _COMPARED: dict[type, Callable[[Any, Any], bool]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
+_WORD = re.compile(r"[A-Za-z_][\w-]*(/[\w-]+)*")
+"""A name, or what is no expression: a word with hyphens, such as `same-lower`, or a layer with its path."""
+MAX_LENGTH = 500
+"""Longest text that is read as an expression, in characters."""
 ACCEPTED = "whole numbers, names, + - * // %, comparisons, and, or, not, min(...), max(...), divisible(value, by)"
 
 
@@ -44,8 +50,49 @@ def divisible(value: int | Fraction, by: int) -> int:
 _CALLED: dict[str, Callable[..., Any]] = {"min": min, "max": max, "divisible": divisible}
 
 
+def evaluated(keys: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys with every expression in them worked out on these values; numbers and words stay as they are.
+
+    Raises NotationError, naming the key, for an expression that cannot be worked out.
+
+    >>> evaluated({"filters": "2*wide", "padding": "same", "kernel": [3, "k"]}, {"wide": 8, "k": 5})
+    {'filters': 16, 'padding': 'same', 'kernel': [3, 5]}
+    """
+    return {key: _evaluated(key, value, values) for key, value in keys.items()}
+
+
+def _evaluated(key: str, value: Any, values: Mapping[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_evaluated(key, part, values) for part in value]
+    if not isinstance(value, str) or not _is_expression(value, values):
+        return value
+    if isinstance(values.get(value), list | str):
+        return values[value]
+    try:
+        return value_of(value, values)
+    except NotationError as error:
+        raise NotationError(f"{key}: {error}") from None
+
+
+def _is_expression(text: str, values: Mapping[str, Any]) -> bool:
+    """Whether a text calculates; a single name does if it has a value, and numbers such as `3x5` do not."""
+    names = names_in(text)
+    if _WORD.fullmatch(text.strip()):
+        return "/" not in text and not names.isdisjoint(values)
+    return bool(names) or _has_operation(text)
+
+
 def names_in(text: str) -> frozenset[str]:
-    """The names that an expression uses; none where the text is no expression, such as `3x3` or `same pad`."""
+    """The names that an expression uses; none if the text is no expression, such as `3x3` or `same pad`.
+
+    >>> sorted(names_in("min(filters, 2*wide)"))
+    ['filters', 'wide']
+    """
+    return frozenset() if len(text) > MAX_LENGTH else _names(text)
+
+
+@lru_cache(maxsize=1024)
+def _names(text: str) -> frozenset[str]:
     tree = _parsed(text)
     if tree is None:
         return frozenset()
@@ -53,9 +100,9 @@ def names_in(text: str) -> frozenset[str]:
     return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called)
 
 
-def has_operation(text: str) -> bool:
+def _has_operation(text: str) -> bool:
     """Whether a text is an expression that calculates something, unlike `3` or `3,5`."""
-    tree = _parsed(text)
+    tree = _tree(text)
     return tree is not None and isinstance(tree.body, ast.BinOp | ast.BoolOp | ast.Compare | ast.IfExp | ast.Call)
 
 
@@ -67,7 +114,7 @@ def value_of(text: str, values: Mapping[str, object]) -> Any:
     >>> value_of("4*filters + (stride == 2)", {"filters": 16, "stride": 1})
     64
     """
-    tree = _parsed(text)
+    tree = _tree(text)
     if tree is None:
         raise NotationError(f"cannot read {quoted(text)}; an expression has {ACCEPTED}")
     try:
@@ -77,9 +124,13 @@ def value_of(text: str, values: Mapping[str, object]) -> Any:
     return result
 
 
+def _tree(text: str) -> ast.Expression | None:
+    return None if len(text) > MAX_LENGTH else _parsed(text)
+
+
+@lru_cache(maxsize=1024)
 def _parsed(text: str) -> ast.Expression | None:
-    if len(text) > 500:
-        return None
+    """The tree of an expression, kept because a repeated block has the same few texts thousands of times."""
     try:
         return ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):

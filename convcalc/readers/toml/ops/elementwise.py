@@ -1,0 +1,61 @@
+"""Normalizations, activations and learned factors: layers whose output has the shape of their input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from convcalc.errors import ShapeError
+from convcalc.graph import primitives
+from convcalc.graph.stages import Axes
+from convcalc.notation import whole_number
+from convcalc.readers.toml.keys import finite_number, needed, truth
+from convcalc.readers.toml.ops.op import Keys, Lowered
+
+ACTIVATIONS = (
+    "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "swish", "mish", "sigmoid", "tanh",
+    "softplus", "softsign", "hard_sigmoid", "hard_swish", "hard_tanh", "log_sigmoid", "exp", "sqrt", "abs", "square",
+    "dropout", "identity",
+)  # fmt: skip
+IGNORED = {"dropout": ("p", "rate")}
+"""Keys that an activation may have although nothing depends on them."""
+
+
+def normalize(op: str, keys: Keys, shapes: Sequence[Axes]) -> Lowered:
+    """batch_norm, layer_norm, instance_norm or group_norm, with a learned scale and shift per channel if `affine`."""
+    shape, affine = shapes[0], truth(keys, "affine", op != "instance_norm")
+    channels = (shape[1],) if affine else ()
+    spatial = tuple(range(2, len(shape)))
+    if op == "layer_norm":
+        return [("", primitives.Normalize(op, channels, (1,), epsilon=1e-6))]
+    if op == "group_norm":
+        groups = whole_number(needed(keys, "groups"), "groups")
+        if shape[1] % groups:
+            raise ShapeError(f"groups: must divide the channels, got {groups} and {shape[1]}")
+        return [("", primitives.Normalize(op, channels, (1, *spatial), groups))]
+    return [("", primitives.Normalize(op, channels, spatial if op == "instance_norm" else ()))]
+
+
+def activation(op: str, keys: Keys, _shapes: Sequence[Axes]) -> Lowered:
+    """A function of each element, with its `alpha` if it has one."""
+    settings = (("alpha", finite_number(keys["alpha"], "alpha")),) if "alpha" in keys else ()
+    return [("", primitives.Elementwise("silu" if op == "swish" else op, settings))]
+
+
+def prelu(op: str, keys: Keys, shapes: Sequence[Axes]) -> Lowered:
+    """A leaky ReLU whose slope is learned: one number, or one per channel."""
+    shared = not truth(keys, "per_channel", False)
+    return [("", primitives.WithConstant(op, (1,) if shared else _per_channel(shapes[0]), learned=True))]
+
+
+def scale(_op: str, _keys: Keys, shapes: Sequence[Axes]) -> Lowered:
+    """One learned factor per channel."""
+    return [("", primitives.WithConstant("multiply", _per_channel(shapes[0]), learned=True))]
+
+
+def softmax(op: str, _keys: Keys, _shapes: Sequence[Axes]) -> Lowered:
+    """softmax or log_softmax, over the channels."""
+    return [("", primitives.Softmax(1, log=op == "log_softmax"))]
+
+
+def _per_channel(shape: Axes) -> Axes:
+    return (shape[1], *(1,) * (len(shape) - 2))
