@@ -55,10 +55,18 @@ class Block:
             )
         return bool(numbers)
 
-    def names(self, own: Collection[str]) -> set[str]:
-        """Names of the values that it may be given, by a use that replaces its `own` ones of these names."""
-        values = {key: value for key, value in self.values.items() if key not in own}
-        return {*IMPLICIT, *values, *_mentioned(values), *self.mentioned}
+    def check_values(self, own: Mapping[str, Any]) -> None:
+        """Nothing if a use may give these values. Raises NotationError for one that would have no effect.
+
+        It may give those that the layers mention, the implicit ones, the block's own, and what its own are made of.
+        """
+        unknown = [key for key in own if key not in self.mentioned and key not in IMPLICIT]
+        if unknown:  # rarely, and the block may have thousands of values and as many uses
+            kept = {key: value for key, value in self.values.items() if key not in own}
+            known = {*IMPLICIT, *kept, *_mentioned(kept), *self.mentioned}
+            for key in unknown:
+                if key not in known:
+                    raise NotationError(f"{key}: is not a value of this block; its values: {', '.join(sorted(known))}")
 
 
 class ImplicitValues:
@@ -76,8 +84,9 @@ class ImplicitValues:
     If all layers have filters, the same number, then 32 replaces that number; if some have none, it goes to those only.
     """
 
-    def __init__(self, block: Block, given: Collection[str]) -> None:
-        self._offered = {key for key in IMPLICIT if key in given and key not in block.mentioned}
+    def __init__(self, block: Block, own: Collection[str]) -> None:
+        given = [key for key in IMPLICIT if key in own or key in block.values]
+        self._offered = {key for key in given if key not in block.mentioned}
         self._replaces_filters = "filters" in self._offered and block.replaces_filters
         self._taken: set[str] = set()
         self._after_window: set[int] = set()
@@ -129,20 +138,16 @@ class Use:
 
     def __init__(self, block: Block, table: Mapping[str, Any], outer: Mapping[str, Any], width: Width) -> None:
         own = {key: value for key, value in table.items() if key not in USE_KEYS}
-        if own and block.table is not table:
-            known = block.names(own)
-            for key in own:
-                if key not in known:
-                    raise NotationError(f"{key}: is not a value of this block; its values: {', '.join(sorted(known))}")
+        if block.table is not table:
+            block.check_values(own)
         self._block = block
         self._width = None if truth(table, "fixed_width", False) else width
         self._given = self._worked_out(own, outer)
-        self._defaults = {key: value for key, value in block.values.items() if key not in own}
         written = {"repeat": table.get("repeat", block.table.get("repeat", 1))}
         self.repeat = whole_number(evaluated(written, outer)["repeat"], "repeat", 0)
         if self.repeat > MOST_LAYERS:
             raise NotationError(f"repeat: must be at most {MOST_LAYERS}, got {self.repeat}")
-        self._implicit = ImplicitValues(block, {**self._defaults, **own}.keys())
+        self._implicit = ImplicitValues(block, own)
 
     def scope(self, index: int, label: str, outer: Scope, input: int, channels: int) -> Scope:
         """The scope of one repetition, counted from 1; it reads the layer `input`, which has so many channels."""
@@ -158,8 +163,9 @@ class Use:
     def _values(self, index: int, channels: int) -> dict[str, Any]:
         """The values in one repetition, the block's own in their order, so that one may be made of those before."""
         values = {"stride": 1, **self._given, "channels": channels, "index": index}
-        for key, value in self._defaults.items():
-            values |= self._worked_out({key: value}, values)
+        for key, value in self._block.values.items():
+            if key not in self._given:
+                values |= self._worked_out({key: value}, values)
         if index > 1:
             values["stride"] = 1
         return values
