@@ -12,19 +12,19 @@ from convcalc.graph.graph import Network
 from convcalc.notation import PerAxis
 
 ZOO = os.path.join(os.path.dirname(__file__), "zoo")
-MOST_TOML = 1 << 20
-"""Bytes of a TOML file at the most."""
-MOST_DOTS = 1000
-"""Dots in a key at the most: the parser's time grows with their square."""
+MAX_TOML = 1 << 20
+"""Most bytes of a TOML file."""
+MAX_DOTS = 1000
+"""Most dots in a key: the parser's time grows with their square."""
 
 
 def zoo_names() -> tuple[str, ...]:
-    """The networks that come along, by name."""
+    """The names of the networks in the zoo, which is part of the package."""
     return tuple(sorted(name.removesuffix(".toml") for name in os.listdir(ZOO) if name.endswith(".toml")))
 
 
 def zoo() -> tuple[tuple[str, str, str], ...]:
-    """Every network that comes along: its name, its input as written, and its source."""
+    """Every network of the zoo: its name, its input as written, and its source."""
     import tomllib
 
     files = ((name, tomllib.loads(_read(os.path.join(ZOO, f"{name}.toml")).decode())) for name in zoo_names())
@@ -32,9 +32,9 @@ def zoo() -> tuple[tuple[str, str, str], ...]:
 
 
 def load_network(model: str, *, input: PerAxis | None = None, batch: int = 1, width: Fraction | float = 1) -> Network:
-    """The network of that name in the zoo, or in that .toml or .onnx file, on its own input or another.
+    """The network of that name in the zoo, or in that .toml or .onnx file, on its own input or on another.
 
-    Raises ConvcalcError, naming the file and the layer, for what cannot be read or does not fit together.
+    Raises ConvcalcError, naming the file and the layer, if something cannot be read or does not fit together.
     """
     from convcalc.readers.toml.document import network_from_toml
 
@@ -72,13 +72,13 @@ def _onnx_reader() -> Callable[..., Network]:
 def _read(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            data = file.read(MOST_TOML + 1)
+            data = file.read(MAX_TOML + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise DataError(f"{path}: must be a file that can be read, got {reason.lower()}; check the name") from None
-    if not 0 < len(data) <= MOST_TOML:
-        raise DataError(f"{path}: must have from 1 to {MOST_TOML} bytes, got {'more' if data else 'none'}")
+    if not 0 < len(data) <= MAX_TOML:
+        raise DataError(f"{path}: must have from 1 to {MAX_TOML} bytes, got {'more' if data else 'none'}")
     dots = max(line.partition(b"=")[0].count(b".") for line in data.split(b"\n"))
-    if dots > MOST_DOTS:
-        raise DataError(f"{path}: a key may have {MOST_DOTS} dots, got {dots}")
+    if dots > MAX_DOTS:
+        raise DataError(f"{path}: a key may have {MAX_DOTS} dots, got {dots}")
     return data

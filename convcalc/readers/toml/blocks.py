@@ -117,9 +117,9 @@ class ImplicitValues:
             self._after_window.add(number)
 
     def check_taken(self, given: Mapping[str, Any]) -> None:
-        """Nothing if layers took all that was passed on of these values. Raises NotationError otherwise.
+        """Nothing if layers took every implicit value among those given. Raises NotationError otherwise.
 
-        Nobody needs to take a stride of 1.
+        A stride of 1 changes nothing, so no layer needs to take it.
         """
         for key in IMPLICIT:
             left = key in self._offered and key in given and key not in self._taken
@@ -150,7 +150,7 @@ class Use:
         self._implicit = ImplicitValues(block, own)
 
     def scope(self, index: int, label: str, outer: Scope, input: int, channels: int) -> Scope:
-        """The scope of one repetition, counted from 1; it reads the layer `input`, which has so many channels."""
+        """The scope of one repetition, counted from 1; it reads the layer `input`, which has `channels` channels."""
         self._implicit.start_repetition()
         path = f"{label}/{index}" if self.repeat > 1 else label
         return Scope(path, input, outer, self._values(index, channels), self._block, self._implicit)
@@ -218,12 +218,8 @@ class Scope:
 
     def shown_name(self, label: object, table: Mapping[str, Any]) -> str:
         """A layer's name for a message; without one, its place among the tables."""
-        named_after = [table.get(key) for key in ("name", "op", "block")]
-        if (
-            label
-            and isinstance(label, str)
-            and ("layers" in table or any(isinstance(n, str) and n for n in named_after))
-        ):
+        written = any(isinstance(name := table.get(key), str) and name for key in ("name", "op", "block"))
+        if label and isinstance(label, str) and (written or "layers" in table):
             return f"{self.path}{shortened(label)}"
         place = next((number for number, other in enumerate(self.block.layers, 1) if other is table), 1)
         return f"{self.path}layers {place}"

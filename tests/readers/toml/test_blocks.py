@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from time import process_time
 
 import pytest
 
@@ -279,3 +280,39 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_said_of_a_wrong_file(name: str) -> None:
     refused(*WRONG[name])
+
+
+def test_what_goes_where_in_the_example_of_implicit_values() -> None:
+    """The block in the docstring of ImplicitValues, used twice in a row."""
+    layers = (
+        'op = "batch_norm"|op = "conv"\nkernel = 3\npadding = 1|name = "main"\nop = "conv"\nkernel = 3\npadding = 1'
+        '|name = "short"\nop = "conv"\nkernel = 1\nfrom = "input"'
+    )
+    assert rows(used(layers, "filters = 32\nstride = 2\nrepeat = 2")) == [
+        ("b1/1/batch_norm1", (8, 16, 16), 0),
+        ("b1/1/conv1", (32, 8, 8), 64 * 8 * 32 * 9),
+        ("b1/1/main", (32, 8, 8), 64 * 32 * 32 * 9),
+        ("b1/1/short", (32, 8, 8), 64 * 8 * 32),
+        ("b1/2/batch_norm1", (32, 8, 8), 0),
+        ("b1/2/conv1", (32, 8, 8), 64 * 32 * 32 * 9),
+        ("b1/2/main", (32, 8, 8), 64 * 32 * 32 * 9),
+        ("b1/2/short", (32, 8, 8), 64 * 32 * 32),
+    ]
+
+
+def test_a_stride_stays_before_the_first_window_of_the_next_repetition() -> None:
+    """Every repetition has a first window of its own, which gets 1 instead of the number that is written there."""
+    text = used('op = "conv"\nkernel = 1\nstride = 3|op = "conv"\nkernel = 1', "filters = 4\nstride = 2\nrepeat = 2")
+    assert [row[1] for row in rows(text)] == [(4, 8, 8)] * 4
+
+
+def test_thousands_of_uses_of_a_block_with_thousands_of_values() -> None:
+    """Uses that repeat it 0 times cost the same whatever the block has: 100 seconds if every use copied its values."""
+    values = "".join(f"v{i} = 1\n" for i in range(15_000))
+    text = (
+        f'input = "3x8x8"\n[[blocks]]\nname = "b"\n{values}layers = [{{op = "relu"}}]\n[[layers]]\nop = "relu"\n'
+        + '[[layers]]\nblock = "b"\nrepeat = 0\n' * 8_000
+    )
+    before = process_time()
+    assert len(network(text).layers) == 1
+    assert process_time() - before < 30

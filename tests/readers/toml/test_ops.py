@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from convcalc.errors import ConvcalcError
+from convcalc.errors import ConvcalcError, NotationError, ShapeError
+from convcalc.graph import primitives
+from convcalc.readers.toml.ops import lower
 from tests.readers.toml.networks import network, refused, report, rows
 
 
@@ -255,3 +257,29 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_said_of_a_wrong_file(name: str) -> None:
     refused(*WRONG[name])
+
+
+def test_ops_are_lowered_without_a_file() -> None:
+    assert lower("dense", {"out_features": 5}, [(2, 7)]) == [("", primitives.Linear(7, 5, bias=False))]
+    assert lower("split", {"sizes": [2, 3]}, [(1, 5, 4)]) == [
+        ("/1", primitives.Slice(1, 0, 2)),
+        ("/2", primitives.Slice(1, 2, 3)),
+    ]
+    assert lower("crop", {}, [(1, 3, 9, 8), (1, 4, 6, 8)]) == [("", primitives.Pad(((0, 0), (0, 0), (-1, -2), (0, 0))))]
+
+
+@pytest.mark.parametrize(
+    ("op", "keys", "shapes", "error", "message"),
+    [
+        ("conf", {}, [(1, 3, 8)], NotationError, "op: unknown op 'conf'; did you mean conv"),
+        ("relu", {"bias": True}, [(1, 3, 8)], NotationError, "bias: is not a key of relu; known: none"),
+        ("add", {}, [(1, 3, 8)], NotationError, "from: add reads 2 or more layers, got 1"),
+        ("gap", {}, [(1, 3, 8)], NotationError, "op: unknown op 'gap'"),
+        ("max_pool", {"kernel": 2}, [(1, 3)], ShapeError, "takes channels and 1 to 3 spatial axes, got 3"),
+    ],
+)
+def test_messages_without_a_file(
+    op: str, keys: dict[str, object], shapes: list[tuple[int, ...]], error: type[ConvcalcError], message: str
+) -> None:
+    with pytest.raises(error, match=f"^{message}"):
+        lower(op, keys, shapes)
