@@ -429,7 +429,7 @@ def test_types_without_compare_are_refused(refusal: Run) -> None:
         (["shape", "--batch", ""], "batch: "),
         (["shape", "-t", ""], "type: "),
         (["shape", "--layout", ""], "layout: "),
-        (["shape", "--layout", "NHWC"], "layout: must be channels-first or channels-last, got 'NHWC'"),
+        (["shape", "--layout", "NHW"], "layout: must be channels-first or channels-last, got 'NHW'"),
         (["cost", "--dtype", ""], "dtype: "),
         (["cost", "--dtype", "float8"], "dtype: unknown element type 'float8'; use one of float64"),
         (["rf", "k3", "-k", "3"], "rf: takes layer words or the options of one layer, got both"),

@@ -218,8 +218,8 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("transposed", {"output_size": 0}, "output-size: must be at least 1, got 0"),
     ("standard", {"kernel": ()}, "kernel: takes one value for all axes"),
     ("standard", {"kernel": "1x2x3x4"}, "kernel: a layer has 1 to 3 spatial axes, got values for 4"),
-    ("standard", {"layout": "NHWC", "input": (7, 7, 3)}, "layout: must be channels-first or channels-last, got 'NHWC'"),
-    ("standard", {"layout": "NHWC"}, "layout: must be channels-first or channels-last, got 'NHWC'"),
+    ("standard", {"layout": "NHW", "input": (7, 7, 3)}, "layout: must be channels-first or channels-last, got 'NHW'"),
+    ("standard", {"layout": "NHW"}, "layout: must be channels-first or channels-last, got 'NHW'"),
     ("standard", {"layout": None}, "layout: "),
 ]  # fmt: skip
 

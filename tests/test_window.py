@@ -7,9 +7,10 @@ from random import Random
 
 import pytest
 
-from convcalc.axis.padding import MODEST_WORDS, WORDS, cropped, padded
+from convcalc.axis.padding import cropped, padded
 from convcalc.axis.window import Window, output_size, outputs_reached, pairs_inside, smallest_input, transposed_size
 from convcalc.errors import ShapeError
+from convcalc.notation import PADDING_WORDS, POOL_WORDS
 from tests.reference import slid, spread
 
 
@@ -202,7 +203,7 @@ def test_transposed_same_gives_input_times_stride() -> None:
         assert cropped("valid", plain) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("word", sorted(set(WORDS) - set(MODEST_WORDS)))
+@pytest.mark.parametrize("word", sorted(set(PADDING_WORDS) - set(POOL_WORDS)))
 def test_words_that_a_transposed_convolution_refuses(word: str) -> None:
     with pytest.raises(ShapeError, match=f"got '{word}'; use numbers or valid, same, same-lower"):
         cropped(word, Window(3))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from convcalc.axis.window import Window
 from convcalc.errors import ShapeError
+from convcalc.notation import PADDING_WORDS, POOL_WORDS
 
-WORDS = ("valid", "same", "same-lower", "full", "causal")
-MODEST_WORDS = ("valid", "same", "same-lower")
-"""Those that pools and transposed convolutions take."""
+WORDS, MODEST_WORDS = PADDING_WORDS, POOL_WORDS
+"""Their former names and place."""
 
 
 def padded(word: str, size: int | None, window: Window) -> tuple[int, int]:
@@ -46,10 +46,10 @@ def cropped(word: str, window: Window) -> tuple[int, int, int]:
     """
     if word == "valid":
         return 0, 0, 0
-    if word not in MODEST_WORDS:
+    if word not in POOL_WORDS:
         raise ShapeError(
             f"padding of a transposed convolution crops its result, got '{word}'; use numbers or "
-            + ", ".join(MODEST_WORDS)
+            + ", ".join(POOL_WORDS)
         )
     spare = window.extent - window.stride
     return (*_split(max(0, spare), word), max(0, -spare))

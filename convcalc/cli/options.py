@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from convcalc.axis.padding import WORDS
-from convcalc.notation import LAYOUTS, whole_number
+from convcalc.notation import LAYOUTS, parse_layout, whole_number
 from convcalc.recipes import BY_NAME
 from convcalc.recipes.options import Layer, LayerOptions, layer
 
@@ -116,7 +116,7 @@ def layer_command(function: Callable[..., int]) -> Callable[..., int]:
     @wraps(function)
     def command(**given: Any) -> int:
         described = {field.name: given[field.name] for field in fields(LayerOptions)}
-        described["layout"] = "channels-first" if described["layout"] is None else described["layout"]
+        described["layout"] = parse_layout("channels-first" if described["layout"] is None else described["layout"])
         asked = Asked(
             given["type"],
             LayerOptions(**described),

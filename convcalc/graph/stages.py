@@ -12,10 +12,9 @@ from math import prod
 from typing import TypeAlias
 
 from convcalc.axis.window import Window
-
-Axes: TypeAlias = tuple[int, ...]
-Pairs: TypeAlias = tuple[tuple[int, int], ...]
-Padding: TypeAlias = Pairs | str
+from convcalc.notation import Axes as Axes  # they used to be here
+from convcalc.notation import Padding as Padding
+from convcalc.notation import Pairs as Pairs
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,24 +7,25 @@ from dataclasses import dataclass
 from math import lcm
 from typing import Any
 
-from convcalc.errors import ConvcalcError, NotationError
+from convcalc.errors import ConvcalcError, NotationError, ShapeError
 from convcalc.graph.stages import Axes, Chain, Pool, ShuffleChannels, Stage
 from convcalc.graph.trace import Step, resolved, trace
 from convcalc.notation import (
     LayerWord,
     PerAxis,
     axis_count,
-    parse_layer,
     parse_size,
+    parse_words,
     whole_number,
 )
 from convcalc.questions.layer_receptive import AxisField, receptive_field
 from convcalc.questions.layer_report import SCHEMA, field_dict
-from convcalc.recipes import BY_NAME, named_dims, recipe_named
+from convcalc.recipes import BY_NAME, recipe_named
 from convcalc.recipes.options import LayerOptions, request_for
 from convcalc.recipes.pool import pool_stage
 
 POOLS = ("max", "avg")
+POOL_OPS = tuple(f"{kind}_pool" for kind in POOLS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def chain_fields(words: Sequence[str], input: PerAxis | None = None, layout: str
 
     A layer without `f` keeps the channels. Raises NotationError or ShapeError, naming the layer.
     """
-    layers = [parse_layer(word, (*BY_NAME, *POOLS)) for word in words]
+    layers = parse_words(words, tuple(BY_NAME))
     size = None if input is None else parse_size(input, "input", layout)
     dims = len(size) - 1 if size else _named_axes(layers)
     shape: Axes | None = size
@@ -98,35 +99,37 @@ def chain_fields(words: Sequence[str], input: PerAxis | None = None, layout: str
 
 
 def _lower(layer: LayerWord, channels: int, dims: int, shape: Axes | None) -> Chain:
-    if layer.type in POOLS:
-        return Chain(((layer.type, _pool(layer, dims)),))
-    name = layer.type or "standard"
-    if named_dims(name) not in (None, dims):
-        raise NotationError(f"type {name} has {name[0]} spatial axes, got a chain with {dims}")
-    recipe = recipe_named(name)
+    if layer.dims not in (None, dims):
+        raise NotationError(f"type {layer.op} has {layer.dims} spatial axes, got a chain with {dims}")
+    if layer.op in POOL_OPS:
+        kind = layer.op.removesuffix("_pool")
+        return Chain(((kind, _pool(layer, kind, dims)),))
+    if layer.op not in BY_NAME:
+        raise NotationError("rf reads convolutions and pools, got another layer; leave it out")
+    recipe = recipe_named(layer.op)
+    values = {name: value for name, value in layer.values.items() if name != "in_channels"}
+    stated = layer.values.get("in_channels", channels)
+    if shape is not None and stated != channels:
+        raise ShapeError(f"input channels must match the layer, got {channels} for in_channels={stated}")
     if "kernel" not in layer.values and recipe.default_kernel != 1:
         raise NotationError("a layer needs its kernel, got none; write for example k3")
-    options = LayerOptions(**layer.values)  # type: ignore[arg-type]  # a word's values are all text
+    options = LayerOptions(**values)
     spatial = None if shape is None else shape[1:]
     request = request_for(recipe, options, channels=channels, dims=dims, spatial=spatial, filters=channels)
     return recipe.lower(request)
 
 
-def _pool(layer: LayerWord, dims: int) -> Pool:
-    for name in ("groups", "filters", "output_padding"):
-        if name in layer.values:
-            raise NotationError(f"a pool has no {name.replace('_', ' ')}, got {layer.values[name]}; leave it out")
+def _pool(layer: LayerWord, kind: str, dims: int) -> Pool:
     if "kernel" not in layer.values:
         raise NotationError("a pool needs its kernel, got none; write for example max:k2")
-    assert layer.type is not None
-    return pool_stage(layer.type, layer.values, dims)
+    return pool_stage(kind, layer.values, dims)
 
 
 def _named_axes(layers: Sequence[LayerWord]) -> int:
     """The axes that a type or a per-axis value names; two if the words leave it open."""
     per_axis = ("kernel", "stride", "padding", "dilation", "output_padding")
     counts = [axis_count(value) for layer in layers for name, value in layer.values.items() if name in per_axis]
-    stated = [dims for layer in layers if (dims := named_dims(layer.type or ""))]
+    stated = [layer.dims for layer in layers if layer.dims]
     count = max([*stated, *(c for c in counts if c > 1)], default=2)
     if count > 3:
         raise NotationError(f"a layer has 1 to 3 spatial axes, got values for {count}")
@@ -134,7 +137,7 @@ def _named_axes(layers: Sequence[LayerWord]) -> int:
 
 
 def _groups(layer: LayerWord) -> int:
-    default = 1 if layer.type in POOLS else recipe_named(layer.type or "standard").default_groups
+    default = recipe_named(layer.op).default_groups if layer.op in BY_NAME else 1
     return whole_number(layer.values.get("groups", default), f"{layer.text}: groups")
 
 

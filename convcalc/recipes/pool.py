@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from convcalc.axis.padding import MODEST_WORDS
 from convcalc.errors import NotationError, ShapeError
 from convcalc.graph.stages import Pool
-from convcalc.notation import parse_axes, parse_padding
+from convcalc.notation import POOL_WORDS, parse_axes, parse_padding
 
 
 def pool_stage(kind: str, told: Mapping[str, Any], dims: int) -> Pool:
@@ -23,7 +22,7 @@ def pool_stage(kind: str, told: Mapping[str, Any], dims: int) -> Pool:
     padding = parse_padding(told.get("padding", 0), dims)
     dilation = parse_axes(told.get("dilation", 1), "dilation", dims)
     if isinstance(padding, str):
-        if padding not in MODEST_WORDS:
+        if padding not in POOL_WORDS:
             raise ShapeError(f"padding of a pool is at most half its kernel, got '{padding}'; use same or valid")
     else:
         for taps, pair in zip(kernel, padding, strict=True):

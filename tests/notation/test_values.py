@@ -11,18 +11,21 @@ import pytest
 
 from convcalc.errors import NotationError
 from convcalc.notation import (
+    axis_count,
     parse_axes,
-    parse_layer,
+    parse_dtype_name,
     parse_layout,
     parse_padding,
     parse_size,
     show_axes,
     show_padding,
     show_size,
+    stated_dims,
+    type_spelling,
     whole_number,
 )
-
-TYPES = ("t", "max", "avg", "dw", "depthwise", "1x1", "3d")
+from convcalc.notation.spellings import _TYPE_NAMES
+from convcalc.recipes import BY_NAME
 
 
 def refused(message: str) -> Any:
@@ -81,6 +84,15 @@ def test_numbers_of_a_hundred_digits_are_read() -> None:
         ((3, 5, 7), "channels-first", (3, 5, 7)),
         ([3, np.int64(5)], "channels-first", (3, 5)),
         (["3", 5], "channels-first", (3, 5)),
+        ("(3, 5, 7)", "channels-first", (3, 5, 7)),
+        ("[3, 5, 7]", "channels-first", (3, 5, 7)),
+        (" ( 3,5 ) ", "channels-first", (3, 5)),
+        ("(3, 5,)", "channels-first", (3, 5)),
+        ("3, 5, 7", "channels-first", (3, 5, 7)),
+        ("(3x5x7)", "channels-first", (3, 5, 7)),
+        ("(5, 7, 3)", "NHWC", (3, 5, 7)),
+        ("5x7x3", "HWC", (3, 5, 7)),
+        ("3x5x7", "NCHW", (3, 5, 7)),
         ("5x7x3", "channels-last", (3, 5, 7)),
         ((16000, 1), "channels-last", (1, 16000)),
         ((2, 3, 5, 7), "channels-last", (7, 2, 3, 5)),
@@ -110,6 +122,14 @@ def test_sizes(value: Any, layout: str, expected: tuple[int, ...]) -> None:
         ((3, True), "input: must be a whole number of at least 1, got True"),
         ((3, (5, 7)), "input: must be a whole number"),
         (b"3x5", "input: "),
+        ("(3, 5", r"input: must be a whole number of at least 1, got '\(3'"),
+        ("(3, 5]", "input: must be a whole number"),
+        ("3, 5)", "input: must be a whole number"),
+        ("((3, 5), 7)", "input: must be a whole number"),
+        ("(3)", "input: a size has channels"),
+        ("()", "input: must be a whole number"),
+        ("(,)", "input: must be a whole number"),
+        ("[", "input: must be a whole number"),
         (None, "input: must be a whole number"),
     ],
 )
@@ -119,14 +139,76 @@ def test_sizes_that_cannot_be_read(value: Any, message: str) -> None:
 
 
 def test_a_size_in_channels_last_is_explained_in_channels_last() -> None:
-    with refused("write 224x224x3 for 2-D, 16000x1 for 1-D"):
-        parse_size("7", layout="channels-last")
+    for layout in ("channels-last", "NHWC"):
+        with refused("write 224x224x3 for 2-D, 16000x1 for 1-D"):
+            parse_size("7", layout=layout)
 
 
-def test_layouts() -> None:
-    assert parse_layout("channels-last") == "channels-last"
-    with refused("^layout: must be channels-first or channels-last, got 'NHWC'$"):
-        parse_layout("NHWC")
+FIRST = ["channels-first", "channels_first", "CHANNELS-FIRST", "NCHW", "CHW", "nchw", "NCL", "CL", "NCDHW", "CDHW"]
+LAST = ["channels-last", "channels_last", "NHWC", "HWC", "nhwc", "NLC", "LC", "NWC", "NDHWC", "DHWC"]
+
+
+@pytest.mark.parametrize("text", FIRST + LAST)
+def test_layouts(text: str) -> None:
+    layout = "channels-last" if text in LAST else "channels-first"
+    assert parse_layout(text) == layout
+    assert show_size((3, 5, 7), text) == show_size((3, 5, 7), layout)
+
+
+@pytest.mark.parametrize("value", ["NHW", "HW", "", "first", None, 3, ["NHWC"]], ids=repr)
+def test_layouts_that_there_are_not(value: Any) -> None:
+    with refused(f"^layout: must be channels-first or channels-last, got {re.escape(repr(value))}; .*NCHW, NHWC"):
+        parse_layout(value)
+
+
+def test_a_layout_misspelled() -> None:
+    with refused("got 'nwhc'; did you mean NHWC[?]"):
+        parse_layout("nwhc")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("fp16", "float16"), ("half", "float16"), ("bf16", "bfloat16"), ("fp32", "float32"), ("float", "float32"),
+        ("FP64", "float64"), ("double", "float64"), ("torch.float16", "float16"), ("torch.half", "float16"),
+        ("np.float32", "float32"), ("tf.bfloat16", "bfloat16"), (" Float32 ", "float32"), ("int8", "int8"),
+        ("INT8", "int8"), ("fp17", "fp17"), ("", ""),
+    ],
+)  # fmt: skip
+def test_dtype_names(text: str, name: str) -> None:
+    assert parse_dtype_name(text) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Conv1d", "1d"), ("conv2d", "2d"), ("CONV3D", "3d"), ("Conv2D", "2d"), ("Convolution2D", "2d"), ("2D", "2d"),
+        ("convolution", "standard"), ("conv", "conv"), ("Conv", "conv"), ("Standard", "standard"),
+        ("ConvTranspose2d", "transposed"), ("Conv2DTranspose", "transposed"), ("conv_transpose3d", "transposed"),
+        ("deconvolution", "transposed"), ("Deconv2d", "deconv"), ("transposed_conv", "transposed"), ("T", "t"),
+        ("SeparableConv2D", "depthwise-separable"), ("depthwise_separable", "depthwise-separable"), ("DS", "ds"),
+        ("DepthwiseConv2D", "depthwise"), ("DW", "dw"), ("dilated conv", "dilated"), ("Atrous", "atrous"),
+        ("Conv1x1", "pointwise"), ("spatially_separable", "spatially-separable"),
+        ("pointwiseGrouped", "pointwise-grouped"),
+        ("nothing", "nothing"), ("Max", "Max"), ("", ""),
+    ],
+)  # fmt: skip
+def test_everyday_spellings_of_types(text: str, name: str) -> None:
+    assert type_spelling(text) == name
+    assert type_spelling(name) == name
+
+
+def test_every_spelling_means_a_type_that_there_is() -> None:
+    assert set(_TYPE_NAMES.values()) <= set(BY_NAME)
+    assert all(type_spelling(name) == name for name in BY_NAME), "a type's own names stay as they are"
+
+
+@pytest.mark.parametrize(
+    ("name", "dims"),
+    [("Conv1d", 1), ("Conv2DTranspose", 2), ("3d", 3), ("MaxPool3d", 3), ("1x1", None), ("Conv4d", None)],
+)
+def test_axes_that_a_name_states(name: str, dims: int | None) -> None:
+    assert stated_dims(name) == dims
 
 
 @pytest.mark.parametrize(
@@ -138,6 +220,10 @@ def test_layouts() -> None:
         ("2,3", 2, (2, 3)),
         ((2, 3, 5), 3, (2, 3, 5)),
         ([7], 2, (7, 7)),
+        ("(3, 5)", 2, (3, 5)),
+        ("[3,5,7]", 3, (3, 5, 7)),
+        ("(3,)", 2, (3, 3)),
+        ("3, 5", 2, (3, 5)),
     ],
 )
 def test_per_axis_values(value: Any, dims: int, expected: tuple[int, ...]) -> None:
@@ -171,6 +257,20 @@ def test_as_many_values_as_axes(value: Any, dims: int) -> None:
         ("valid", 3, "valid"),
         ("full", 3, "full"),
         ("causal", 3, "causal"),
+        ("SAME", 2, "same"),
+        ("Same", 2, "same"),
+        ("VALID", 2, "valid"),
+        ("SAME_UPPER", 2, "same"),
+        ("same-upper", 2, "same"),
+        ("SAME_LOWER", 2, "same-lower"),
+        ("same_lower", 2, "same-lower"),
+        ("Causal", 1, "causal"),
+        ("(1, 2)", 2, ((1, 1), (2, 2))),
+        ("((0, 1), (2, 3))", 2, ((0, 1), (2, 3))),
+        ("[[0, 1], [2, 3]]", 2, ((0, 1), (2, 3))),
+        ("((0, 1), 2)", 2, ((0, 1), (2, 2))),
+        ("((0, 1),)", 2, ((0, 1), (0, 1))),
+        ("(0:1, 2:3)", 2, ((0, 1), (2, 3))),
     ],
 )
 def test_paddings(value: Any, dims: int, expected: Any) -> None:
@@ -181,10 +281,12 @@ def test_paddings(value: Any, dims: int, expected: Any) -> None:
     ("value", "message"),
     [
         ("", "must be numbers like 1, 1x2, 0:1x2:2 or a word, got ''; the words: valid, same, same-lower, full"),
-        ("Same", "must be numbers like"),
-        ("SAME_UPPER", "must be numbers like"),
-        ("sames", "must be numbers like"),
-        ("same_lower", "must be numbers like"),
+        ("sames", "must be numbers like .*, got 'sames'; did you mean same[?] the words"),
+        ("SAME_LOWR", "must be numbers like .*; did you mean same-lower[?]"),
+        ("same upper lower", "must be numbers like"),
+        ("(same)", "must be numbers like"),
+        ("((0, 1), (2, 3)", "must be a whole number"),
+        ("(0, 1), (2, 3)", "must be a whole number"),
         ("-1", "must be numbers like"),
         (":1", "must be numbers like"),
         ("1:", "must be a whole number of at least 0, got ''"),
@@ -233,52 +335,9 @@ def test_values_that_agree_are_shown_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "type", "values"),
-    [
-        ("k3s2p1d2", None, {"kernel": "3", "stride": "2", "padding": "1", "dilation": "2"}),
-        ("max:k3s2p1", "max", {"kernel": "3", "stride": "2", "padding": "1"}),
-        ("avg:k2s2", "avg", {"kernel": "2", "stride": "2"}),
-        ("t:k4s2p1a1", "t", {"kernel": "4", "stride": "2", "padding": "1", "output_padding": "1"}),
-        ("f64k3p1", None, {"filters": "64", "kernel": "3", "padding": "1"}),
-        ("k3x5", None, {"kernel": "3x5"}),
-        ("k3×5,7s1x2", None, {"kernel": "3×5,7", "stride": "1x2"}),
-        ("k3psame", None, {"kernel": "3", "padding": "same"}),
-        ("k3psame-lowers2", None, {"kernel": "3", "padding": "same-lower", "stride": "2"}),
-        ("k3pfullf8", None, {"kernel": "3", "padding": "full", "filters": "8"}),
-        ("k3pcausald2", None, {"kernel": "3", "padding": "causal", "dilation": "2"}),
-        ("k3p0:1x2:3g4", None, {"kernel": "3", "padding": "0:1x2:3", "groups": "4"}),
-        ("p0:1k3", None, {"kernel": "3", "padding": "0:1"}),
-        ("depthwise:k3p0:1", "depthwise", {"kernel": "3", "padding": "0:1"}),
-        ("1x1:f8", "1x1", {"filters": "8"}),
-        ("3d:k3", "3d", {"kernel": "3"}),
-        ("1x1:", "1x1", {}),
-    ],
-)
-def test_layer_words(word: str, type: str | None, values: dict[str, str]) -> None:
-    layer = parse_layer(word, TYPES)
-    assert (layer.text, layer.type, layer.values) == (word, type, values)
-
-
-@pytest.mark.parametrize(
-    ("word", "message"),
-    [
-        ("k", "k: cannot read 'k'; a layer is written like k3s2p1d2"),
-        ("k3q5", "k3q5: cannot read 'q5'"),
-        ("k-3", "k-3: cannot read 'k-3'"),
-        ("k3x", "k3x: cannot read 'x'"),
-        ("k3xs2", "k3xs2: cannot read 'xs2'"),
-        ("K3", "K3: cannot read 'K3'"),
-        ("k３", "k３: cannot read 'k３'"),
-        ("k3 s2", "k3 s2: cannot read ' s2'"),
-        ("k3k5", r"k3k5: k \(kernel\) is given twice"),
-        ("k3psome", "k3psome: cannot read 'psome'"),
-        ("f3x5", "f3x5: cannot read 'x5'"),
-        ("maximum:k3", "maximum:k3: unknown layer type 'maximum'; use one of t, max, avg, dw"),
-        (":k3", ":k3: unknown layer type ''"),
-        ("max:t:k3", "max:t:k3: cannot read 't:k3'"),
-        ("k3s2:1", "k3s2:1: cannot read ':1'"),
-    ],
-)
-def test_layer_words_that_cannot_be_read(word: str, message: str) -> None:
-    with refused(f"^{message}"):
-        parse_layer(word, TYPES)
+    ("value", "count"),
+    [(None, 1), (3, 1), ("3", 1), ("3x5", 2), ("(3, 5)", 2), ("(3,)", 1), ("same-lower", 1), ("SAME", 1), ("0:1x2", 2),
+     ("((0, 1), (2, 3))", 2), ((1, 2, 3), 3), (np.array([1, 2]), 2)],
+)  # fmt: skip
+def test_axes_that_a_value_names(value: Any, count: int) -> None:
+    assert axis_count(value) == count

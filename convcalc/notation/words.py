@@ -1,0 +1,215 @@
+"""Layers as words: `k3s2p1`, `max:k3s2c`, `ds:k3f64*3`, `gap`, `fc1000`, and pasted constructors.
+
+A word in letters is `[TYPE:]LETTERS[*N]`: the letters in any order, each at most once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from convcalc.errors import NotationError, quoted, shortened
+from convcalc.notation.layer_word import MAX_LAYERS, LayerWord, WordError
+from convcalc.notation.spellings import PADDING_WORDS, nearest, pool_spelling, stated_dims, type_spelling
+from convcalc.notation.values import whole_number
+from convcalc.notation.vocabulary import NUMBERED, WORDS, plain_op
+
+LETTERS = {
+    "k": "kernel", "s": "stride", "p": "padding", "d": "dilation", "g": "groups", "f": "filters",
+    "a": "output_padding", "m": "multiplier", "b": "bias", "c": "ceil_mode",
+}  # fmt: skip
+POOL_OPTIONS = ("kernel", "stride", "padding", "dilation", "ceil_mode")
+HOW = "a layer is written like k3s2p1d2, letters: " + ", ".join(
+    f"{letter} {name.replace('_', ' ')}" for letter, name in LETTERS.items()
+)
+_AXES = "[0-9]+(?:[x×,][0-9]+)*"
+_PAIRS = "[0-9]+(?::[0-9]+)?(?:[x×,][0-9]+(?::[0-9]+)?)*"
+_PADDING_WORD = "(?i:same[-_]?(?:lower|upper)|same|valid|full|causal)"
+_TOKEN = re.compile(f"[ksda]{_AXES}|[gfm][0-9]+|p(?:{_PADDING_WORD}|{_PAIRS})|[bc]")
+_ONLY_LETTERS = re.compile(f"(?:{_TOKEN.pattern})+")
+_PADDING_BEGINS = re.compile(f".*p{_AXES}")
+"""What stands before the colon of a one-sided padding, as in k3p0:1."""
+_NUMBERED = re.compile(f"([a-z]+)({_AXES})?(b?)", re.IGNORECASE)
+_COLON = re.compile(":(?=[a-z])")
+_SIZE = re.compile(r"[-+(\[\s]*[0-9][0-9\sxX×,()\[\].*+-]*")
+_POINTWISE = re.compile(r"1[xX×]1(?:\s*\*.*)?")
+
+
+def is_size(text: str) -> bool:
+    """Whether the text is meant as a size, rightly written or not, rather than as a layer word.
+
+    No word consists of numbers alone, but for `1x1`, which is the pointwise convolution.
+
+    >>> [is_size(text) for text in ("3x224x224", "(3, 224, 224)", "784", "k3", "3d:k3", "1x1")]
+    [True, True, True, False, False, False]
+    """
+    return bool(_SIZE.fullmatch(text)) and not _POINTWISE.fullmatch(text)
+
+
+def parse_words(texts: Sequence[str], types: Sequence[str]) -> tuple[LayerWord, ...]:
+    """The layers that the words stand for, in order, with repetitions written out.
+
+    `types` are the names of convolution types that may stand before a colon; `max` and `avg` always may. A pasted
+    SeparableConv2D with a bias is two layers, because Keras has that bias after the pointwise convolution only.
+
+    Raises NotationError naming the word, what in it cannot be read, and what would work.
+
+    >>> [word.values for word in parse_words(["k3p1*2", "max:k2"], ["conv"])]
+    [{'kernel': '3', 'padding': '1'}, {'kernel': '3', 'padding': '1'}, {'kernel': '2'}]
+    """
+    read: dict[str, tuple[LayerWord, ...]] = {}
+    layers: list[LayerWord] = []
+    for text in texts:
+        if text not in read:
+            read[text] = _read(text, types)
+        layers += read[text]
+        if len(layers) > MAX_LAYERS:
+            raise NotationError(f"{shortened(text)}: a row may stand for {MAX_LAYERS:,} layers, got more; use fewer")
+    return tuple(layers)
+
+
+def parse_layer(text: str, types: Sequence[str]) -> LayerWord:
+    """The one layer that a word stands for. Raises NotationError as parse_words does, and for several layers.
+
+    >>> parse_layer("max:k3x5s2", []).values
+    {'kernel': '3x5', 'stride': '2'}
+    """
+    layers = parse_words([text], types)
+    if len(layers) != 1:
+        raise NotationError(f"{shortened(text)}: must be one layer here, got {len(layers):,}; use one word a layer")
+    return layers[0]
+
+
+def _read(text: str, types: Sequence[str]) -> tuple[LayerWord, ...]:
+    """The layers of one word; whatever is wrong with it becomes one sentence here."""
+    try:
+        return _repeated(text, types)
+    except WordError as error:
+        near = next((f"did you mean {near}?" for near in _near_misses(text, types) if _reads(near, types)), "")
+        remedy = " ".join(part for part in (near, error.remedy) if part)
+        raise NotationError(f"{shortened(text)}: {error.problem}" + (f"; {remedy}" if remedy else "")) from None
+    except NotationError as error:
+        raise NotationError(f"{shortened(text)}: {error}") from None
+
+
+def _repeated(text: str, types: Sequence[str]) -> tuple[LayerWord, ...]:
+    word, star, count = text.rpartition("*")
+    if not star or ")" in count:  # a star inside a constructor's brackets repeats nothing
+        return _layers(text, types)
+    layers = _layers(word.rstrip(), types)
+    try:
+        times = whole_number(count, "repetitions")
+    except NotationError as error:
+        raise WordError(str(error), f"write for example {shortened(word)}*2") from None
+    if times > MAX_LAYERS:
+        raise WordError(f"repetitions: must be at most {MAX_LAYERS:,}, got {count.strip()}", "use fewer")
+    return layers * times
+
+
+def _layers(text: str, types: Sequence[str]) -> tuple[LayerWord, ...]:
+    if _ONLY_LETTERS.fullmatch(text):
+        return (LayerWord(text, "standard", _values(text, "standard")),)
+    if "(" in text:
+        from convcalc.notation.constructors import is_call, read_constructor  # rarely needed, and long to load
+
+        if is_call(text):
+            return read_constructor(text)
+    op = plain_op(text)
+    return (LayerWord(text, op, {}) if op else _numbered(text) or _typed(text, types),)
+
+
+def _numbered(text: str) -> LayerWord | None:
+    """A word that ends in its number: `fc1000`, `fc1000b`, `up2x1`, `shuffle3`."""
+    parts = _NUMBERED.fullmatch(text)
+    if not parts or parts[1].lower() not in NUMBERED:
+        return None
+    name, number, bias = parts.groups()
+    op, option, example = NUMBERED[name.lower()]
+    if number is None:
+        raise WordError(f"needs its number ({option}), got none", f"write for example {example}")
+    if option != "factor" and not number.isdecimal():
+        raise WordError(f"{option} must be one number, got {number}", f"write for example {example}")
+    if bias and op != "linear":
+        raise WordError("only a linear layer's word may end in b (bias)", "leave the b out")
+    return LayerWord(text, op, {option: number, "bias": True} if bias else {option: number})
+
+
+def _values(letters: str, op: str) -> dict[str, Any]:
+    """The values that the letters say, as text; flags are True."""
+    values: dict[str, Any] = {}
+    at = 0
+    while at < len(letters):
+        token = _TOKEN.match(letters, at)
+        if not token:
+            raise WordError(f"cannot read {quoted(letters[at:])}", HOW)
+        letter, name = letters[at], LETTERS[letters[at]]
+        if name in values:
+            raise WordError(f"{letter} ({name}) is given twice", "give it once")
+        values[name] = token[0][1:] or True
+        if (name not in POOL_OPTIONS) if op.endswith("_pool") else name == "ceil_mode":
+            what = "pool" if op.endswith("_pool") else "convolution"
+            raise WordError(f"a {what} has no {name.replace('_', ' ')}, got {token[0][1:] or letter}; leave it out")
+        at = token.end()
+    return values
+
+
+def _typed(text: str, types: Sequence[str]) -> LayerWord:
+    """A type alone, or a type and letters."""
+    op = _op(text, types)
+    if op:
+        return LayerWord(text, op, {}, stated_dims(text))
+    head, colon, letters = text.partition(":")
+    if not colon or _ONLY_LETTERS.fullmatch(head) or _PADDING_BEGINS.fullmatch(head):
+        if is_size(text):
+            raise WordError("is a size, not a layer", f"a size stands before the layers; as a kernel it is k{text}")
+        if not text:
+            raise WordError("cannot read ''", HOW)
+        return LayerWord(text, "standard", _values(text, "standard"))
+    op = _op(head, types)
+    if op is None:
+        raise WordError(f"unknown layer type {quoted(head)}", f"use one of {', '.join(_names(types))}")
+    return LayerWord(text, op, _values(letters, op), stated_dims(head))
+
+
+def _op(name: str, types: Sequence[str]) -> str | None:
+    """The op of a type's name or spelling."""
+    pool = pool_spelling(name)
+    if pool or name in types:
+        return pool or name
+    spelled = type_spelling(name)
+    return spelled if spelled in types else None
+
+
+def _names(types: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(("max", "avg", *types)))
+
+
+def _near_misses(text: str, types: Sequence[str]) -> Iterator[str]:
+    """Words like the one that cannot be read, the likeliest first; they may be unreadable too."""
+    if "(" in text:
+        return
+    word = text.strip().lower()
+    yield word
+    yield word.replace(" ", "")
+    yield _COLON.sub("", word, count=1)
+    yield word.replace("=", "")
+    head, colon, rest = word.partition(":")
+    if colon:
+        yield from (f"{near}:{rest}" for near in nearest(head, _names(types)))
+        return
+    if not _TOKEN.match(word):
+        yield from nearest(word, (*WORDS, *_names(types)))
+    name = word.rstrip("0123456789x×,")
+    if name.isalpha():
+        yield from (f"{near}{word[len(name) :]}" for near in nearest(name, NUMBERED))
+    before, letter, padding = word.rpartition("p")
+    yield from (f"{before}{letter}{near}" for near in nearest(padding, PADDING_WORDS))
+
+
+def _reads(text: str, types: Sequence[str]) -> bool:
+    try:
+        _repeated(text, types)
+    except (WordError, NotationError):
+        return False
+    return True
