@@ -206,6 +206,17 @@ def test_axes_of_a_chain(words: list[str], input: str | None, dims: int) -> None
     assert len(chain_fields(words, input).to_dict()["receptive_field"]["size"]) == dims
 
 
+def test_a_chain_of_pasted_constructors() -> None:
+    pasted = ["nn.Conv2d(3, 64, 7, stride=2, padding=3)", "MaxPool2d(3, 2, 1, ceil_mode=True)", "Conv1D(8, 3)"]
+    fields = chain_fields(pasted[:2], "3x225x224")
+    assert fields.to_dict()["receptive_field"] == chain_fields(["k7s2p3", "max:k3s2p1c"]).to_dict()["receptive_field"]
+    assert fields.layers[-1].output == (64, 57, 57)
+    with pytest.raises(ConvcalcError, match="input channels must match the layer, got 4 for in_channels=3"):
+        chain_fields(pasted[:2], "4x224x224")
+    with pytest.raises(ConvcalcError, match="type standard has 1 spatial axes, got a chain with 2"):
+        chain_fields(pasted, "3x224x224")
+
+
 def test_unequal_axes_of_a_chain() -> None:
     field = chain_fields(["k3x5s2x1p1:0x2", "k2x3d1x4"]).to_dict()["receptive_field"]
     assert field == {"size": [5, 13], "jump": [2, 1], "start": [-1, -2], "coverage": [5, 13]}
