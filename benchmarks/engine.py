@@ -37,9 +37,9 @@ from processes import process_seconds
 import convcalc
 from convcalc.engine.algorithms import ALGORITHMS
 from convcalc.engine.counter import Counter
-from convcalc.engine.primitive import run_stage
+from convcalc.engine.primitive import run_primitive
 from convcalc.engine.work.blas import openblas
-from convcalc.graph.stages import Correlate, TransposedCorrelate
+from convcalc.graph.primitives import Correlate, TransposedCorrelate
 from convcalc.proof.direct import WIDE, direct_sums
 
 OURS = "convcalc"
@@ -348,7 +348,7 @@ def inspected(work: Work) -> Inspected:
     """To be asked once in a process, so that a workspace kept between calls counts."""
     (x, weight), counter = work.arrays(), Counter()
     tracemalloc.start()
-    out = run_stage(work.stage, x, weight, counter=counter)
+    out = run_primitive(work.stage, [x], [weight], counter=counter)
     extra = tracemalloc.get_traced_memory()[1] - out.nbytes
     tracemalloc.stop()
     assert counter.choice is not None

@@ -1,6 +1,7 @@
 """Exact arithmetic of convolutions, and a NumPy engine that proves it.
 
-`analyze` answers for a layer without running it and imports no NumPy; `conv` and `conv_transpose` run one.
+`analyze` answers for a layer and `network` for many, without running them or importing NumPy; `conv` and
+`conv_transpose` run one.
 """
 
 from __future__ import annotations
@@ -11,18 +12,20 @@ if TYPE_CHECKING:
     from convcalc.engine import conv as conv
     from convcalc.engine import conv_transpose as conv_transpose
     from convcalc.errors import ConvcalcError as ConvcalcError
-    from convcalc.questions.layer_report import Report as Report
-    from convcalc.questions.layer_report import analyze as analyze
+    from convcalc.questions.models import network as network
+    from convcalc.questions.report import Report as Report
+    from convcalc.questions.report import analyze as analyze
 
 __version__ = "0.1.0"
-__all__ = ["ConvcalcError", "Report", "analyze", "conv", "conv_transpose"]
+__all__ = ["ConvcalcError", "Report", "analyze", "conv", "conv_transpose", "network"]
 
 _HOMES = {
     "ConvcalcError": "convcalc.errors",
-    "Report": "convcalc.questions.layer_report",
-    "analyze": "convcalc.questions.layer_report",
+    "Report": "convcalc.questions.report",
+    "analyze": "convcalc.questions.report",
     "conv": "convcalc.engine",
     "conv_transpose": "convcalc.engine",
+    "network": "convcalc.questions.models",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 
 class ConvcalcError(ValueError):
@@ -21,13 +22,40 @@ class DataError(ConvcalcError):
     """A file or array that cannot be used as it is."""
 
 
-MOST_ECHOED = 80
-"""Characters of a value in a message at the most."""
-MOST_LINE = 1000
+class _Located:
+    """The context manager behind `located`; a class, because it is entered once for every layer of a network."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ConvcalcError):
+            raise type(error)(f"{self.name}: {error}") from None
 
 
-def shortened(text: str, most: int = MOST_ECHOED) -> str:
-    """A text of others as it is put into a message: its beginning, where it is long."""
+def located(name: str) -> AbstractContextManager[None]:
+    """Puts `name: ` before the message of any ConvcalcError raised inside.
+
+    >>> with located("conv1"):
+    ...     raise ShapeError("groups must divide in_channels")
+    Traceback (most recent call last):
+    convcalc.errors.ShapeError: conv1: groups must divide in_channels
+    """
+    return _Located(name)
+
+
+MAX_ECHOED = 80
+"""Characters of a received value that a message repeats."""
+MAX_LINE = 1000
+
+
+def shortened(text: str, most: int = MAX_ECHOED) -> str:
+    """Untrusted text for a message, truncated to `most` characters."""
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
@@ -41,7 +69,7 @@ def quoted(value: object) -> str:
 
 
 def first_of(texts: Sequence[str], most: int, between: str = ", ") -> str:
-    """Texts in a row, and of more than `most` how many are left out.
+    """The first `most` texts, then how many were left out.
 
     >>> first_of(["a", "b", "c"], 2), first_of(["a"], 2)
     ('a, b and 1 more', 'a')
@@ -68,6 +96,6 @@ def one_line(text: str) -> str:
 
 
 def error_line(message: str) -> str:
-    """A message in one line, its middle left out where names of others make it endless."""
+    """The message on one line, with the middle elided if long names make it too long."""
     line = one_line(message)
-    return line if len(line) <= MOST_LINE else f"{line[: MOST_LINE // 2]} ... {line[-MOST_LINE // 2 :]}"
+    return line if len(line) <= MAX_LINE else f"{line[: MAX_LINE // 2]} ... {line[-MAX_LINE // 2 :]}"

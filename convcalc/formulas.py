@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import TypeAlias
 
 DUMOULIN = "Dumoulin & Visin 2016"
@@ -18,10 +19,9 @@ WILLIAMS = "Williams, Waterman & Patterson 2009"
 ARAUJO = "Araujo, Norris & Sim 2019"
 DEFINITION = "by definition"
 
-_LIST = re.compile(r"(product|sum|max)\((\w+)\)")
-_WRITTEN = {"product": ("*", "", "1"), "sum": (" + ", "", "0"), "max": (", ", "max", "0")}
-"""What stands between several numbers, what before their parentheses, and what for none."""
-_NAME = re.compile(r"[a-z_]\w*")
+_SYMBOL = re.compile(r"(?:(product|sum|max)\((\w+)\))|([a-z_]\w*)")
+_LISTED = {"product": ("*", "", "1"), "sum": (" + ", "", "0"), "max": (", ", "max", "0")}
+"""What stands between several numbers, what before their parentheses, and what is written for none."""
 
 
 Symbol: TypeAlias = int | Fraction | Sequence[int]
@@ -40,20 +40,37 @@ class Formula:
         >>> Formula("filters * product(kernel)", "").with_numbers(filters=4, kernel=(3, 5))
         '4 * (3*5)'
         """
+        template, wanted = _template(self.text, tuple(symbols))
+        return template % tuple(
+            [_several(function, symbols[name]) if function else _one(symbols[name]) for function, name in wanted]
+        )
 
-        def written_out(match: re.Match[str]) -> str:
-            values = symbols[match[2]]
-            assert isinstance(values, Sequence)
-            between, before, of_none = _WRITTEN[match[1]]
-            written = between.join(map(str, values)) or of_none
-            return f"{before}({written})" if len(values) > 1 else written
 
-        def put_in(match: re.Match[str]) -> str:
-            value = symbols.get(match[0], match[0])
-            apart = (isinstance(value, int) and value < 0) or (isinstance(value, Fraction) and value.denominator > 1)
-            return f"({value})" if apart else str(value)
+@cache
+def _template(text: str, names: tuple[str, ...]) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """A formula with a %s for each of these symbols, and the symbols in order, each with its function of several."""
+    pieces, wanted, end = list[str](), list[tuple[str, str]](), 0
+    for found in _SYMBOL.finditer(text):
+        function, name = found[1] or "", found[2] or found[3]
+        if name in names:
+            pieces += [text[end : found.start()].replace("%", "%%"), "%s"]
+            wanted.append((function, name))
+            end = found.end()
+    return "".join(pieces) + text[end:].replace("%", "%%"), tuple(wanted)
 
-        return _NAME.sub(put_in, _LIST.sub(written_out, self.text))
+
+def _one(value: Symbol) -> str:
+    """A number as part of a formula: in parentheses if its sign or fraction bar could be misread."""
+    if isinstance(value, int):  # nearly always
+        return str(value) if value >= 0 else f"({value})"
+    return f"({value})" if isinstance(value, Fraction) and value.denominator > 1 else str(value)
+
+
+def _several(function: str, values: Symbol) -> str:
+    assert not isinstance(values, int | Fraction)
+    between, before, of_none = _LISTED[function]
+    written = between.join(map(str, values)) or of_none
+    return f"{before}({written})" if len(values) > 1 else written
 
 
 OUTPUT = Formula("floor((input + padding_begin + padding_end - kernel) / stride) + 1", f"{DUMOULIN}, relationship 6")
@@ -73,10 +90,11 @@ OUTPUT_TRANSPOSED = Formula(
 OUTPUT_CHANNELS = Formula("filters", "one output channel per filter")
 OUTPUT_CHANNELS_DEPTHWISE = Formula("channels * multiplier", "multiplier filters for every channel alone")
 OUTPUT_KEPT = Formula("input", "the axis stays as it is")
+OUTPUT_SHUFFLED = Formula("input", "only the order of channels changes")
 OUTPUT_POOLED = Formula("input", "channel by channel")
 OUTPUT_FEATURES = Formula("filters", "one output feature for every row of weights")
 OUTPUT_SIDE_BY_SIDE = Formula("sum(inputs)", "the inputs side by side")
-OUTPUT_STRETCHED = Formula("max(inputs)", "what has one position stretches over the others'")
+OUTPUT_STRETCHED = Formula("max(inputs)", "inputs with one position are repeated to match the others")
 OUTPUT_REDUCED = Formula("1", "one value for all positions")
 OUTPUT_FLAT = Formula("product(input)", "everything on one axis")
 OUTPUT_PADDED = Formula("input + padding_begin + padding_end", "a crop is a negative padding")
@@ -88,7 +106,7 @@ PADDING_BEGIN = Formula("floor(total / 2)", "the odd pixel goes to the end")
 PADDING_BEGIN_LOWER = Formula("ceil(total / 2)", "the odd pixel goes to the beginning")
 LENGTHENED = Formula(
     "output - ((input - 1)*stride + dilation*(kernel - 1) + 1 - padding_begin - padding_end)",
-    "what the output wanted has beyond the full result",
+    "how far the output asked for exceeds the full result",
 )
 SAME = Formula(
     "max(0, (ceil(input / stride) - 1)*stride + dilation*(kernel - 1) + 1 - input)",
@@ -106,9 +124,9 @@ TOTAL_PADDING = {
 
 WEIGHTS = Formula("filters * (in_channels / groups) * product(kernel)", "one weight per tap and input channel")
 WEIGHTS_TRANSPOSED = Formula("in_channels * (filters / groups) * product(kernel)", WEIGHTS.source)
-BIASES = Formula("filters * bias", "one bias per filter where --bias is given")
+BIASES = Formula("filters * bias", "one bias per filter if the layer has biases")
 PARAMETERS = Formula("weights + biases", DEFINITION)
-PARAMETERS_SHARED = Formula("weights + biases - shared", "what an earlier layer has too counts there")
+PARAMETERS_SHARED = Formula("weights + biases - shared", "arrays shared with an earlier layer count there")
 
 MULTIPLICATIONS = Formula(
     "batch * filters * product(output) * (in_channels / groups) * product(kernel)",
@@ -138,7 +156,7 @@ ADDITIONS = Formula(
 )
 ADDITIONS_TRANSPOSED = Formula(
     "effective - batch * filters * product(outputs_reached) + batch * filters * product(output) * bias",
-    "n products need n - 1 additions, at every output that any reaches",
+    "n products need n - 1 additions, at every output that receives any",
 )
 ACTIVATIONS = Formula("batch * filters * product(output)", "elements of the output")
 MACS = Formula("multiplications", "one multiply-accumulate per multiplication")
@@ -147,37 +165,37 @@ BYTES = Formula("(parameters + activations) * bytes_per_element", DEFINITION)
 
 ACTIVATIONS_LAYER = Formula("product(shape)", "elements of the output, batch included")
 EFFECTIVE_UNPADDED = Formula("multiplications", "there is no padding")
-NOT_COUNTED = Formula("0", "counted are convolutions, linear layers and matrix products")
+NOT_COUNTED = Formula("0", "only convolutions, linear layers and matrix products are counted")
 NOT_LEARNED = Formula("0", "nothing is learned")
 WEIGHTS_LINEAR = Formula("in_features * filters", "one weight for every pair of features")
 MULTIPLICATIONS_LINEAR = Formula("rows * in_features * filters", "every input feature times each of its weights")
 ADDITIONS_LINEAR = Formula("rows * filters * (in_features - 1 + bias)", ADDITIONS.source)
-MULTIPLICATIONS_MATMUL = Formula("elements * summed", "a sum of so many products for every element of the output")
+MULTIPLICATIONS_MATMUL = Formula("elements * summed", "every element of the output is the sum of that many products")
 ADDITIONS_MATMUL = Formula("elements * (summed - 1)", ADDITIONS.source)
 WEIGHTS_ARRAY = Formula("product(array)", "every element of the learned array")
-BIASES_ARRAY = Formula("product(array) * bias", "a shift beside every scale, where there are any")
-SHARE = Formula("multiplications / all_multiplications", "of the network's multiplications")
+BIASES_ARRAY = Formula("product(array) * bias", "one shift per scale if the layer has shifts")
+SHARE = Formula("multiplications / all_multiplications", "share of the network's multiplications")
 SHARE_OF_NONE = Formula("0", "the network multiplies nothing")
 BYTES_MOVED = Formula("(read + parameters + written) * bytes_per_element", "inputs, parameters and outputs, once each")
-INTENSITY = Formula("flops / bytes_moved", "operations per byte that has to move")
-BOUND = Formula("flops / peak > bytes_moved / bandwidth", f"compute where it holds, else memory; {WILLIAMS}")
+INTENSITY = Formula("flops / bytes_moved", "operations per byte moved")
+BOUND = Formula("flops / peak > bytes_moved / bandwidth", f"compute if this holds, else memory; {WILLIAMS}")
 LEAST_SECONDS = Formula("max(flops / peak, bytes_moved / bandwidth)", WILLIAMS)
 LEAST_SECONDS_OF_ALL = Formula(
     "compute_bound_flops / peak + memory_bound_bytes / bandwidth", "layer after layer, each by its bound"
 )
-RIDGE = Formula("peak / bandwidth", f"operations per byte from which arithmetic is the bound; {WILLIAMS}")
+RIDGE = Formula("peak / bandwidth", f"above this many operations per byte arithmetic is the bound; {WILLIAMS}")
 PARAMETER_BYTES = Formula("parameters * bytes_per_element", DEFINITION)
-PEAK_BYTES = Formula(
-    "sum(live) * bytes_per_element", "the tensors that live at once, each until its last reader has run"
-)
+PEAK_BYTES = Formula("sum(live) * bytes_per_element", "the tensors alive at once, each until its last reader has run")
 
 RATIO = Formula("compared / base", DEFINITION)
 
 SIZE = Formula("size_before + (kernel - 1)*dilation*jump_before", ARAUJO)
 JUMP = Formula("jump_before * stride", f"{ARAUJO}; a transposed stride divides")
-JUMP_TRANSPOSED = Formula("jump_before / stride", "the transpose of a stride")
+JUMP_TRANSPOSED = Formula("jump_before / stride", JUMP.source)
 JUMP_OF_STAGES = Formula("jump_before * product(stride)", f"{ARAUJO}, stage after stage")
-JUMP_OF_PATTERN = Formula("advance / period", "so many outputs on, the same pattern of positions is so far on")
+JUMP_OF_PATTERN = Formula(
+    "advance / period", "the pattern of positions repeats every `period` outputs, `advance` pixels further on"
+)
 NO_JUMP = Formula("0", "every output reads the same positions")
 START = Formula("start_before - padding_begin*jump_before", ARAUJO)
 SPAN = Formula("last - first + 1", "the widest set of positions that one output reads")

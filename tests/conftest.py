@@ -1,16 +1,20 @@
-"""Where the oracle must not be missing, a test that would skip for want of it fails instead."""
+"""The fixtures of all rooms; and where the oracle must not be missing, a run without it stops instead of skipping."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 
 import pytest
+
+from tests.commands import DEFECT, OnTerminal, Run, exit_code
 
 NEEDED = (
     ("torch", "oracle (PyTorch)", "oracle"),
     ("onnxruntime", "oracle (ONNX Runtime)", "oracle"),
     ("onnx", "ONNX", "onnx"),
+    ("mypy", "mypy", "lint"),
 )
 """Module, what it is called, and the extra that brings it."""
 
@@ -31,3 +35,53 @@ def pytest_report_header() -> list[str]:
             (name, extra, importlib.util.find_spec(module) is not None) for module, name, extra in NEEDED
         )
     ]
+
+
+@pytest.fixture
+def output(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs convcalc on its arguments in this process, expects an answer, returns stdout."""
+
+    def run(*arguments: str) -> str:
+        code = exit_code(*arguments)
+        printed = capsys.readouterr()
+        assert code == 0, printed.err
+        return printed.out
+
+    return run
+
+
+@pytest.fixture
+def refusal(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs convcalc, expects exit 2, nothing on stdout and one line on stderr, returns the line after `error: `."""
+
+    def run(*arguments: str) -> str:
+        code = exit_code(*arguments)
+        printed = capsys.readouterr()
+        assert (code, printed.out) == (2, "")
+        assert printed.err.startswith("error: ")
+        assert printed.err.endswith("\n")
+        assert printed.err.count("\n") == 1
+        assert DEFECT not in printed.err
+        return printed.err.removeprefix("error: ").strip()
+
+    return run
+
+
+@pytest.fixture
+def on_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> OnTerminal:
+    """The lines that convcalc prints on a terminal of so many columns; none is longer, unless left to be wrapped."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+    def run(width: int, *arguments: str, wrapped: bool = False) -> list[str]:
+        with monkeypatch.context() as patch:
+            patch.setenv("COLUMNS", str(width))
+            patch.setattr(sys.stdout, "isatty", lambda: True)
+            code = exit_code(*arguments)
+        printed = capsys.readouterr()
+        assert code == 0, printed.err
+        lines = [line.rstrip() for line in printed.out.splitlines()]
+        assert wrapped or max(map(len, lines)) <= width
+        return lines
+
+    return run

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from convcalc import ConvcalcError
-from convcalc.graph.graph import Network
+from convcalc.graph.graph import Graph
 from convcalc.graph.primitives import parameter_shapes
-from convcalc.proof.walk import check_runnable, run_layers
-from convcalc.questions.report import NetworkReport, network_report
+from convcalc.proof.walk import check_runnable, executed
+from convcalc.questions.report import Report, network_report
 from convcalc.readers import load_network
 
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
@@ -77,11 +77,11 @@ def saved(folder: Path, proto: Any) -> str:
     return str(path)
 
 
-def load(folder: Path, proto: Any, **options: Any) -> Network:
+def load(folder: Path, proto: Any, **options: Any) -> Graph:
     return load_network(saved(folder, proto), **options)
 
 
-def report(folder: Path, proto: Any, **options: Any) -> NetworkReport:
+def report(folder: Path, proto: Any, **options: Any) -> Report:
     return network_report(load(folder, proto, **options))
 
 
@@ -118,7 +118,7 @@ def check_shape_and_counts(case: OpCase, folder: Path) -> None:
     assert inferred.HasField("shape") or case.row in NOT_INFERRED
     wanted = tuple(d.dim_value for d in inferred.shape.dim) if inferred.HasField("shape") else input_shape(case.proto)
     answer = report(folder, case.proto)
-    network = answer.network
+    network = answer.graph
     assert network.nodes[network.output].shape == wanted
     assert (answer.parameters, answer.multiplications) == (case.parameters, case.macs)
     assert not answer.unsupported
@@ -137,7 +137,7 @@ def check_values(case: OpCase, folder: Path) -> None:
         with pytest.raises(ConvcalcError, match="check: every layer must be one that can be run"):
             check_runnable(network)
         return
-    out = next(run.out for run in run_layers(network, [x], arrays) if run.number == network.output)
+    out = next(done.out for done in executed(network, [x], arrays) if done.number == network.output)
     np.testing.assert_allclose(out, wanted, rtol=2e-4, atol=2e-4)
 
 
@@ -145,6 +145,6 @@ def check_weights(case: OpCase, folder: Path) -> None:
     """The arrays of every layer come in the order, and with the shapes, of its parameters."""
     path = saved(folder, case.proto)
     arrays = weights_of(path)
-    for layer in load_network(path).layers:
-        shapes = [shape for _, shape in parameter_shapes(layer.operator)]
-        assert [a.shape for a in arrays.get(layer.name, ())][: len(shapes)] == shapes
+    for node in load_network(path).nodes:
+        shapes = [shape for _, shape in parameter_shapes(node.primitive)]
+        assert [a.shape for a in arrays.get(node.name, ())][: len(shapes)] == shapes

@@ -6,7 +6,7 @@ read: op, kernel, stride, padding, dilation, groups, output_padding, in_channels
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -190,23 +190,30 @@ class Field:
     widest: frozenset[int]
 
 
+Windows = Sequence[tuple[bool, int, int, int, int]]
+"""Along one axis: whether it is transposed, kernel, stride, dilation and padding before."""
+
+
+def read_back(windows: Windows, outputs: Iterable[int]) -> set[int]:
+    """The input positions that outputs depend on together, found from the last window back, tap by tap."""
+    seen = set(outputs)
+    for transposed, kernel, stride, dilation, before in reversed(windows):
+        taps = range(0, kernel * dilation, dilation)
+        if transposed:
+            sources = {output + before - tap for output in seen for tap in taps}
+            seen = {source // stride for source in sources if source % stride == 0}
+        else:
+            seen = {output * stride + tap - before for output in seen for tap in taps}
+    return seen
+
+
 def field(stages: Sequence[Stage], axis: int) -> Field:
     """Follows sets of input positions through the stages, on an axis long enough to have no border."""
-    windows = [
-        (stage["op"] == "conv_transpose", *(stage[key][axis] for key in ("kernel", "stride", "dilation")),
-         stage["padding"][axis][0])
-        for stage in stages
-        if stage["op"] != "channel_shuffle"
-    ]  # fmt: skip
+    windows = windows_along(stages, axis)
     shift = 1  # outputs after which the pattern repeats: every transposed stride divides it
     for transposed, _, stride, *_ in windows:
         shift *= stride if transposed else 1
-    radius = 64
-    while True:
-        seen = _followed(windows, radius)
-        if all(output in seen for output in range(2 * shift)):
-            break
-        radius *= 2
+    seen = followed(windows, range(2 * shift))
     phases = [seen[output] for output in range(shift)]
     widest = max(phases, key=lambda positions: (_span(positions), len(positions)))
     moves = [min(seen[output + shift]) - min(seen[output]) for output in range(shift) if seen[output]]
@@ -219,8 +226,28 @@ def _span(positions: frozenset[int]) -> int:
     return max(positions) - min(positions) + 1 if positions else 0
 
 
-def _followed(windows: Sequence[tuple[bool, int, int, int, int]], radius: int) -> dict[int, frozenset[int]]:
-    """Output position -> the input positions it depends on, for the outputs that see no border of -radius..radius."""
+def windows_along(stages: Sequence[Stage], axis: int) -> Windows:
+    """The windows of the stages that have any."""
+    return [
+        (stage["op"] == "conv_transpose", *(stage[key][axis] for key in ("kernel", "stride", "dilation")),
+         stage["padding"][axis][0])
+        for stage in stages
+        if stage["op"] != "channel_shuffle"
+    ]  # fmt: skip
+
+
+def followed(windows: Windows, outputs: range) -> dict[int, frozenset[int]]:
+    """Output position -> the input positions it depends on, on an axis so long that these outputs see no border."""
+    radius = 64
+    while True:
+        seen = _followed(windows, radius)
+        if all(output in seen for output in outputs):
+            return seen
+        radius *= 2
+
+
+def _followed(windows: Windows, radius: int) -> dict[int, frozenset[int]]:
+    """The same for the outputs that see no border of -radius..radius."""
     seen = {position: frozenset({position}) for position in range(-radius, radius + 1)}
     for transposed, kernel, stride, dilation, before in windows:
         if not seen:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from convcalc.axis.window import Window
 from convcalc.errors import ShapeError
-from convcalc.notation import PADDING_WORDS, POOL_WORDS
-
-WORDS, MODEST_WORDS = PADDING_WORDS, POOL_WORDS
-"""Their former names and place."""
+from convcalc.notation import POOL_WORDS
 
 
 def padded(word: str, size: int | None, window: Window) -> tuple[int, int]:

@@ -13,8 +13,8 @@ from math import gcd
 from convcalc.axis.window import Window
 from convcalc.errors import ShapeError
 
-MOST_RUNS = 1 << 16
-"""Separate runs kept at the most, so that an absurd request is refused rather than filling the memory."""
+MAX_RUNS = 1 << 16
+"""Separate runs that a set may have, so that an absurd request is refused before it fills the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,11 @@ class Positions:
         return sum(last - first + 1 for first, last in self.runs)
 
     @property
+    def is_single(self) -> bool:
+        """Whether it is one position."""
+        return len(self.runs) == 1 and self.runs[0][0] == self.runs[0][1]
+
+    @property
     def first(self) -> int:
         return self.offset + self.step * self.runs[0][0]
 
@@ -54,8 +59,8 @@ class Positions:
         """Pixels from the first position to the last, both included; 0 for the empty set."""
         return self.last - self.first + 1 if self.runs else 0
 
-    def moved(self, distance: int) -> Positions:
-        """The positions, each so far on."""
+    def shifted(self, distance: int) -> Positions:
+        """The positions shifted by `distance`."""
         return Positions(self.offset + distance, self.step, self.runs) if distance else self
 
     def within(self, low: int, high: int) -> Positions:
@@ -68,16 +73,6 @@ class Positions:
 _NONE = Positions(0, 1, ())
 
 
-def read_by(outputs: Positions, window: Window) -> Positions:
-    """Input positions that the outputs of a convolution read: p*stride - before + t*dilation.
-
-    >>> list(read_by(Positions.single(0), Window(kernel=3, dilation=2, before=1)))
-    [-1, 1, 3]
-    """
-    scaled = Positions(outputs.offset * window.stride - window.before, outputs.step * window.stride, outputs.runs)
-    return spread(scaled, window.kernel, window.dilation)
-
-
 def spread_from(outputs: Positions, window: Window) -> Positions:
     """Input positions whose value a transposed convolution spreads over the outputs.
 
@@ -87,8 +82,8 @@ def spread_from(outputs: Positions, window: Window) -> Positions:
     [-1, 0]
     """
     reach = (window.kernel - 1) * window.dilation
-    moved = Positions(outputs.offset + window.before - reach, outputs.step, outputs.runs)
-    return _divided(spread(moved, window.kernel, window.dilation), window.stride)
+    shifted = Positions(outputs.offset + window.before - reach, outputs.step, outputs.runs)
+    return _divided(spread(shifted, window.kernel, window.dilation), window.stride)
 
 
 def union(left: Positions, right: Positions) -> Positions:
@@ -110,7 +105,7 @@ def union(left: Positions, right: Positions) -> Positions:
 
 def _plainly(positions: Positions) -> Positions:
     """A single position with step 0, for its step means nothing."""
-    return positions if positions.count > 1 else Positions(positions.first, 0, ((0, 0),))
+    return Positions(positions.first, 0, ((0, 0),)) if positions.is_single else positions
 
 
 def _on(positions: Positions, offset: int, step: int) -> Iterator[tuple[int, int]]:
@@ -125,8 +120,8 @@ def spread(positions: Positions, kernel: int, dilation: int) -> Positions:
     if kernel == 1 or dilation == 0 or not positions.runs:
         return positions
     if dilation < 0:
-        positions, dilation = positions.moved((kernel - 1) * dilation), -dilation
-    if positions.count == 1:
+        positions, dilation = positions.shifted((kernel - 1) * dilation), -dilation
+    if positions.is_single:
         return Positions(positions.first, dilation, ((0, kernel - 1),))
     step = gcd(positions.step, dilation)
     runs = _refined(positions.runs, positions.step // step, kernel, dilation // step)
@@ -136,6 +131,8 @@ def spread(positions: Positions, kernel: int, dilation: int) -> Positions:
 def _refined(runs: tuple[tuple[int, int], ...], factor: int, kernel: int, hop: int) -> tuple[tuple[int, int], ...]:
     """The runs with indices times factor, plus t*hop for every tap; factor and hop have no common divisor."""
     if hop == 1 and kernel >= factor:  # the taps close the gaps: every run stays a run
+        if len(runs) == 1:
+            return ((runs[0][0] * factor, runs[0][1] * factor + kernel - 1),)
         return _merged((first * factor, last * factor + kernel - 1) for first, last in runs)
     if factor > 1:
         _check_runs(sum(last - first + 1 for first, last in runs))
@@ -173,8 +170,8 @@ def _divided(positions: Positions, stride: int) -> Positions:
 
 
 def _check_runs(count: int) -> None:
-    if count > MOST_RUNS:
+    if count > MAX_RUNS:
         raise ShapeError(
-            f"a receptive field of more than {MOST_RUNS} separate pieces is not enumerated, got {count}; "
+            f"a receptive field of more than {MAX_RUNS} separate pieces is not enumerated, got {count}; "
             "use a smaller kernel, dilation or stride"
         )

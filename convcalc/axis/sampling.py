@@ -5,21 +5,20 @@ Source: ONNX operator Resize, attribute coordinate_transformation_mode; PyTorch,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, gcd
+from typing import NamedTuple
 
-from convcalc.graph.primitives import Resize
+from convcalc.axis.strands import MAX_PHASES, Reads, check_phases
 
 HALF = Fraction(1, 2)
 KINDS = (
     "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_half_pixel_for_nn",
 )  # fmt: skip
-"""Of coordinates."""
+"""Supported values of ONNX's coordinate_transformation_mode."""
 
 
-@dataclass(frozen=True, slots=True)
-class Coordinates:
+class Coordinates(NamedTuple):
     """Output 0 lies at `first` on the input, in pixels, and every further one `step` behind the one before."""
 
     first: Fraction
@@ -53,23 +52,26 @@ def coordinates(kind: str, before: int, after: int, scale: Fraction | None = Non
             raise ValueError(f"no coordinates are called {kind}")
 
 
-def taps(at: Fraction, operator: Resize) -> list[tuple[int, float]]:
-    """(input, weight) of every input that counts for a place: neighbours, one after the other."""
+def taps(at: Fraction, mode: str, rounding: str, cubic: float) -> list[tuple[int, float]]:
+    """(input, weight) of every input that an output at this place is made of, neighbours in order.
+
+    mode is nearest, linear or cubic; `rounding` is for nearest, `cubic` the coefficient of the cubic kernel.
+    """
     low = floor(at)
     part = at - low
-    if operator.mode == "nearest":
+    if mode == "nearest":
         nearest = {
             "floor": low,
             "ceil": ceil(at),
             "round_prefer_floor": ceil(at - HALF),
             "round_prefer_ceil": floor(at + HALF),
         }
-        return [(nearest[operator.rounding], 1.0)]
+        return [(nearest[rounding], 1.0)]
     if part == 0:
         return [(low, 1.0)]
-    if operator.mode == "linear":
+    if mode == "linear":
         return [(low, float(1 - part)), (low + 1, float(part))]
-    return [(low + i, _cubic(abs(float(part) - i), operator.cubic)) for i in range(-1, 3)]
+    return [(low + i, _cubic(abs(float(part) - i), cubic)) for i in range(-1, 3)]
 
 
 def _cubic(distance: float, a: float) -> float:
@@ -77,3 +79,31 @@ def _cubic(distance: float, a: float) -> float:
     if distance <= 1:
         return ((a + 2) * distance - (a + 3)) * distance**2 + 1
     return ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a
+
+
+def adaptive_reads(before: int, after: int) -> Reads:
+    """Which inputs each output of an adaptive pool reads: output i from floor(i*size/n) up to ceil((i + 1)*size/n)."""
+    common = gcd(before, after)
+    period, advance = after // common, before // common
+    check_phases(period)
+    firsts = [output * before // after for output in range(period)]
+    ends = [-(-(output + 1) * before // after) for output in range(period)]
+    return Reads(tuple((first, 1, end - first) for first, end in zip(firsts, ends, strict=True)), advance)
+
+
+def resize_reads(
+    before: int, after: int, kind: str, mode: str, rounding: str, cubic: float, scale: Fraction | None = None
+) -> Reads:
+    """Which inputs each output of a resize reads, borders ignored; they repeat with the denominator of its step.
+
+    A scale of so many digits that they hardly ever repeat is taken for the ratio of the sizes.
+    """
+    placed = coordinates(kind, before, after, scale)
+    if scale is not None and placed.step.denominator > MAX_PHASES:
+        placed = coordinates(kind, before, after)
+    check_phases(placed.step.denominator)
+    read = []
+    for output in range(placed.step.denominator):
+        inputs = taps(placed.at(output), mode, rounding, cubic)
+        read.append((inputs[0][0], 1, len(inputs)))
+    return Reads(tuple(read), placed.step.numerator)

@@ -1,8 +1,10 @@
-"""Receptive fields carried forward through a network, exact: which input positions every output position reads.
+"""Receptive fields carried forward, exact: which input positions every output position reads, along one axis.
 
-Along one axis the positions that output p reads repeat: some phases, and how far the input moves from one round of
-phases to the next. A convolution has one phase, upsampling as many as its factor. What every output reads, because
-a global pool lies before it, is a set that does not move. A merge of arms is the union of what they read.
+The positions that output p reads repeat: there are some phases, and after each round of phases the input has moved on
+by a fixed advance. A convolution has one phase, upsampling as many as its factor. What every output reads, because a
+global pool came before, is a set that does not move. Merged branches read the union of what each of them reads.
+Sizes, jumps and starts are only how these sets are shown: the usual recurrences over intervals are wrong if dilation
+leaves holes or transposed convolutions alternate with strided ones.
 """
 
 from __future__ import annotations
@@ -12,18 +14,33 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
 from math import gcd, lcm
+from typing import NamedTuple
 
 from convcalc.axis.positions import Positions, spread, spread_from, union
 from convcalc.axis.window import Window
 from convcalc.errors import ShapeError
-from convcalc.questions.layer_receptive import MOST_PHASES, AxisField
 
-MOST_OUTPUTS = 1 << 12
-"""Outputs looked at one by one where arms move unequally."""
+MAX_PHASES = 1 << 16
+"""Phases that are enumerated; a pattern that repeats later is refused."""
+MAX_OUTPUTS = 1 << 12
+"""Outputs looked at one by one if branches move unequally."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reads:
+class AxisField(NamedTuple):
+    """The receptive field along one axis, in input pixels, as if the input had no border.
+
+    size: the largest span that one output depends on, over all outputs; coverage: how many positions inside
+    that span it really reads; jump: input pixels between neighbouring outputs; start: the first position that
+    output 0 reads, negative inside the padding, None if it reads none.
+    """
+
+    size: int
+    jump: Fraction
+    start: int | None
+    coverage: int
+
+
+class Reads(NamedTuple):
     """What one layer's outputs read of its own input along an axis.
 
     Output p reads the positions taps[p % period], each (first, step, count), moved by p // period * advance.
@@ -39,7 +56,7 @@ class Reads:
 
     @staticmethod
     def spread(window: Window) -> Reads:
-        """The reads of a transposed convolution. Raises ShapeError where its stride has too many phases."""
+        """The reads of a transposed convolution. Raises ShapeError if its stride has too many phases."""
         check_phases(window.stride)
         each = (spread_from(Positions.single(output), window) for output in range(window.stride))
         return Reads(tuple((seen.first, seen.step, seen.count) if seen.runs else (0, 1, 0) for seen in each), 1)
@@ -50,8 +67,7 @@ class Reads:
         return Reads(((first, 1, 1),), step)
 
 
-@dataclass(frozen=True, slots=True)
-class Strand:
+class Strand(NamedTuple):
     """Positions of the network's input: output p reads phases[p % period] moved by p // period * advance."""
 
     phases: tuple[Positions, ...]
@@ -63,21 +79,25 @@ class Strand:
 
     def at(self, output: int) -> Positions:
         rounds, phase = divmod(output, len(self.phases))
-        return self.phases[phase].moved(rounds * self.advance)
+        return self.phases[phase].shifted(rounds * self.advance)
 
     def after(self, reads: Reads) -> Strand:
         """The strand of a layer that reads this one."""
+        if len(self.phases) == len(reads.taps) == 1:  # as in every convolution of a convolution
+            [(first, step, count)] = reads.taps
+            seen = self.phases[0].shifted(first * self.advance)
+            return Strand((spread(seen, count, step * self.advance),), reads.advance * self.advance)
         period, own = len(self.phases), len(reads.taps)
         rounds = period // gcd(period, reads.advance)
         check_phases(own * rounds)
         phases = []
         for output in range(own * rounds):
             first, step, count = reads.taps[output % own]
-            phases.append(self._seen(first + output // own * reads.advance, step, count))
+            phases.append(self.seen_through(first + output // own * reads.advance, step, count))
         return Strand(tuple(phases), reads.advance * rounds // period * self.advance)
 
-    def _seen(self, first: int, step: int, count: int) -> Positions:
-        """What inputs first, first + step, ... read, `count` of them."""
+    def seen_through(self, first: int, step: int, count: int) -> Positions:
+        """What `count` outputs read together: first, first + step, ..."""
         period = len(self.phases)
         family = period // gcd(period, step)  # of taps that meet the same phase
         parts = []
@@ -92,7 +112,7 @@ class Strand:
 class Field:
     """What the outputs along one axis read: strands that move with the output, and what every output reads.
 
-    More than one strand only where arms of unequal jumps meet.
+    There is more than one strand only if branches of unequal jumps meet.
     """
 
     strands: tuple[Strand, ...]
@@ -104,17 +124,25 @@ class Field:
 
     @staticmethod
     def nothing() -> Field:
-        """Of what depends on no input at all."""
+        """The field of what depends on no input at all."""
         return Field((), Positions.none())
 
     def after(self, reads: Reads) -> Field:
         return Field(tuple(strand.after(reads) for strand in self.strands), self.whole)
 
+    def spread(self, window: Window) -> Field:
+        """The field of a transposed convolution of this one."""
+        if window.stride > MAX_PHASES and len(self.strands) == 1 and not self.whole.runs:
+            return _Spread(self.strands, self.whole, window)
+        for strand in self.strands:
+            check_phases(len(strand.phases) * window.stride)  # before so many are enumerated for nothing
+        return self.after(Reads.spread(window))
+
     def at(self, output: int) -> Positions:
         return reduce(union, (strand.at(output) for strand in self.strands), self.whole)
 
     def all_of(self, outputs: int, size: int) -> Field:
-        """Where every output reads all of these: their positions on an input of `size`, no longer moving."""
+        """The field if every output reads all of these outputs: positions on an input of `size`, no longer moving."""
         seen = self.whole
         for strand in self.strands:
             for output in range(min(outputs, len(strand.phases))):
@@ -123,13 +151,16 @@ class Field:
         return Field((), seen.within(0, size))
 
     def summary(self, outputs: int, size: int) -> AxisField:
-        """Size, jump, start and coverage; borders count only where something of the whole input is read."""
-        widest, first = self.widest(outputs, size), self.seen(0, size)
+        """Size, jump, start and coverage; borders count only if some positions are read by every output."""
+        if len(self.strands) == 1 and len(self.strands[0].phases) == 1 and not self.whole.runs:
+            widest = first = self.strands[0].phases[0]
+        else:
+            widest, first = self.widest(outputs, size), self.seen(0, size)
         jump = self.strands[0].jump if self.strands else Fraction(0)
         return AxisField(widest.span, jump, first.first if first.runs else None, widest.count)
 
     def seen(self, output: int, size: int) -> Positions:
-        """What an output reads; of what moves with it only the part on the input, where it reads a whole as well."""
+        """What an output reads; if it also reads fixed positions, the moving part counts only inside the input."""
         moving = reduce(union, (strand.at(output) for strand in self.strands), Positions.none())
         return union(moving.within(0, size), self.whole) if self.whole.runs else moving
 
@@ -138,19 +169,59 @@ class Field:
         if not self.strands:
             looked_at: Iterable[int] = (0,)
         elif len(self.strands) > 1 or self.whole.runs:
-            looked_at = range(min(outputs, MOST_OUTPUTS))
+            looked_at = range(min(outputs, MAX_OUTPUTS))
         else:
             looked_at = range(len(self.strands[0].phases))
         return max((self.seen(output, size) for output in looked_at), key=lambda seen: (seen.span, seen.count))
 
 
-def merged(arms: Sequence[Field]) -> Field:
-    """What is read where each output reads the same output of every arm."""
+@dataclass(frozen=True, slots=True)
+class _Spread(Field):
+    """The field of a transposed convolution whose stride has too many phases to enumerate.
+
+    Outputs that the first tap reaches read as many inputs as any, whatever the stride, so what is shown of the last
+    layer needs only those. `strands` and `whole` are those of its input, and nothing can follow.
+    """
+
+    window: Window
+
+    def after(self, reads: Reads) -> Field:
+        del reads
+        check_phases(self.window.stride)
+        raise AssertionError("a stride this large has too many phases")
+
+    def spread(self, window: Window) -> Field:
+        return self.after(Reads.shifted(window.before))
+
+    def summary(self, outputs: int, size: int) -> AxisField:
+        widest, first = self.widest(outputs, size), self.at(0)
+        jump = self.strands[0].jump / self.window.stride
+        return AxisField(widest.span, jump, first.first if first.runs else None, widest.count)
+
+    def at(self, output: int) -> Positions:
+        inputs = spread_from(Positions.single(output), self.window)
+        if not inputs.runs:
+            return Positions.none()
+        return self.strands[0].seen_through(inputs.first, inputs.step, inputs.count)
+
+    def seen(self, output: int, size: int) -> Positions:
+        del size
+        return self.at(output)
+
+    def widest(self, outputs: int, size: int) -> Positions:
+        del outputs, size
+        phases, stride = len(self.strands[0].phases), self.window.stride
+        looked_at = range(-self.window.before, phases * stride - self.window.before, stride)
+        return max((self.at(output) for output in looked_at), key=lambda seen: (seen.span, seen.count))
+
+
+def merged(branches: Sequence[Field]) -> Field:
+    """The field if each output reads the same output of every branch."""
     strands: dict[Fraction, Strand] = {}
     whole = Positions.none()
-    for arm in arms:
-        whole = union(whole, arm.whole)
-        for strand in arm.strands:
+    for branch in branches:
+        whole = union(whole, branch.whole)
+        for strand in branch.strands:
             known = strands.get(strand.jump)
             strands[strand.jump] = strand if known is None else _both(known, strand)
     return Field(tuple(strands.values()), whole)
@@ -166,15 +237,15 @@ def _both(left: Strand, right: Strand) -> Strand:
 
 
 def check_phases(phases: int) -> None:
-    """Raises ShapeError where a pattern is too long to enumerate."""
-    if phases > MOST_PHASES:
-        raise ShapeError(f"it repeats only after {phases} outputs, more than {MOST_PHASES} are not enumerated")
+    """Raises ShapeError if a pattern is too long to enumerate."""
+    if phases > MAX_PHASES:
+        raise ShapeError(f"it repeats only after {phases} outputs, more than {MAX_PHASES} are not enumerated")
 
 
 def centre(field: Field) -> Fraction | None:
-    """The middle of what output 0 reads, in input pixels; None where nothing, or not one thing, moves with the output.
+    """The middle of what output 0 reads, in input pixels; None unless exactly one strand moves with the output.
 
-    Of upsampled outputs, whose phases lie to either side, it is the middle that they have on average.
+    For upsampled outputs, whose phases lie to either side, it is the average middle.
     """
     if len(field.strands) != 1:
         return None

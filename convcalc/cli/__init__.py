@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from contextlib import suppress
@@ -15,6 +16,7 @@ def main() -> None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # open as long as the process
     if hasattr(sys.stdout, "reconfigure"):  # what a terminal's encoding lacks is a question mark, not an error
         sys.stdout.reconfigure(errors="replace")
+    gc.set_threshold(100_000)  # a large network is many objects and no cycles, which need no looking for
     sys.set_int_max_str_digits(0)  # exact integers are printed whole, however long
     sys.exit(exit_code(sys.argv[1:]))
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from convcalc.cli.options import Asked
-from convcalc.explain.layer import Explanation
 from convcalc.render.table import Table, show
+
+if TYPE_CHECKING:
+    from convcalc.explain.rows import Explanation
 
 
 def print_json(value: dict[str, Any]) -> None:
@@ -27,17 +30,25 @@ class Form:
 
 def answer(
     asked: Asked | Form,
-    value: dict[str, Any],
+    value: Callable[[], dict[str, Any]],
     view: Callable[[], Table],
-    working_out: Callable[[], Sequence[Explanation]],
+    working_out: Callable[[ModuleType], Sequence[Explanation]] | None,
 ) -> int:
-    """Print a result as JSON or as its table; with --explain also the working-out behind every number."""
+    """Print a result as JSON or as its table; with --explain also the working-out behind every number.
+
+    `working_out` is given the module `convcalc.explain.whole`, which is imported only if it is needed.
+    """
+    rows: Sequence[Explanation] = ()
+    if asked.explain and working_out is not None:
+        from convcalc.explain import whole
+
+        rows = working_out(whole)
     if asked.json:
-        print_json({**value, "explanations": [asdict(row) for row in working_out()]} if asked.explain else value)
+        print_json({**value(), "explanations": [row._asdict() for row in rows]} if asked.explain else value())
     elif asked.explain:
         from convcalc.render.explanations import show_explanations
 
-        show_explanations(view(), working_out())
+        show_explanations(view(), rows)
     else:
         show(view())
     return 0

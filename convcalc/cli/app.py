@@ -9,6 +9,7 @@ import typer
 from typer.main import get_command
 
 from convcalc.cli.commands import Group
+from convcalc.cli.typer_compat import complaint
 from convcalc.errors import NotationError
 
 COMPLETION_VARIABLE = "_CONVCALC_COMPLETE"
@@ -16,11 +17,11 @@ COMPLETION_VARIABLE = "_CONVCALC_COMPLETE"
 
 class Convcalc(Group):
     groups: ClassVar = {
-        "Ask about a layer": {
+        "Ask about a layer or a row of layers": {
             "shape": "output size of every stage",
             "params": "weights and biases of every stage",
             "cost": "multiplications, additions, memory; --compare with other types",
-            "rf": "receptive field of a layer or along a chain of layers",
+            "rf": "receptive field of a layer or along a row of layers",
         },
         "Ask about a network": {
             "net": "every layer of a whole network, from the zoo, TOML or ONNX",
@@ -78,16 +79,16 @@ def invoke(arguments: list[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     except Exception as error:
-        if not hasattr(error, "format_message"):
+        told = complaint(error)
+        if told is None:
             raise
-        raise NotationError(_usage_line(error, arguments)) from None
+        raise NotationError(_usage_line(*told, arguments)) from None
 
 
-def _usage_line(error: Exception, arguments: list[str]) -> str:
+def _usage_line(message: str, path: str, arguments: list[str]) -> str:
     """Typer's complaint as `where: rule; what would work`."""
-    context = getattr(error, "ctx", None)
     commands = {name for group in Convcalc.groups.values() for name in group}
-    path = context.command_path if context else " ".join(["convcalc", *(a for a in arguments[:1] if a in commands)])
+    path = path or " ".join(["convcalc", *(a for a in arguments[:1] if a in commands)])
     where = path.removeprefix("convcalc").strip() or "convcalc"
-    message = error.format_message().strip().rstrip(".")  # type: ignore[attr-defined]
+    message = message.strip().rstrip(".")
     return f"{where}: {message[:1].lower()}{message[1:]}; see '{path} --help'"

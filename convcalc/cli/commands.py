@@ -1,8 +1,6 @@
 """How commands are built on Typer: loaded when asked for, with help that starts with examples.
 
-Two things keep Typer's start-up small. A command's module is imported when the command is named, and values stay
-text: Typer imports pydantic (a third of its own start) for the first value that it converts, even for one
-that needs no conversion, so parameters here carry a converter that passes text on to our own strict parsers.
+A command's module is imported only when the command is named, which keeps the start-up small.
 """
 
 from __future__ import annotations
@@ -16,29 +14,15 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from convcalc.cli.typer_compat import as_typed
 from convcalc.errors import quoted
-
-
-class _AsTyped:
-    """Stands in for Typer's converter: every parameter here is text or a flag, and stays as it was typed."""
-
-    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
-        del ctx
-        several = getattr(param, "multiple", False) or getattr(param, "nargs", 1) == -1
-        return () if value is None and several else value
-
-
-def _unconverted(params: list[Any]) -> list[Any]:
-    for param in params:
-        param._runtime_param = _AsTyped()  # where a Typer has no such attribute, it converts as usual
-    return params
 
 
 class Command(TyperCommand):
     """A command whose help is: what it answers, examples, usage, then its options in groups."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        return _unconverted(super().get_params(ctx))
+        return as_typed(super().get_params(ctx))
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         summary, _, examples = (self.help or "").partition("\n\n")
@@ -62,7 +46,7 @@ class Group(TyperGroup):
     """Heading -> command name -> one line."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        return _unconverted(super().get_params(ctx))
+        return as_typed(super().get_params(ctx))
 
     def list_commands(self, ctx: Any) -> list[str]:
         del ctx

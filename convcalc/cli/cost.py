@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from convcalc.cli.answer import answer
 from convcalc.cli.options import Asked, complete_type, layer_command
-from convcalc.errors import NotationError, quoted
-from convcalc.explain.layer import explain_comparison, explain_cost
-from convcalc.questions.compare import compare
 from convcalc.questions.cost import BYTES
-from convcalc.questions.layer_report import report
+from convcalc.recipes import BY_NAME
 from convcalc.render.views import compare_view, cost_view
 
 
@@ -23,12 +21,6 @@ def _complete_dtype(incomplete: str) -> list[str]:
 @layer_command
 def command(
     asked: Asked,
-    types: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="TYPE", help="More types to compare with, after --compare.", autocompletion=complete_type
-        ),
-    ] = None,
     compare_with: Annotated[
         list[str] | None,
         typer.Option(
@@ -52,25 +44,35 @@ def command(
         ),
     ] = None,
 ) -> int:
-    """Multiplications, additions, MACs, FLOPs and memory of a layer; with --compare beside other types.
+    """Multiplications, additions, MACs, FLOPs and memory of a layer or a row; with --compare beside other types.
 
     Examples:
       convcalc cost -i 64x56x56 -k 3 -p 1 -f 64
       convcalc cost --compare depthwise
+      convcalc cost 3x224x224 k7s2p3f64 max:k3s2p1 ds:k3p1f128 gap fc1000
       convcalc cost -i 256x14x14 -k 3 -p same -f 256 --compare all
       convcalc cost -t transposed -i 16x8x8 -k 4 -s 2 -p 1 -f 8 --explain
     """
     dtype = "float32" if dtype is None else dtype
     if not compare_with:
-        if types:
-            raise NotationError(f"cost: takes types only after --compare, got {quoted(types[0])}; use -t {types[0]}")
-        result = report(asked.layer(), batch=asked.batch, dtype=dtype)
-        return answer(asked, result.to_dict(), lambda: cost_view(result, asked.layout), lambda: explain_cost(result))
-    names = [name for word in (*compare_with, *(types or ())) for name in word.split(",")]
-    comparison = compare(asked.type or "standard", asked.options, names, batch=asked.batch, dtype=dtype)
+        result = asked.report(dtype)
+        return answer(
+            asked, result.to_dict, lambda: cost_view(result, asked.layout), lambda whole: whole.explain_cost(result)
+        )
+    from convcalc.questions.compare import compare, compare_chain
+
+    # Types may follow the option one by one, where they stand among the words
+    types = [word for word in asked.words if word in BY_NAME or word == "all"]
+    asked = replace(asked, words=tuple(word for word in asked.words if word not in types))
+    names = [name for word in (*compare_with, *types) for name in word.split(",")]
+    comparison = (
+        compare_chain(asked.graph(), names, dtype=dtype)
+        if asked.words
+        else compare(asked.type or "standard", asked.options, names, batch=asked.batch, dtype=dtype)
+    )
     return answer(
         asked,
-        comparison.to_dict(),
+        comparison.to_dict,
         lambda: compare_view(comparison, asked.layout),
-        lambda: explain_comparison(comparison),
+        lambda whole: whole.explain_comparison(comparison),
     )

@@ -18,7 +18,7 @@ from convcalc.cli.options import EXPLAIN, JSON, LAYOUT, flag, option
 from convcalc.errors import NotationError
 from convcalc.notation import parse_features, parse_layout, whole_number
 from convcalc.questions.cost import BYTES
-from convcalc.questions.layer_report import SCHEMA
+from convcalc.questions.schema import SCHEMA
 from convcalc.readers import zoo, zoo_names
 
 
@@ -103,7 +103,6 @@ def command(
       convcalc net mobilenet-v2 --sweep 128..320:32
       convcalc net mobilenet-v1 --peak 100GOPS --bandwidth 10GB/s --dtype int8
     """
-    from convcalc.explain.network import explain_network
     from convcalc.questions.models import NetworkOptions, compared, over_sizes, over_widths, report_of
     from convcalc.questions.roofline import machine
     from convcalc.questions.selection import chosen
@@ -138,10 +137,10 @@ def command(
     )
     if sweep is not None or sweep_width is not None:
         swept = over_widths(model, sweep_width or "", options) if sweep is None else over_sizes(model, sweep, options)
-        return answer(Form(False, json), swept.to_dict(), lambda: views.sweep_view(swept, order), tuple)
+        return answer(Form(False, json), swept.to_dict, lambda: views.sweep_view(swept, order), None)
     if compare:
         beside = compared(model, compare, options)
-        return answer(Form(False, json), beside.to_dict(), lambda: views.comparison_view(beside, order), tuple)
+        return answer(Form(False, json), beside.to_dict, lambda: views.comparison_view(beside, order), None)
     report = report_of(model, options)
     shown = chosen(report, only, sort)
     if check:
@@ -155,9 +154,9 @@ def command(
         return ANSWERED
     return answer(
         Form(explain, json),
-        report.to_dict(shown),
+        lambda: report.to_dict(shown),
         lambda: views.network_view(report, shown, order),
-        lambda: explain_network(report, shown),
+        lambda whole: whole.explain_network(report, shown),
     )
 
 

@@ -12,16 +12,15 @@ from convcalc.cli import ANSWERED, DISAGREED
 from convcalc.cli.answer import print_json
 from convcalc.cli.progress import progress
 from convcalc.errors import DataError, NotationError
-from convcalc.graph.stages import Axes
-from convcalc.notation import show_size
+from convcalc.notation import Axes, show_size
 from convcalc.proof.forms import Named
 from convcalc.proof.network import check_network
-from convcalc.questions.report import NetworkReport
+from convcalc.questions.report import Report
 from convcalc.storage.npy import check_writable, read_npy, write_npy
 
 
 def answer_checked(
-    report: NetworkReport, value: dict[str, Any], layout: str, *, file: str | None, array: str | None,
+    report: Report, value: dict[str, Any], layout: str, *, file: str | None, array: str | None,
     output: str | None, json: bool,
 ) -> int:  # fmt: skip
     """Run the report's network on an array in a file or on random data, check it, and show how that went.
@@ -34,15 +33,15 @@ def answer_checked(
     if output is not None:
         check_writable(output)
     given = None if array is None else Named(array, read_npy(array))
-    x = None if given is None else _whole(given, report.network.inputs[0].shape or (), layout)
+    x = None if given is None else _whole(given, report.graph.inputs[0].shape or (), layout)
     arrays, weights, reference = None, "random weights", None
     if file is not None:
         from convcalc.proof.onnx_runtime import file_weights, runtime_reference
 
         arrays, weights = file_weights(file, input=report.input, batch=report.batch)
-        reference = runtime_reference(file, report.network) if arrays is not None else None
+        reference = runtime_reference(file, report.graph) if arrays is not None else None
     with progress(f"{report.name}: checking") as told:
-        run = check_network(report.network, x, arrays, fields=report.fields, reference=reference, progress=told)
+        run = check_network(report.graph, x, arrays, fields=report.fields, reference=reference, progress=told)
     if run.out is not None:
         without_batch = given is not None and x is not None and given.array.ndim < x.ndim
         run = replace(run, out=_in_order(run.out, layout, without_batch))

@@ -1,4 +1,4 @@
-"""The options that describe a layer, shared by the commands that answer for one."""
+"""The arguments and options that describe a layer or a row of layers, shared by the commands that answer for one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from convcalc.axis.padding import WORDS
-from convcalc.notation import LAYOUTS, parse_layout, whole_number
+from convcalc.cli.typer_compat import with_parameters
+from convcalc.errors import NotationError, quoted, shortened
+from convcalc.graph.graph import Graph
+from convcalc.notation import LAYOUTS, PADDING_WORDS, is_size, parse_layout, parse_words, whole_number
+from convcalc.questions.report import Report, layer_report
 from convcalc.recipes import BY_NAME
-from convcalc.recipes.options import Layer, LayerOptions, layer
+from convcalc.recipes.options import LayerOptions, layer_graph
 
 
 def complete_type(incomplete: str) -> list[tuple[str, str]]:
@@ -22,7 +25,7 @@ def complete_type(incomplete: str) -> list[tuple[str, str]]:
 
 
 def _complete_padding(incomplete: str) -> list[str]:
-    return [word for word in WORDS if word.startswith(incomplete)]
+    return [word for word in PADDING_WORDS if word.startswith(incomplete)]
 
 
 def _complete_layout(incomplete: str) -> list[str]:
@@ -40,6 +43,7 @@ def flag(*names: str, help: str, panel: str) -> Any:
     return Annotated[bool, typer.Option(*names, help=help, rich_help_panel=panel, show_default=False)]
 
 
+POOLS = ("max", "avg")
 TYPE = option(
     "-t", "--type", metavar="TYPE", help="Convolution type, see 'convcalc types' [standard].", complete=complete_type
 )
@@ -47,7 +51,7 @@ INPUT = option("-i", "--input", metavar="SIZE", help="Input, channels first: 3x2
 STRIDE = option("-s", "--stride", metavar="N[xN]", help="Stride, one number or one per axis [1].")
 PADDING = option(
     "-p", "--padding", metavar="PAD", complete=_complete_padding,
-    help=f"Padding: 1, 1x2, begin:end as 0:1x2:2, or {', '.join(WORDS)} [0].",
+    help=f"Padding: 1, 1x2, begin:end as 0:1x2:2, or {', '.join(PADDING_WORDS)} [0].",
 )  # fmt: skip
 DILATION = option("-d", "--dilation", metavar="N[xN]", help="Dilation [1; dilated: 2].")
 GROUPS = option("-g", "--groups", metavar="N", help="Groups of channels [1; grouped types: 2].")
@@ -81,10 +85,28 @@ LAYER = {
 }
 
 
+def complete_word(incomplete: str) -> list[str]:
+    """The beginnings of layer words that begin so."""
+    return [f"{name}:" for name in (*POOLS, *BY_NAME) if name.startswith(incomplete)]
+
+
+WORDS = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[SIZE] [LAYER]...",
+        help="The input's size, then layer words such as k7s2p3f64 max:k3s2p1 ds:k3p1f128 gap fc1000.",
+        autocompletion=complete_word,
+        show_default=False,
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the shared options said: the layer as typed, and how to answer."""
+    """What the shared arguments and options said: a layer or a row of layer words, and how to answer."""
 
+    command: str
+    words: tuple[str, ...]
     type: str | None
     options: LayerOptions
     batch: int
@@ -95,29 +117,72 @@ class Asked:
     def layout(self) -> str:
         return self.options.layout
 
-    def layer(self) -> Layer:
-        """The layer that the options describe."""
-        return layer("standard" if self.type is None else self.type, self.options)
+    @property
+    def sized(self) -> bool:
+        """Whether the size of the input was given."""
+        return self.options.input is not None
+
+    def graph(self) -> Graph:
+        """The layer that the options describe, or the row of layer words."""
+        if not self.words:
+            return layer_graph("standard" if self.type is None else self.type, self.options, self.batch)
+        from convcalc.readers.words import row_graph
+
+        others = [name for name in ("type", *self.options.given()) if name not in ("input", "bias")]
+        if self.type is None:
+            others.remove("type")
+        if others:
+            other = others[0].replace("_", "-")
+            raise NotationError(
+                f"{self.command}: takes layer words or the options of one layer, got both, --{other} among them; "
+                "write it into the words, as k3s2p1"
+            )
+        parse_words(self.words, tuple(BY_NAME))  # a word that cannot be read comes before a size that lacks
+        if not self.sized and self.command != "rf":
+            alone = next((word for word in self.words if word in BY_NAME), None)
+            if alone is not None:
+                raise NotationError(
+                    f"{self.command}: a type alone is no layer word, got {quoted(alone)}; "
+                    f"use -t {alone}, or {alone}:k3 after the input's size"
+                )
+            raise NotationError(
+                f"{self.command}: must have the size of the input before layer words, got none; "
+                f"for example convcalc {self.command} 3x224x224 {shortened(' '.join(self.words))}"
+            )
+        options = self.options
+        return row_graph(self.words, options.input, batch=self.batch, bias=options.bias, layout=options.layout)
+
+    def report(self, dtype: str = "float32") -> Report:
+        """All answers about it."""
+        return layer_report(self.graph(), dtype=dtype)
 
 
 def layer_command(function: Callable[..., int]) -> Callable[..., int]:
-    """Gives a command `function(asked, ...)` the shared options in front of its own."""
+    """Gives a command `function(asked, ...)` the shared arguments and options in front of its own."""
     own = [p for p in inspect.signature(function, eval_str=True).parameters.values() if p.name != "asked"]
-    arguments = [p for p in own if _is_argument(p)]
     shared = [
         inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation,
             default=False if name in ("bias", "explain", "json") else None,
         )
-        for name, annotation in LAYER.items()
+        for name, annotation in {"words": WORDS, **LAYER}.items()
     ]  # fmt: skip
-    parameters = [*arguments, *shared, *(p for p in own if p not in arguments)]
+    name = function.__module__.rpartition(".")[2]
 
     @wraps(function)
     def command(**given: Any) -> int:
+        words = tuple(given["words"] or ())
         described = {field.name: given[field.name] for field in fields(LayerOptions)}
         described["layout"] = parse_layout("channels-first" if described["layout"] is None else described["layout"])
+        if words and is_size(words[0]):
+            if described["input"] is not None:
+                raise NotationError(
+                    f"{name}: the input is given twice, got {words[0]} and --input; give one of the two"
+                )
+            described["input"], words = words[0], words[1:]
         asked = Asked(
+            name,
+            words,
             given["type"],
             LayerOptions(**described),
             whole_number(1 if given["batch"] is None else given["batch"], "batch"),
@@ -126,12 +191,4 @@ def layer_command(function: Callable[..., int]) -> Callable[..., int]:
         )
         return function(asked, **{p.name: given[p.name] for p in own})
 
-    keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
-    command.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]
-    command.__annotations__ = {p.name: p.annotation for p in parameters}
-    return command
-
-
-def _is_argument(parameter: inspect.Parameter) -> bool:
-    metadata = getattr(parameter.annotation, "__metadata__", ())
-    return any(type(info).__name__ == "ArgumentInfo" for info in metadata)
+    return with_parameters(command, [*shared, *own])

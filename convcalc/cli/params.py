@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from convcalc.cli.answer import answer
 from convcalc.cli.options import Asked, layer_command
-from convcalc.explain.layer import explain_params
-from convcalc.questions.layer_report import report
 from convcalc.render.views import params_view
 
 
 @layer_command
 def command(asked: Asked) -> int:
-    """Weights and biases of every stage of a layer.
+    """Weights and biases of every stage of a layer, or of a row of layers.
 
     Examples:
       convcalc params -i 64x56x56 -k 3 -f 128 --bias
+      convcalc params 1x28x28 k5f6 max:k2 k5f16 max:k2 fc120 fc84 fc10 --bias
       convcalc params -t grouped -g 32 -i 256x14x14 -k 3 -f 256
       convcalc params -t spatially-separable -i 64x28x28 -k 7 -f 64 --explain
     """
-    result = report(asked.layer(), batch=asked.batch)
-    return answer(asked, result.to_dict(), lambda: params_view(result, asked.layout), lambda: explain_params(result))
+    result = asked.report()
+    return answer(
+        asked, result.to_dict, lambda: params_view(result, asked.layout), lambda whole: whole.explain_params(result)
+    )

@@ -25,7 +25,6 @@ from convcalc.cli.options import (
     option,
 )
 from convcalc.errors import NotationError
-from convcalc.notation import parse_layout
 
 MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -107,7 +106,7 @@ def command(
     from convcalc.render.views import run_view
     from convcalc.storage.npy import check_writable, read_npy, write_npy
 
-    order = parse_layout("channels-first" if layout is None else layout)
+    order = "channels-first" if layout is None else layout
     if json and (preview or output == "-"):
         raise NotationError(f"run: --json fills stdout, got {'--preview' if preview else '--output -'} too; choose one")
     names = [input, *kernels, *(bias or ())]

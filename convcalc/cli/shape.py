@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from convcalc.cli.answer import answer
 from convcalc.cli.options import Asked, layer_command
-from convcalc.explain.layer import explain_shape
-from convcalc.questions.layer_report import report
 from convcalc.render.views import shape_view
 
 
 @layer_command
 def command(asked: Asked) -> int:
-    """Output size of every stage of a layer.
+    """Output size of every stage of a layer, or of a row of layers.
 
     Examples:
       convcalc shape -i 3x224x224 -k 7 -s 2 -p 3 -f 64
+      convcalc shape 3x224x224 k7s2p3f64 max:k3s2p1 k3p1*2
       convcalc shape -t transposed -i 16x8x8 -k 4 -s 2 -p 1 -f 8 --explain
       convcalc shape -t depthwise-separable -i 32x112x112 -f 64 -p same --json
     """
-    result = report(asked.layer(), batch=asked.batch)
-    return answer(asked, result.to_dict(), lambda: shape_view(result, asked.layout), lambda: explain_shape(result))
+    result = asked.report()
+    return answer(
+        asked, result.to_dict, lambda: shape_view(result, asked.layout), lambda whole: whole.explain_shape(result)
+    )

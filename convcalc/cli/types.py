@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from convcalc.cli.answer import print_json
 from convcalc.cli.options import JSON
-from convcalc.questions.layer_report import SCHEMA
+from convcalc.questions.schema import SCHEMA
 from convcalc.recipes import RECIPES
 from convcalc.render.table import show
 from convcalc.render.views import types_view

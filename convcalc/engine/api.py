@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import numpy as np
 import numpy.typing as npt
 
 from convcalc.engine.algorithms import AUTO
-from convcalc.engine.primitive import check_arrays, run_stage
-from convcalc.errors import ConvcalcError, DataError
-from convcalc.graph.stages import Correlate, TransposedCorrelate
-from convcalc.graph.trace import trace_stage
+from convcalc.engine.ops.convolution import check_arrays, convolve
+from convcalc.errors import DataError, located
+from convcalc.graph.primitives import Convolution, Correlate, TransposedCorrelate
+from convcalc.graph.shapes import place
 from convcalc.notation import PaddingValue, PerAxis, parse_axes, parse_padding, whole_number
-
-Conv = TypeVar("Conv", bound=Correlate | TransposedCorrelate)
 
 
 def conv(
@@ -45,7 +41,7 @@ def conv(
     """
     x, w = _array("input", x), _array("kernel", w)
     dims, groups = _dims(x, w), whole_number(groups, "groups")
-    stage = Correlate(
+    primitive = Correlate(
         in_channels=x.shape[-1 - dims],
         out_channels=w.shape[0],
         kernel=w.shape[2:],
@@ -55,7 +51,7 @@ def conv(
         groups=groups,
         bias=bias is not None,
     )
-    return _apply("conv", stage, x, w, bias, padding_mode, algorithm)
+    return _apply("conv", primitive, x, w, bias, padding_mode, algorithm)
 
 
 def conv_transpose(
@@ -84,7 +80,7 @@ def conv_transpose(
     """
     x, w = _array("input", x), _array("kernel", w)
     dims, groups = _dims(x, w), whole_number(groups, "groups")
-    stage = TransposedCorrelate(
+    primitive = TransposedCorrelate(
         in_channels=x.shape[-1 - dims],
         out_channels=w.shape[1] * groups,
         kernel=w.shape[2:],
@@ -95,7 +91,7 @@ def conv_transpose(
         output_padding=parse_axes(output_padding, "output-padding", dims, minimum=0),
         bias=bias is not None,
     )
-    return _apply("transposed", stage, x, w, bias, "zeros", algorithm)
+    return _apply("transposed", primitive, x, w, bias, "zeros", algorithm)
 
 
 def _array(name: str, values: npt.ArrayLike) -> np.ndarray:
@@ -122,7 +118,7 @@ def _dims(x: np.ndarray, w: np.ndarray) -> int:
 
 def _apply(
     name: str,
-    stage: Conv,
+    primitive: Convolution,
     x: np.ndarray,
     w: np.ndarray,
     bias: npt.ArrayLike | None,
@@ -131,10 +127,9 @@ def _apply(
 ) -> np.ndarray:
     batched = x if x.ndim == w.ndim else x[np.newaxis]
     biases = None if bias is None else _array("bias", bias)
-    check_arrays(name, stage, w, biases, "kernel", "bias")
-    step = trace_stage(name, stage, batched.shape[1:])
-    try:
-        out = run_stage(step.stage, batched, w, biases, padding_mode=padding_mode, algorithm=algorithm)
-    except ConvcalcError as error:
-        raise type(error)(f"{name}: {error}") from None
+    check_arrays(name, primitive, w, biases, "kernel", "bias")
+    with located(name):
+        placed = place(primitive, (batched.shape,)).primitive
+        assert isinstance(placed, Correlate | TransposedCorrelate)
+        out = convolve(placed, batched, w, biases, padding_mode=padding_mode, algorithm=algorithm)
     return out if x.ndim == w.ndim else out[0]

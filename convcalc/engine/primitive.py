@@ -1,101 +1,154 @@
-"""One stage on arrays: where the tree of stages meets the arithmetic."""
+"""How every primitive runs on arrays: one match. What it does to shapes is the one in `convcalc.graph.shapes`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import assert_never
 
 import numpy as np
 
-from convcalc.axis.window import Window
-from convcalc.engine.algorithms import AUTO, NAMES
-from convcalc.engine.arithmetic import Arithmetic, choose_arithmetic
-from convcalc.engine.correlate import correlate
+from convcalc.axis import sampling
+from convcalc.engine.algorithms import AUTO
 from convcalc.engine.counter import Counter
-from convcalc.engine.padded import MODES
-from convcalc.engine.transposed import by_output_channel, transposed_correlate
-from convcalc.errors import DataError, quoted
-from convcalc.graph.stages import Convolution, Correlate, Pool, ShuffleChannels, Stage, TransposedCorrelate, windows
+from convcalc.engine.ops.activations import ELEMENTWISE, combined, combines, elementwise
+from convcalc.engine.ops.convolution import convolve
+from convcalc.engine.ops.moving import padded, shuffled, sliced, taken
+from convcalc.engine.ops.normalizing import KINDS, normalize, softmax
+from convcalc.engine.ops.pools import POOLED, REDUCED, adaptive_pool, pool, reduced
+from convcalc.engine.ops.products import linear, matrix_product
+from convcalc.engine.ops.resampling import resize
+from convcalc.errors import DataError
+from convcalc.graph.primitives import (
+    AdaptivePool,
+    Concat,
+    Constant,
+    Correlate,
+    Elementwise,
+    Expand,
+    Input,
+    Linear,
+    MatMul,
+    Merge,
+    Normalize,
+    Pad,
+    Pool,
+    Primitive,
+    Reduce,
+    Reshape,
+    Resize,
+    ShuffleChannels,
+    Slice,
+    Softmax,
+    Take,
+    Transpose,
+    TransposedCorrelate,
+    Unknown,
+    WithConstant,
+)  # fmt: skip
+from convcalc.graph.shapes import with_space
 
-RUNNABLE = 1 << 48
 
-
-def run_stage(
-    stage: Stage,
-    x: np.ndarray,
-    weight: np.ndarray | None = None,
-    bias: np.ndarray | None = None,
+@np.errstate(all="ignore")  # overflow and NaN are results here, not accidents
+def run_primitive(
+    primitive: Primitive,
+    inputs: Sequence[np.ndarray],
+    arrays: Sequence[np.ndarray] = (),
     *,
     padding_mode: str = "zeros",
     algorithm: str = AUTO,
     counter: Counter | None = None,
-    arithmetic: Arithmetic | None = None,
 ) -> np.ndarray:
-    """The stage's output, (batch, out_channels, *spatial), for x (batch, channels, *spatial).
+    """The output of a primitive that has been placed on the shapes of these inputs.
 
-    The stage must be traced on x's shape; weight and bias are in its own layout. `arithmetic` is chosen by the
-    arrays' dtypes unless given. Raises DataError or ShapeError for arrays or modes that the stage cannot take.
+    `arrays` are its weight, then its bias if it has one, then further constants, as `proof.arrays.array_shapes` lists
+    them. `padding_mode` and `algorithm` are for convolutions; `counter` counts multiplications.
+    Raises DataError or ShapeError for arrays or modes that it cannot take.
+
+    >>> run_primitive(ShuffleChannels(2), [np.arange(4).reshape(1, 4, 1)]).ravel().tolist()
+    [0, 2, 1, 3]
     """
-    if padding_mode not in MODES:
-        raise DataError(f"padding-mode: must be one of {', '.join(MODES)}, got {quoted(padding_mode)}")
-    if algorithm not in NAMES:
-        raise DataError(f"algorithm: must be one of {', '.join(NAMES)}, got {quoted(algorithm)}")
-    match stage:
-        case ShuffleChannels():
-            batch, channels, *spatial = x.shape
-            dealt = x.reshape(batch, stage.groups, channels // stage.groups, *spatial).swapaxes(1, 2)
-            return np.ascontiguousarray(dealt).reshape(x.shape)
-        case Pool():
-            raise DataError("a pool has no weights to run with; run its convolutions")
+    match primitive:
         case Correlate() | TransposedCorrelate():
-            pass
+            bias = arrays[1] if primitive.bias else None
+            return convolve(
+                primitive, inputs[0], arrays[0], bias,
+                padding_mode=padding_mode, algorithm=algorithm, counter=counter,
+            )  # fmt: skip
+        case Input():
+            return inputs[0]
+        case Constant():
+            return arrays[0]
+        case ShuffleChannels():
+            return shuffled(inputs[0], primitive.groups)
+        case Pool():
+            return pool(primitive, inputs[0])
+        case Linear():
+            return linear(primitive, inputs[0], arrays, counter)
+        case MatMul():
+            return matrix_product(inputs[0], inputs[1], counter)
+        case Normalize():
+            return normalize(primitive, inputs[0], arrays)
+        case Elementwise():
+            return elementwise(primitive.kind, inputs[0], dict(primitive.settings))
+        case WithConstant():
+            constant = arrays[0].astype(inputs[0].dtype, copy=False)
+            operands = [constant, inputs[0]] if primitive.first else [inputs[0], constant]
+            return combined(primitive.kind, operands)
+        case Merge():
+            rank = max(x.ndim for x in inputs)
+            full = [x.reshape(with_space(x.shape, rank)) if primitive.flat else x for x in inputs]
+            return combined(primitive.kind, full)
+        case Softmax():
+            return softmax(inputs[0], primitive.axis, primitive.log)
+        case Concat():
+            return np.concatenate(inputs, primitive.axis)
+        case Reduce():
+            return reduced(primitive.kind, inputs[0], primitive.axes, primitive.keep)
+        case AdaptivePool():
+            return adaptive_pool(primitive.kind, inputs[0], primitive.sizes)
+        case Slice():
+            return sliced(primitive, inputs[0])
+        case Take():
+            return taken(primitive, inputs[0])
+        case Pad():
+            return padded(primitive, inputs[0])
+        case Reshape():
+            return inputs[0].reshape(primitive.shape)
+        case Transpose():
+            return inputs[0].transpose(primitive.order)
+        case Expand():
+            shape = np.broadcast_shapes(inputs[0].shape, primitive.shape)
+            return np.broadcast_to(inputs[0], shape)
+        case Resize():
+            return resize(primitive, inputs[0])
+        case Unknown():
+            raise DataError(f"cannot be run: {primitive.reason}")
         case _:
-            assert_never(stage)
-    assert weight is not None
-    along = windows(stage)
-    _check_runnable(along)
-    if isinstance(stage, TransposedCorrelate):
-        if padding_mode != "zeros":
-            raise DataError(f"padding-mode: a transposed convolution has zeros only, got {padding_mode}")
-        by_filter = by_output_channel(weight, stage.groups)
-        arithmetic = arithmetic or choose_arithmetic(x, by_filter, bias, filter_axes=2)
-        return transposed_correlate(
-            x, weight, bias, along, stage.output_padding, stage.groups,
-            arithmetic=arithmetic, algorithm=algorithm, counter=counter,
-        )  # fmt: skip
-    arithmetic = arithmetic or choose_arithmetic(x, weight, bias)
-    return correlate(
-        x, weight, bias, along, stage.groups,
-        arithmetic=arithmetic, padding_mode=padding_mode, algorithm=algorithm, counter=counter,
-    )  # fmt: skip
+            assert_never(primitive)
 
 
-def check_arrays(
-    path: str, stage: Convolution, kernel: np.ndarray, bias: np.ndarray | None, kernel_name: str, bias_name: str
-) -> None:
-    """Raises DataError, naming the array, unless kernel and bias have the shapes of the stage."""
-    divided = stage.in_channels % stage.groups == stage.out_channels % stage.groups == 0  # else the walk refuses
-    if divided and kernel.shape != stage.weight_shape:
-        form = "(C, N/groups, *k)" if isinstance(stage, TransposedCorrelate) else "(N, C/groups, *k)"
-        raise DataError(
-            f"{kernel_name}: the {path} stage takes a kernel {form}, got shape {kernel.shape} on {stage.in_channels} "
-            f"channels with groups={stage.groups}; {_what_fits(stage, kernel)}"
-        )
-    if bias is not None and bias.shape != (stage.out_channels,):
-        raise DataError(
-            f"{bias_name}: the {path} stage takes one bias per filter, got shape {bias.shape}; "
-            f"use shape ({stage.out_channels},)"
-        )
-
-
-def _what_fits(stage: Convolution, kernel: np.ndarray) -> str:
-    per_group = kernel.shape[1]
-    if isinstance(stage, Correlate) and stage.in_channels % per_group == 0:
-        return f"use groups={stage.in_channels // per_group}, or a kernel of shape {stage.weight_shape}"
-    return f"use a kernel of shape {stage.weight_shape}"
-
-
-def _check_runnable(along: tuple[Window, ...]) -> None:
-    """NumPy counts in 64 bits; numbers near that can be asked about but not run."""
-    most = max(map(max, along))
-    if most >= RUNNABLE:
-        raise DataError(f"stride, padding and dilation must be below 2^48 to be run, got {most}; use smaller ones")
+def obstacle(primitive: Primitive) -> str | None:
+    """Why a primitive cannot be run, None if it can."""
+    match primitive:
+        case Unknown():
+            return primitive.reason
+        case Elementwise():
+            return None if primitive.kind in ELEMENTWISE else f"no definition of {primitive.kind}"
+        case Merge() | WithConstant():
+            return None if combines(primitive.kind) else f"no definition of {primitive.kind}"
+        case Normalize():
+            return None if primitive.kind in KINDS else f"no definition of {primitive.kind}"
+        case Resize():
+            known = primitive.coordinates in sampling.KINDS
+            return None if known else f"no definition of coordinates {primitive.coordinates}"
+        case Pool():
+            return None if primitive.kind in POOLED else f"no definition of pooling by {primitive.kind}"
+        case Reduce():
+            return None if primitive.kind in REDUCED else f"no definition of reducing by {primitive.kind}"
+        case (
+            Input() | Constant() | Correlate() | TransposedCorrelate() | ShuffleChannels() | Linear() | MatMul()
+            | Softmax() | Concat() | AdaptivePool() | Slice() | Take() | Pad() | Reshape() | Transpose() | Expand()
+        ):  # fmt: skip
+            return None
+        case _:
+            assert_never(primitive)

@@ -1,212 +1,165 @@
-"""A network: layers in the order they run, each with its inputs and its place in the forward walk."""
+"""The one model: primitives at their places, in the order they run, and the layers that they make up.
+
+A layer asked for by options, a row of layer words, a TOML file and an ONNX file all become a Graph. A *node* is one
+primitive; a *group* is a layer as the user knows it: one node, or several that a convolution type is made of.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
-from typing import assert_never
+from typing import NamedTuple
 
-from convcalc.errors import ShapeError
-from convcalc.graph import primitives as operators
-from convcalc.graph.stages import Axes, Chain, Pool, ShuffleChannels
-from convcalc.graph.trace import Step, trace
-from convcalc.notation import show_size
+from convcalc.errors import ShapeError, located
+from convcalc.graph.primitives import Input, Primitive, Stages, Unknown, Windowed
+from convcalc.graph.request import Request
+from convcalc.graph.shapes import place
+from convcalc.notation import Axes
 
-MOST_LAYERS = 20_000
-"""Layers of a network at the most, so that an absurd file is refused rather than filling the memory."""
+MAX_LAYERS = 20_000
+"""Layers of a network, so that an absurd file is refused before it fills the memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One layer at its place: its inputs by number, whole shapes with the batch, and the steps of its stages.
+class Layer(NamedTuple):
+    """A layer before it has its place: its primitives in order, each named.
 
-    `op` is what the file calls it. `shape` is None where it cannot be known. `shared` are the roles of arrays that an
-    earlier layer has too, and that count there.
+    A convolution type also states itself and the request that it came from.
+    """
+
+    stages: Stages
+    type: str | None = None
+    request: Request | None = None
+
+
+class Node(NamedTuple):
+    """One primitive at its place: its inputs by number, and whole shapes, the batch included.
+
+    `stage` is its name within the layer, `padding_word` the word that its padding was asked for with, if it was.
+    `shape` is None if it cannot be known. `shared` are the roles of arrays that an earlier node has too, and that
+    count there.
     """
 
     name: str
-    op: str
-    operator: operators.Operator
+    stage: str
+    primitive: Primitive
     inputs: tuple[int, ...]
     input_shapes: tuple[Axes | None, ...]
     shape: Axes | None
-    steps: tuple[Step, ...] = ()
+    padding_word: str | None = None
     shared: frozenset[str] = frozenset()
 
     @property
     def elements(self) -> int:
-        """Elements of the output, 0 where its shape is not known."""
+        """Elements of the output, 0 if its shape is not known."""
         return 0 if self.shape is None else prod(self.shape)
 
     @property
     def counted(self) -> bool:
-        """Whether everything about the layer is known."""
-        return not isinstance(self.operator, operators.Unknown)
+        """Whether everything about the node is known."""
+        return not isinstance(self.primitive, Unknown)
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
-    """Layers in execution order, inputs among them, and which of them is the output."""
+class Group(NamedTuple):
+    """A layer at its place: its name, what the file calls it, and its nodes, which follow one another."""
+
+    name: str
+    op: str
+    nodes: range
+    type: str | None = None
+    request: Request | None = None
+
+    @property
+    def last(self) -> int:
+        """The number of the node whose output is the layer's."""
+        return self.nodes[-1]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes in execution order, the groups that they form in the same order, and which node is the output."""
 
     name: str
     nodes: tuple[Node, ...]
+    groups: tuple[Group, ...]
     output: int
     notes: tuple[str, ...] = ()
     source: str = ""
+    labels: tuple[str, ...] = ()
+    """What to call each node's output: by the layer's name if it is the layer's output, else by the node's own."""
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[Node, ...]:
-        return tuple(node for node in self.nodes if isinstance(node.operator, operators.Input))
+        return tuple(node for node in self.nodes if isinstance(node.primitive, Input))
 
-    @property
-    def layers(self) -> tuple[Node, ...]:
-        """What a table has rows for: everything but the inputs."""
-        return tuple(node for node in self.nodes if not isinstance(node.operator, operators.Input))
+    @cached_property
+    def layers(self) -> tuple[Group, ...]:
+        """The groups that a table has rows for: all but the inputs."""
+        return tuple(group for group in self.groups if not isinstance(self.nodes[group.last].primitive, Input))
+
+    @cached_property
+    def group_of(self) -> tuple[int, ...]:
+        """The number of each node's group."""
+        return tuple(number for number, group in enumerate(self.groups) for _ in group.nodes)
+
+    def stages(self, group: Group) -> tuple[Node, ...]:
+        """The nodes of a group."""
+        return self.nodes[group.nodes.start : group.nodes.stop]
 
 
-class Assembly:
-    """A network under construction: every layer is placed, and its shape known, as soon as it is added."""
+class Builder:
+    """A graph under construction: every node is placed, and its shape known, as soon as it is added."""
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        self.groups: list[Group] = []
+        self.labels: list[str] = []
+        """What to call each node's output in messages."""
+
+    def input(self, shape: Axes, name: str = "input") -> int:
+        """The number of a new input of this whole shape."""
+        return self.add(name, "input", Input(shape))
 
     def add(
-        self, name: str, op: str, operator: operators.Operator, inputs: Sequence[int] = (),
+        self, name: str, op: str, layer: Layer | Primitive, inputs: Sequence[int] = (),
         shared: frozenset[str] = frozenset(),
     ) -> int:  # fmt: skip
-        """The number of a new layer. Raises ShapeError, naming it, where its inputs do not fit, or after too many."""
-        if len(self.nodes) > MOST_LAYERS:
-            raise ShapeError(f"layers: a network may have {MOST_LAYERS} layers, got more")
-        shapes = tuple(self.nodes[i].shape for i in inputs)
-        known = tuple(shape for shape in shapes if shape is not None)
-        if len(known) < len(shapes) and not isinstance(operator, operators.Unknown):
-            operator = operators.Unknown("the shape of its input is not known")
-        try:
-            shape, steps = placed(operator, known, [self.nodes[i].name for i in inputs])
-        except ShapeError as error:
-            raise ShapeError(f"{name}: {error}") from None
-        self.nodes.append(Node(name, op, operator, tuple(inputs), shapes, shape, steps, shared))
+        """The number of the last node of a new layer, which is one primitive, called by its op, or several.
+
+        Raises ShapeError, naming the layer, if its inputs do not fit or if there are too many layers. A layer without
+        a name is called by its stages.
+        """
+        if not isinstance(layer, Layer):
+            layer = Layer(((op, layer),))
+        if len(self.groups) > MAX_LAYERS:
+            raise ShapeError(f"layers: a network may have {MAX_LAYERS} layers, got more")
+        first = len(self.nodes)
+        for stage, primitive in layer.stages:
+            path = (f"{name}/{stage}" if len(layer.stages) > 1 else name) if name else stage
+            with located(path if not name or len(layer.stages) == 1 else f"{name}: {stage}"):
+                self.nodes.append(self._placed(path, stage, primitive, inputs, shared))
+            self.labels.append(path)
+            inputs = (len(self.nodes) - 1,)
+        self.labels[-1] = name or self.labels[-1]
+        self.groups.append(Group(name, op, range(first, len(self.nodes)), layer.type, layer.request))
         return len(self.nodes) - 1
 
+    def graph(self, name: str, output: int, notes: Sequence[str] = (), source: str = "") -> Graph:
+        """What has been built."""
+        return Graph(
+            name, tuple(self.nodes), tuple(self.groups), output, tuple(notes), source, tuple(self.labels)
+        )  # fmt: skip
 
-def placed(
-    operator: operators.Operator, shapes: tuple[Axes, ...], names: Sequence[str]
-) -> tuple[Axes | None, tuple[Step, ...]]:
-    """The output shape of an operator on inputs of these shapes, and the steps of its stages if it has any.
-
-    `names` are the inputs' for messages. Raises ShapeError where they do not fit.
-    """
-    match operator:
-        case operators.Input() | operators.Constant() | operators.Unknown():
-            return operator.shape, ()
-        case operators.Convolve():
-            return _stages(operator.chain, shapes[0])
-        case Pool():
-            return _stages(Chain(((operator.kind, operator),)), shapes[0])
-        case ShuffleChannels():
-            return _stages(Chain((("shuffle", operator),)), shapes[0])
-        case operators.Linear():
-            rows, features = shapes[0][:-1], shapes[0][-1]
-            if operator.flatten:
-                rows, features = shapes[0][:1], prod(shapes[0][1:])
-            if features != operator.in_features:
-                raise ShapeError(f"takes {operator.in_features} features, got {features}")
-            return (*rows, operator.out_features), ()
-        case operators.MatMul():
-            return _product(*shapes), ()
-        case operators.Normalize() | operators.Elementwise() | operators.Softmax():
-            return shapes[0], ()
-        case operators.WithConstant():
-            return broadcast((shapes[0], operator.shape), (names[0], "its own array")), ()
-        case operators.Merge():
-            rank = max(map(len, shapes))
-            full = [with_space(shape, rank) if operator.flat else shape for shape in shapes]
-            return broadcast(full, names), ()
-        case operators.Concat():
-            return _side_by_side(operator.axis, shapes, names), ()
-        case operators.Reduce():
-            kept = (1 if axis in operator.axes else size for axis, size in enumerate(shapes[0]))
-            return tuple(n for axis, n in enumerate(kept) if operator.keep or axis not in operator.axes), ()
-        case operators.Slice():
-            return _at(shapes[0], operator.axis, operator.count), ()
-        case operators.Take():
-            return (*shapes[0][: operator.axis], *operator.shape, *shapes[0][operator.axis + 1 :]), ()
-        case operators.Pad():
-            padded = tuple(b + size + a for size, (b, a) in zip(shapes[0], operator.pairs, strict=True))
-            if min(padded) < 1:
-                raise ShapeError(f"padding must leave something, got {show_size(padded)}")
-            return padded, ()
-        case operators.Reshape():
-            if prod(operator.shape) != prod(shapes[0]):
-                raise ShapeError(f"must keep the elements, got {show_size(shapes[0])} as {show_size(operator.shape)}")
-            return operator.shape, ()
-        case operators.Transpose():
-            return tuple(shapes[0][axis] for axis in operator.order), ()
-        case operators.Expand():
-            return broadcast((shapes[0], operator.shape), (names[0], "the shape wanted")), ()
-        case operators.Resize() | operators.AdaptivePool():
-            return (*shapes[0][: -len(operator.sizes)], *operator.sizes), ()
-        case _:
-            assert_never(operator)
-
-
-def broadcast(shapes: Sequence[Axes], names: Sequence[str]) -> Axes:
-    """The shape that all of these stretch to, as NumPy has it. Raises ShapeError, naming two that disagree."""
-    result: Axes = ()
-    for number, shape in enumerate(shapes):
-        longer = max(len(result), len(shape))
-        ours, theirs = ((1,) * (longer - len(axes)) + axes for axes in (result, shape))
-        if any(a != b and 1 not in (a, b) for a, b in zip(ours, theirs, strict=True)):
-            first = next(n for n in range(number) if not _stretch(shapes[n], shape))
-            raise ShapeError(
-                f"its inputs must have one shape, got {shown(shapes[first])} from {names[first]} "
-                f"and {shown(shape)} from {names[number]}; give both arms the same filters, strides and padding"
-            )
-        result = tuple(max(a, b) for a, b in zip(ours, theirs, strict=True))
-    return result
-
-
-def with_space(shape: Axes, rank: int) -> Axes:
-    """(batch, features) as (batch, features, 1, ...); what has spatial axes as it is."""
-    return (*shape, *(1,) * (rank - 2)) if len(shape) == 2 else shape
-
-
-def _stretch(left: Axes, right: Axes) -> bool:
-    return all(a == b or 1 in (a, b) for a, b in zip(left[::-1], right[::-1], strict=False))
-
-
-def shown(shape: Axes) -> str:
-    """A shape as the user writes it: without the batch."""
-    return show_size(shape[1:]) or "one number"
-
-
-def _stages(chain: Chain, shape: Axes) -> tuple[Axes, tuple[Step, ...]]:
-    if not 3 <= len(shape) <= 5:
-        raise ShapeError(f"takes channels and 1 to 3 spatial axes, got {shown(shape)}")
-    names = [name for name, _ in chain.parts]
-    try:
-        steps = trace(chain, shape[1:])
-    except ShapeError as error:  # the stage's name says something only where there are several
-        raise ShapeError(str(error) if len(names) > 1 else str(error).removeprefix(f"{names[0]}: ")) from None
-    return (shape[0], *steps[-1].output), steps
-
-
-def _product(left: Axes, right: Axes) -> Axes:
-    if len(left) < 2 or len(right) < 2 or left[-1] != right[-2]:
-        raise ShapeError(f"a matrix product needs (..., m, k) and (..., k, n), got {left} and {right}")
-    return (*broadcast((left[:-2], right[:-2]), ("the left", "the right")), left[-2], right[-1])
-
-
-def _side_by_side(axis: int, shapes: Sequence[Axes], names: Sequence[str]) -> Axes:
-    for name, shape in zip(names[1:], shapes[1:], strict=True):
-        if len(shape) != len(shapes[0]) or _at(shape, axis, 0) != _at(shapes[0], axis, 0):
-            raise ShapeError(
-                f"its inputs may differ along one axis only, got {shown(shapes[0])} from {names[0]} "
-                f"and {shown(shape)} from {name}; crop, pad or resize one of them"
-            )
-    return _at(shapes[0], axis, sum(shape[axis] for shape in shapes))
-
-
-def _at(shape: Axes, axis: int, size: int) -> Axes:
-    return (*shape[:axis], size, *shape[axis + 1 :])
+    def _placed(
+        self, path: str, stage: str, primitive: Primitive, inputs: Sequence[int], shared: frozenset[str]
+    ) -> Node:
+        shapes = tuple([self.nodes[i].shape for i in inputs])
+        known = [shape for shape in shapes if shape is not None]
+        if len(known) < len(shapes) and not isinstance(primitive, Unknown):
+            primitive = Unknown("the shape of its input is not known")
+        placed = place(primitive, known, [self.labels[i] for i in inputs])
+        word = primitive.padding if isinstance(primitive, Windowed) and isinstance(primitive.padding, str) else None
+        return Node(
+            path, stage, placed.primitive, tuple(inputs), shapes, placed.shape, word, shared
+        )  # fmt: skip

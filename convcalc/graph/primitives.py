@@ -1,46 +1,105 @@
-"""What a layer of a network does: the few operators that TOML files and ONNX graphs lower to.
+"""The primitives: what one node of a graph computes. Every convolution type, layer word and file becomes these.
 
-Shapes here are whole: (batch, channels, *spatial) or, after a flatten, (batch, features). Convolutions keep the
-stages of their recipe; everything else is one operator.
+A primitive says what is done, not on what: its padding may still be a word such as `same`, which `place` resolves
+once the input's size is known. Shapes are whole: (batch, channels, *spatial) or, after a flatten, (batch, features).
+To add one: define it here, add it to `Primitive`, and let mypy list the questions that it must answer.
+
+They are named tuples, because two dozen frozen dataclasses take longer to define than a command takes to answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
+from functools import lru_cache
+from math import prod
+from typing import NamedTuple, TypeAlias, assert_never
 
-from convcalc.graph.request import Request
-from convcalc.graph.stages import Axes, Chain, Correlate, Pool, ShuffleChannels, TransposedCorrelate
+from convcalc.axis.window import Window
+from convcalc.notation import Axes, Padding
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(NamedTuple):
     """An input of the network; nothing is computed."""
 
     shape: Axes
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(NamedTuple):
     """An array that belongs to the network and depends on no input, such as the class token of a transformer."""
 
     shape: Axes
     learned: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Convolve:
-    """A convolution type: the stages its recipe lowered the request to."""
+class Correlate(NamedTuple):
+    """A grouped convolution as networks mean it: nothing is flipped.
 
-    type: str
-    request: Request
-    chain: Chain
+    Weights: (out_channels, in_channels / groups, *kernel); one bias per output channel if `bias`.
+    """
+
+    in_channels: int
+    out_channels: int
+    kernel: Axes
+    stride: Axes
+    padding: Padding
+    dilation: Axes
+    groups: int = 1
+    bias: bool = False
+
+    @property
+    def weight_shape(self) -> Axes:
+        return (self.out_channels, self.in_channels // self.groups, *self.kernel)
 
 
-@dataclass(frozen=True, slots=True)
-class Linear:
+class TransposedCorrelate(NamedTuple):
+    """The transpose of a convolution: every input value is spread over the outputs its window covers.
+
+    Weights: (in_channels, out_channels / groups, *kernel). `padding` crops the full result,
+    `output_padding` lengthens it at the end of each axis.
+    """
+
+    in_channels: int
+    out_channels: int
+    kernel: Axes
+    stride: Axes
+    padding: Padding
+    dilation: Axes
+    groups: int = 1
+    output_padding: Axes = ()
+    bias: bool = False
+
+    @property
+    def weight_shape(self) -> Axes:
+        return (self.in_channels, self.out_channels // self.groups, *self.kernel)
+
+
+class ShuffleChannels(NamedTuple):
+    """Channels (groups, n) regrouped as (n, groups), so that the next groups see all the former ones.
+
+    Source: Zhang et al. 2018, ShuffleNet, section 3.1.
+    """
+
+    groups: int
+
+
+class Pool(NamedTuple):
+    """A maximum or average over a window, channel by channel; no weights and no multiplications.
+
+    `ceil_mode` keeps a last window that runs past the padded end; `count_include_pad` says whether an average
+    divides by the padding too.
+    """
+
+    kind: str
+    kernel: Axes
+    stride: Axes
+    padding: Padding
+    dilation: Axes
+    ceil_mode: bool = False
+    count_include_pad: bool = True
+
+
+class Linear(NamedTuple):
     """Every row along the last axis times a matrix (out_features, in_features), plus a bias if there is one.
 
     With `flatten`, everything but the batch is one row.
@@ -52,13 +111,11 @@ class Linear:
     flatten: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class MatMul:
+class MatMul(NamedTuple):
     """The matrix product of two inputs over their last two axes; the axes before are a stack."""
 
 
-@dataclass(frozen=True, slots=True)
-class Normalize:
+class Normalize(NamedTuple):
     """A normalization with scale and shift of `shape` where it learns them, parameters of no multiplications.
 
     batch_norm uses statistics that are constants; the others take theirs over the axes `over` of what comes in,
@@ -74,16 +131,14 @@ class Normalize:
     settings: tuple[tuple[str, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Elementwise:
+class Elementwise(NamedTuple):
     """A function of every element alone, such as an activation; `settings` are its constants by name."""
 
     kind: str
     settings: tuple[tuple[str, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class WithConstant:
+class WithConstant(NamedTuple):
     """An element-wise operation with an array that belongs to the layer, broadcast against what comes in.
 
     `learned` says whether the array counts as parameters; `first` that it is the left operand.
@@ -95,8 +150,7 @@ class WithConstant:
     first: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Merge:
+class Merge(NamedTuple):
     """An element-wise operation of several inputs, broadcast against each other: add, multiply, and so on.
 
     Shapes of fewer axes lack the first ones, as NumPy has it; with `flat`, what has features alone lacks the spatial
@@ -107,23 +161,20 @@ class Merge:
     flat: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Softmax:
+class Softmax(NamedTuple):
     """exp(x) divided by its sum along one axis; `log` for its logarithm."""
 
     axis: int
     log: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Concat:
+class Concat(NamedTuple):
     """The inputs side by side along an axis."""
 
     axis: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reduce:
+class Reduce(NamedTuple):
     """One value, mean or max or another, of everything along the axes, which stay as 1 with `keep`."""
 
     kind: str
@@ -131,8 +182,7 @@ class Reduce:
     keep: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class AdaptivePool:
+class AdaptivePool(NamedTuple):
     """A pool whose windows are laid out so that `sizes` positions come out.
 
     Position i of n reads floor(i*size/n) up to ceil((i + 1)*size/n). Source: PyTorch, torch.nn.AdaptiveAvgPool2d.
@@ -142,18 +192,16 @@ class AdaptivePool:
     sizes: Axes
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """Positions first, first + step, ... along one axis, `count` of them; a negative step goes backwards."""
+class Slice(NamedTuple):
+    """Positions first, first + step, ... along one axis, `length` of them; a negative step goes backwards."""
 
     axis: int
     first: int
-    count: int
+    length: int
     step: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Take:
+class Take(NamedTuple):
     """Positions of one axis by number, which take its place as an array of `shape` in row-major order."""
 
     axis: int
@@ -161,8 +209,7 @@ class Take:
     shape: Axes
 
 
-@dataclass(frozen=True, slots=True)
-class Pad:
+class Pad(NamedTuple):
     """Positions added before and after along every axis: zeros, or by the mode's name as NumPy has it."""
 
     pairs: tuple[tuple[int, int], ...]
@@ -170,29 +217,25 @@ class Pad:
     value: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Reshape:
+class Reshape(NamedTuple):
     """The same elements in the same order under another shape."""
 
     shape: Axes
 
 
-@dataclass(frozen=True, slots=True)
-class Transpose:
+class Transpose(NamedTuple):
     """The axes in another order."""
 
     order: Axes
 
 
-@dataclass(frozen=True, slots=True)
-class Expand:
+class Expand(NamedTuple):
     """The input repeated along axes of length 1, up to a shape."""
 
     shape: Axes
 
 
-@dataclass(frozen=True, slots=True)
-class Resize:
+class Resize(NamedTuple):
     """Spatial axes brought to `sizes` by `mode` nearest, linear or cubic, from coordinates of one of ONNX's kinds.
 
     `scales` are factors by which sizes came about that they do not divide into, one for each axis, or none. `cubic` is
@@ -212,44 +255,55 @@ class Resize:
         return zip(self.sizes, self.scales or (None,) * len(self.sizes), strict=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(NamedTuple):
     """What is not understood: its output's shape may be known from the file, its cost is not."""
 
     reason: str
     shape: Axes | None = None
 
 
-Operator: TypeAlias = (
-    Input | Constant | Convolve | Pool | ShuffleChannels | Linear | MatMul | Normalize | Elementwise | WithConstant
-    | Merge | Softmax | Concat | Reduce | AdaptivePool | Slice | Take | Pad | Reshape | Transpose | Expand | Resize
-    | Unknown
+Convolution: TypeAlias = Correlate | TransposedCorrelate
+Windowed: TypeAlias = Convolution | Pool
+Primitive: TypeAlias = (
+    Input | Constant | Correlate | TransposedCorrelate | ShuffleChannels | Pool | Linear | MatMul | Normalize
+    | Elementwise | WithConstant | Merge | Softmax | Concat | Reduce | AdaptivePool | Slice | Take | Pad | Reshape
+    | Transpose | Expand | Resize | Unknown
 )  # fmt: skip
+Stages: TypeAlias = tuple[tuple[str, Primitive], ...]
+"""The primitives of one layer in order, each with its name within the layer."""
 
 
-def parameter_shapes(operator: Operator) -> tuple[tuple[str, Axes], ...]:
-    """The arrays that a layer learns, as (role, shape): weights and biases in the order they are stored.
+@lru_cache(maxsize=1 << 10)  # every question asks for them, and layers repeat
+def windows(primitive: Windowed) -> tuple[Window, ...]:
+    """One window per spatial axis of a primitive whose padding is resolved to numbers."""
+    assert not isinstance(primitive.padding, str), "place resolves padding words before windows are asked for"
+    along = zip(primitive.kernel, primitive.stride, primitive.dilation, primitive.padding, strict=True)
+    return tuple([Window(kernel, stride, dilation, *padding) for kernel, stride, dilation, padding in along])
 
-    A stage of several has its name in front of the role, such as `depthwise/weight`.
-    """
-    match operator:
-        case Convolve():
-            return tuple(pair for name, stage in operator.chain.stages() for pair in _of_stage(name, stage, operator))
+
+def weight_count(primitive: Convolution) -> int:
+    """Weights of one convolution: out_channels * in_channels / groups * product(kernel)."""
+    return prod(primitive.weight_shape)
+
+
+def parameter_shapes(primitive: Primitive) -> tuple[tuple[str, Axes], ...]:
+    """The arrays that a primitive learns, as (`weight` or `bias`, shape), in the order they are stored."""
+    match primitive:
+        case Correlate() | TransposedCorrelate():
+            weight = ("weight", primitive.weight_shape)
+            return (weight, ("bias", (primitive.out_channels,))) if primitive.bias else (weight,)
         case Linear():
-            weight = ("weight", (operator.out_features, operator.in_features))
-            return (weight, ("bias", (operator.out_features,))) if operator.bias else (weight,)
+            weight = ("weight", (primitive.out_features, primitive.in_features))
+            return (weight, ("bias", (primitive.out_features,))) if primitive.bias else (weight,)
         case Normalize():
-            roles = ("weight", "bias") if operator.bias else ("weight",)
-            return tuple((role, operator.shape) for role in roles) if operator.shape else ()
+            roles = ("weight", "bias") if primitive.bias else ("weight",)
+            return tuple((role, primitive.shape) for role in roles) if primitive.shape else ()
         case WithConstant() | Constant():
-            return (("weight", operator.shape),) if operator.learned else ()
-        case _:
+            return (("weight", primitive.shape),) if primitive.learned else ()
+        case (
+            Input() | ShuffleChannels() | Pool() | MatMul() | Elementwise() | Merge() | Softmax() | Concat() | Reduce()
+            | AdaptivePool() | Slice() | Take() | Pad() | Reshape() | Transpose() | Expand() | Resize() | Unknown()
+        ):  # fmt: skip
             return ()
-
-
-def _of_stage(name: str, stage: object, operator: Convolve) -> tuple[tuple[str, Axes], ...]:
-    if not isinstance(stage, Correlate | TransposedCorrelate):
-        return ()
-    prefix = f"{name}/" if len(operator.chain.parts) > 1 else ""
-    weight = (f"{prefix}weight", stage.weight_shape)
-    return (weight, (f"{prefix}bias", (stage.out_channels,))) if stage.bias else (weight,)
+        case _:
+            assert_never(primitive)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from convcalc.graph.stages import Axes, Correlate, Padding
+from convcalc.graph.primitives import Correlate
+from convcalc.notation import Axes, Padding
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A layer as asked for, which a recipe lowers to stages. None means: not asked for."""
+class Request(NamedTuple):
+    """A layer as asked for, which a recipe turns into primitives. None means: not asked for."""
 
     channels: int
     dims: int

@@ -15,7 +15,6 @@ from convcalc.notation.spellings import (
 from convcalc.notation.values import (
     FAST_PATH_LIMIT,
     MAX_DIGITS,
-    MOST_DIGITS,
     Axes,
     Number,
     Padding,
@@ -33,7 +32,7 @@ from convcalc.notation.values import (
     show_size,
     whole_number,
 )
-from convcalc.notation.words import LETTERS, is_size, parse_layer, parse_words
+from convcalc.notation.words import LETTERS, is_size, parse_layer, parse_words, split_words
 
 __all__ = [
     "FAST_PATH_LIMIT",
@@ -41,7 +40,6 @@ __all__ = [
     "LETTERS",
     "MAX_DIGITS",
     "MAX_LAYERS",
-    "MOST_DIGITS",
     "PADDING_WORDS",
     "POOL_WORDS",
     "Axes",
@@ -64,6 +62,7 @@ __all__ = [
     "show_axes",
     "show_padding",
     "show_size",
+    "split_words",
     "stated_dims",
     "type_spelling",
     "whole_number",

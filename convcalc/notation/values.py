@@ -23,8 +23,6 @@ PaddingValue: TypeAlias = SupportsIndex | str | Sequence[SupportsIndex | Sequenc
 
 MAX_DIGITS = 100
 """The most digits of one number, so that every product stays printable."""
-MOST_DIGITS = MAX_DIGITS
-"""The former name of MAX_DIGITS."""
 FAST_PATH_LIMIT = 1 << 48
 """Fast path: plain ints below this need no parsing."""
 

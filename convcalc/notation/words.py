@@ -47,6 +47,22 @@ def is_size(text: str) -> bool:
     return bool(_SIZE.fullmatch(text)) and not _POINTWISE.fullmatch(text)
 
 
+def split_words(text: str) -> list[str]:
+    """The words of a row written as one text; blanks inside brackets part no words.
+
+    >>> split_words("3x8x8 nn.Conv2d(3, 8, (3, 5)) gap")
+    ['3x8x8', 'nn.Conv2d(3, 8, (3, 5))', 'gap']
+    """
+    words, depth = [""], 0
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        if character.isspace() and depth <= 0:
+            words.append("")
+        else:
+            words[-1] += character
+    return [word for word in words if word]
+
+
 def parse_words(texts: Sequence[str], types: Sequence[str]) -> tuple[LayerWord, ...]:
     """The layers that the words stand for, in order, with repetitions written out.
 

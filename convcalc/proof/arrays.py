@@ -1,4 +1,4 @@
-"""The arrays that a network runs with: which a layer takes, and random ones that keep deep networks finite."""
+"""The arrays that a graph runs with: which ones a node takes, and random ones that keep deep networks finite."""
 
 from __future__ import annotations
 
@@ -8,32 +8,39 @@ from typing import TypeAlias
 
 import numpy as np
 
-from convcalc.graph.graph import Network, Node
-from convcalc.graph.primitives import Constant, Convolve, Linear, Normalize, Operator, WithConstant, parameter_shapes
-from convcalc.graph.stages import Axes, TransposedCorrelate
+from convcalc.graph.graph import Graph, Node
+from convcalc.graph.primitives import (
+    Constant,
+    Correlate,
+    Linear,
+    Normalize,
+    Primitive,
+    TransposedCorrelate,
+    WithConstant,
+    parameter_shapes,
+)
+from convcalc.notation import Axes
 
 Arrays: TypeAlias = Mapping[str, tuple[np.ndarray, ...]]
-"""By layer name, in the order of `array_shapes`."""
+"""By node name, in the order of `array_shapes`."""
 
 SMALL = 0.1
-"""How far biases and means lie from 0, and scales from 1."""
+"""Largest distance of random biases and means from 0, and of scales from 1."""
 
 
 def array_shapes(node: Node) -> tuple[tuple[str, Axes], ...]:
-    """All arrays of a layer as (role, shape): what it learns, then batch_norm's statistics or a constant."""
-    learned = parameter_shapes(node.operator)
-    match node.operator:
-        case Normalize(kind="batch_norm"):
-            channels = (node.shape or (1, 1))[1:2]
-            return (*learned, ("mean", channels), ("variance", channels))
-        case Constant(learned=False) | WithConstant(learned=False):
-            return (*learned, ("constant", node.operator.shape))
-        case _:
-            return learned
+    """All arrays of a node as (role, shape): what it learns, then batch_norm's statistics or a constant."""
+    learned, primitive = parameter_shapes(node.primitive), node.primitive
+    if isinstance(primitive, Normalize) and primitive.kind == "batch_norm":
+        channels = (node.shape or (1, 1))[1:2]
+        return (*learned, ("mean", channels), ("variance", channels))
+    if isinstance(primitive, Constant | WithConstant) and not primitive.learned:
+        return (*learned, ("constant", primitive.shape))
+    return learned
 
 
-def drawn_arrays(network: Network, seed: int = 0, dtype: np.dtype | None = None) -> dict[str, tuple[np.ndarray, ...]]:
-    """Random arrays for every layer, the same for the same seed.
+def drawn_arrays(graph: Graph, seed: int = 0, dtype: np.dtype | None = None) -> dict[str, tuple[np.ndarray, ...]]:
+    """Random arrays for every node, the same for the same seed.
 
     Weights are uniform with variance 2 / fan-in, so that values keep their size from layer to layer.
     Source: He et al. 2015, section 2.2.
@@ -41,10 +48,9 @@ def drawn_arrays(network: Network, seed: int = 0, dtype: np.dtype | None = None)
     random = np.random.default_rng(seed)
     return {
         node.name: tuple(
-            _drawn(random, role.rpartition("/")[2], shape, node.operator, dtype or np.dtype(np.float32))
-            for role, shape in shapes
+            [_drawn(random, role, shape, node.primitive, dtype or np.dtype(np.float32)) for role, shape in shapes]
         )
-        for node in network.nodes
+        for node in graph.nodes
         if (shapes := array_shapes(node))
     }
 
@@ -55,22 +61,19 @@ def drawn_input(shape: Axes, seed: int = 0, dtype: np.dtype | None = None) -> np
     return values.astype(dtype or np.float32, copy=False)
 
 
-def _drawn(random: np.random.Generator, role: str, shape: Axes, operator: Operator, dtype: np.dtype) -> np.ndarray:
-    width = SMALL
-    if role == "weight" and isinstance(operator, Convolve | Linear):
-        width = sqrt(6 / _fan_in(operator, shape))  # a uniform variable's variance is width^2 / 3
+def _drawn(random: np.random.Generator, role: str, shape: Axes, primitive: Primitive, dtype: np.dtype) -> np.ndarray:
+    summed = role == "weight" and isinstance(primitive, Correlate | TransposedCorrelate | Linear)
+    width = sqrt(6 / _fan_in(primitive, shape)) if summed else SMALL  # a uniform variable's variance is width^2 / 3
     values = random.random(shape, np.float32)
     values -= 0.5
     values *= 2 * width
-    if role in ("variance", "constant") or (role == "weight" and not isinstance(operator, Convolve | Linear)):
+    if role in ("weight", "variance", "constant") and not summed:
         values += 1
     return values.astype(dtype, copy=False)
 
 
-def _fan_in(operator: Convolve | Linear, shape: Axes) -> float:
-    """Products in the sum of one output."""
-    if isinstance(operator, Convolve):
-        for _, stage in operator.chain.stages():
-            if isinstance(stage, TransposedCorrelate) and stage.weight_shape == shape:
-                return max(1, shape[0] / stage.groups * prod(shape[2:]) / prod(stage.stride))
+def _fan_in(primitive: Primitive, shape: Axes) -> float:
+    """Products in the sum of one output; of a transposed convolution, on average over its outputs."""
+    if isinstance(primitive, TransposedCorrelate):
+        return max(1, shape[0] / primitive.groups * prod(shape[2:]) / prod(primitive.stride))
     return prod(shape[1:])

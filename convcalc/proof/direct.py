@@ -13,7 +13,7 @@ from math import prod
 import numpy as np
 
 from convcalc.axis.window import Window
-from convcalc.graph.stages import Correlate, TransposedCorrelate, windows
+from convcalc.graph.primitives import Convolution, TransposedCorrelate, windows
 
 WIDE = {
     np.dtype(result): np.dtype(wide)
@@ -26,7 +26,7 @@ WIDE = {
         (np.complex128, np.clongdouble),
     )
 }
-"""For every dtype of a result, one in which a sum's own error is negligible beside it, and exact for integers."""
+"""For every dtype of a result, one in which a sum's own error is negligible; integers are exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class DirectSums:
 
 
 def direct_sums(
-    stage: Correlate | TransposedCorrelate,
+    primitive: Convolution,
     x: np.ndarray,
     weight: np.ndarray,
     bias: np.ndarray | None,
@@ -50,15 +50,15 @@ def direct_sums(
 ) -> DirectSums:
     """The outputs of `filters` (all in one group) at some positions, by the definition, computed in `dtype`.
 
-    x: (batch, channels, *spatial); weight in the stage's layout; positions: (count, 1 + dims), batch first.
+    x: (batch, channels, *spatial); weight in the primitive's layout; positions: (count, 1 + dims), batch first.
     """
-    group = int(filters[0]) // (stage.out_channels // stage.groups)
-    per_group = stage.in_channels // stage.groups
+    group = int(filters[0]) // (primitive.out_channels // primitive.groups)
+    per_group = primitive.in_channels // primitive.groups
     channels = np.arange(group * per_group, (group + 1) * per_group)
-    transposed = isinstance(stage, TransposedCorrelate)
+    transposed = isinstance(primitive, TransposedCorrelate)
     axes = range(x.ndim - 2)
     met = []
-    for axis, (size, window) in enumerate(zip(x.shape[2:], windows(stage), strict=True)):
+    for axis, (size, window) in enumerate(zip(x.shape[2:], windows(primitive), strict=True)):
         at = positions[:, 1 + axis, np.newaxis]
         taps = _reaching(at, size, window) if transposed else _under_taps(at, size, window, padding_mode)
         met.append(taps.reshape(-1, 1, *(window.kernel if a == axis else 1 for a in axes)))
@@ -81,13 +81,13 @@ def direct_sums(
         if bias is not None:
             added = bias[filters].astype(dtype)
             values, magnitudes = values + added, magnitudes + np.where(np.isfinite(added), np.abs(added), 0)
-    every = per_group * prod(stage.kernel)
+    every = per_group * prod(primitive.kernel)
     terms = per_group * here.reshape(len(positions), -1).sum(axis=1) if transposed else np.full(len(positions), every)
     return DirectSums(values, magnitudes, terms[:, np.newaxis] + 1)
 
 
 def _under_taps(at: np.ndarray, size: int, window: Window, mode: str) -> np.ndarray:
-    """(positions, taps): the input pixel under each tap, -1 where it is a padding zero."""
+    """(positions, taps): the input pixel under each tap, -1 if it is a padding zero."""
     pixels = at * window.stride - window.before + np.arange(window.kernel) * window.dilation
     match mode:
         case "replicate":
@@ -99,10 +99,13 @@ def _under_taps(at: np.ndarray, size: int, window: Window, mode: str) -> np.ndar
                 pixels = np.abs(pixels)
                 pixels = np.where(pixels >= size, 2 * (size - 1) - pixels, pixels)
             return pixels
-    return np.where((pixels >= 0) & (pixels < size), pixels, -1)
+        case "zeros":
+            return np.where((pixels >= 0) & (pixels < size), pixels, -1)
+        case _:
+            raise ValueError(f"padding mode: must be one that the engine has, got {mode}")
 
 
 def _reaching(at: np.ndarray, size: int, window: Window) -> np.ndarray:
-    """(positions, taps): the input pixel that reaches this output with each tap, -1 where there is none."""
+    """(positions, taps): the input pixel that reaches this output with each tap, -1 if there is none."""
     pixels, rest = np.divmod(at + window.before - np.arange(window.kernel) * window.dilation, window.stride)
     return np.where((rest == 0) & (pixels >= 0) & (pixels < size), pixels, -1)

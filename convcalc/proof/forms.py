@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from convcalc.errors import DataError, plural
-from convcalc.graph.stages import Correlate, Stage, TransposedCorrelate
-from convcalc.recipes.options import LayerOptions, layer
+from convcalc.graph.primitives import Convolution, Correlate, TransposedCorrelate
+from convcalc.recipes.options import LayerOptions, layer_graph
 from convcalc.recipes.recipe import Recipe
 
 DIMS_OF_KERNEL = {5: 3, 4: 2, 2: 2, 1: 1}
@@ -31,8 +31,8 @@ class Named:
 def spatial_axes(input: Named, kernels: Sequence[Named], fits: Callable[[int], bool]) -> int:
     """How many spatial axes the data has, by the axes of the kernel that has most.
 
-    `fits` says of a number of spatial axes whether all arrays can be read so. Raises DataError, listing the readings,
-    where a kernel of three axes fits in more than one way or in none.
+    `fits` says whether all arrays can be read with that number of spatial axes. Raises DataError, listing the readings,
+    if a kernel of three axes fits in more than one way or in none.
     """
     kernel = max(kernels, key=lambda kernel: kernel.array.ndim)
     ndim = kernel.array.ndim
@@ -66,7 +66,7 @@ def full_input(input: Named, dims: int, layout: str) -> np.ndarray:
 
 
 def restored(out: np.ndarray, input: Named, dims: int, layout: str) -> np.ndarray:
-    """The result in the input's form: what had no batch or channel axis gets none, unless several filters need it."""
+    """The result with the same axes as the input; a channel axis is added only if there are several filters."""
     form = input.array.ndim - dims
     result = out if form == 2 else out.reshape(out.shape[1:])
     if form == 0 and out.shape[1] == 1:
@@ -77,9 +77,9 @@ def restored(out: np.ndarray, input: Named, dims: int, layout: str) -> np.ndarra
 def full_kernels(recipe: Recipe, kernels: Sequence[Named], channels: int, dims: int, layout: str) -> list[Named]:
     """The kernels in their stages' layouts, (N, C/groups, *k) or transposed (C, N/groups, *k).
 
-    A kernel of `dims` axes is a single filter, one with a channel axis one filter over all channels; in a depthwise
-    stage they stand for the filter of every channel, and for one filter a channel.
-    Raises DataError where the number of kernels or of axes is not that of the type's stages.
+    A kernel of `dims` axes is a single filter, one with a channel axis is one filter over all channels. In a depthwise
+    stage these mean one filter shared by all channels, and one filter per channel.
+    Raises DataError if the number of kernels or of axes is not that of the type's stages.
     """
     names, stages = kernel_stages(recipe, dims)
     if len(kernels) != len(stages):
@@ -95,17 +95,14 @@ def full_kernels(recipe: Recipe, kernels: Sequence[Named], channels: int, dims: 
     return full
 
 
-def kernel_stages(recipe: Recipe, dims: int) -> tuple[list[str], list[Correlate | TransposedCorrelate]]:
-    """The stages of a type that have kernels, with their names, seen on a layer made up for the purpose."""
-    chain = layer(recipe.name, LayerOptions(input=(4, *(9,) * dims))).chain
-    found: list[tuple[str, Stage]] = list(chain.stages())
-    convolutions = [(name, s) for name, s in found if isinstance(s, Correlate | TransposedCorrelate)]
-    return [name for name, _ in convolutions], [stage for _, stage in convolutions]
+def kernel_stages(recipe: Recipe, dims: int) -> tuple[list[str], list[Convolution]]:
+    """The stages of a type that have kernels, and their names, found by lowering a dummy layer."""
+    graph = layer_graph(recipe.name, LayerOptions(input=(4, *(9,) * dims)))
+    found = [(n.stage, n.primitive) for n in graph.nodes if isinstance(n.primitive, Correlate | TransposedCorrelate)]
+    return [name for name, _ in found], [primitive for _, primitive in found]
 
 
-def _full_kernel(
-    kernel: Named, stage: Correlate | TransposedCorrelate, channels: int, dims: int, layout: str
-) -> np.ndarray:
+def _full_kernel(kernel: Named, stage: Convolution, channels: int, dims: int, layout: str) -> np.ndarray:
     array = kernel.array
     form = array.ndim - dims
     if form not in (0, 1, 2):

@@ -1,8 +1,8 @@
-"""Every number of a network against its execution: shapes, parameters, multiplications, and what an output sees."""
+"""Every number of a network against its execution, layer by layer and in total: `net --check`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 from time import perf_counter
@@ -11,21 +11,28 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from convcalc.engine.algorithms import AUTO
-from convcalc.errors import plural
-from convcalc.graph.graph import Network, Node
-from convcalc.graph.primitives import parameter_shapes
-from convcalc.graph.stages import Axes
+from convcalc.graph.graph import Graph, Group
+from convcalc.notation import Axes
 from convcalc.proof.arrays import Arrays, drawn_arrays, drawn_input
-from convcalc.proof.checks import Check, counted_multiplications
+from convcalc.proof.checks import (
+    Numbers,
+    check_multiplications,
+    check_parameters,
+    check_shape,
+    check_total_multiplications,
+    measured,
+    together,
+)
+from convcalc.proof.executed import Check
 from convcalc.proof.probe import Probe, check_fields, probe_count
-from convcalc.proof.reference import Reference, check_values
+from convcalc.proof.reference import Reference, check_reference
 from convcalc.proof.run import output_dict
-from convcalc.proof.walk import LayerError, LayerRun, check_runnable, run_layers
-from convcalc.questions.network_cost import layer_cost
+from convcalc.proof.walk import NodeError, check_runnable, executed
+from convcalc.questions.cost import cost, total
 from convcalc.questions.receptive import Fields, receptive_fields
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Told how many runs of a layer or of the network are done, and of how many."""
+"""Told how many runs of a node, alone or as part of the network, are done, and of how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,7 @@ class NetworkRun:
 
 
 def check_network(
-    network: Network,
+    graph: Graph,
     x: np.ndarray | None = None,
     arrays: Arrays | None = None,
     *,
@@ -72,118 +79,106 @@ def check_network(
 ) -> NetworkRun:
     """The network run on x, or on random data, with every prediction about it checked.
 
-    x: whole, as the network's first input; `arrays` by layer name, random ones for layers that have none there.
-    `fields` are the receptive fields predicted, worked out if None; `reference` is what else can run the network.
-    Raises DataError for a network that cannot be run, or that memory does not suffice for.
+    x: whole, as the network's first input; `arrays` by node name, random ones for nodes that have none there.
+    `fields` are the receptive fields predicted, worked out if None; `reference` is another program that can run the
+    network. Raises DataError for a network that cannot be run, or that memory does not suffice for.
     """
-    check_runnable(network)
-    inputs = [drawn_input(node.shape or (1,), seed) for seed, node in enumerate(network.inputs)]
+    check_runnable(graph)
+    inputs = [drawn_input(node.shape or (1,), seed) for seed, node in enumerate(graph.inputs)]
     finite = inputs if x is None or not np.isfinite(x).all() else [x, *inputs[1:]]
     inputs = inputs if x is None else [x, *inputs[1:]]
-    arrays = {**drawn_arrays(network), **({} if arrays is None else arrays)}
-    fields = receptive_fields(network) if fields is None else fields
-    layers = len(network.layers)
-    mapped = network.nodes[fields.mapped]
-    done, of, lock = 0, layers, Lock()
-
-    def told(more: int) -> None:
-        nonlocal done
-        with lock:  # axes are looked along by several threads
-            done += more
-            if progress is not None:
-                progress(min(done, of), of)
-
-    probe = Probe(network, fields, finite, arrays, mapped.shape or (), lambda: told(layers))
-    of += layers * probe_count(probe)
+    arrays = {**drawn_arrays(graph), **({} if arrays is None else arrays)}
+    fields = receptive_fields(graph) if fields is None else fields
+    count = len(graph.nodes) - len(graph.inputs)
+    shown = _Shown(progress, count)
+    probe = Probe(graph, fields, finite, arrays, graph.nodes[fields.mapped].shape or (), ran=lambda: shown.more(count))
+    shown.of += count * probe_count(probe)
     began = perf_counter()
-    ran, out, failed = list[Measured](), None, None
+    ran, out, failed = dict[int, Numbers](), None, None
     try:
-        for run in run_layers(network, inputs, arrays, algorithm=algorithm):
-            ran.append(_measured(run))
-            if run.number == network.output:
+        for run in executed(graph, inputs, arrays, algorithm=algorithm):
+            ran[run.number] = measured(run)
+            if run.number == graph.output:
                 out = run.out
-            told(1)
+            shown.more(1)
             del run  # so that its tensors can go
-    except LayerError as error:
+    except NodeError as error:
         failed = error
     seconds = perf_counter() - began
-    shape = next((measured.shape for measured in ran if measured.node is mapped), mapped.shape or ())
-    checks = [*_totals(network, ran), *_field_checks(replace(probe, shape=shape))]
+    if fields.mapped in ran:
+        probe = replace(probe, shape=ran[fields.mapped].shape or ())
+    layers = dict(_layers(graph, ran))
+    last = ran[graph.output].shape if graph.output in ran else None
+    checks = [*_totals(graph, [*layers.values()], last), *_field_checks(probe)]
     if reference is not None and out is not None:
-        checks.append(check_values(network, reference, inputs, out))
-    checks += [check for measured in ran for check in measured.checks()]
+        checks.append(check_reference(graph, reference, inputs, out))
+    for number, found in layers.items():
+        checks += _layer_checks(graph, graph.groups[number], found)
     if failed is not None:
-        how = "could not be run on what reached it"
-        checks.append(Check("execution", _shown(failed.node), failed.reason, False, how, failed.node.name))
-    told(of)
+        checks.append(_failure(graph, failed))
+    shown.more(shown.of)
     return NetworkRun(out, tuple(checks), seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What the run of one layer showed."""
+class _Shown:
+    """The progress as it is shown; several threads count."""
 
-    node: Node
-    shape: Axes
-    parameters: int
-    multiplications: int
-    as_defined: bool
+    def __init__(self, progress: Progress | None, of: int) -> None:
+        self.progress, self.done, self.of = progress, 0, of
+        self.lock = Lock()
 
-    def checks(self) -> Iterator[Check]:
-        cost, name = layer_cost(self.node), self.node.name
-        predicted, measured = _without_batch(self.node.shape, self.shape)
-        yield _equal("output_shape", predicted, measured, SHAPE, name)
-        if cost.parameters or self.parameters:
-            yield _equal("parameters", cost.parameters, self.parameters, SIZES, name)
-        if cost.multiplications or self.multiplications:
-            how = COUNTED if self.as_defined else BY_AXES
-            yield _equal("multiplications", cost.multiplications, self.multiplications, how, name)
+    def more(self, count: int) -> None:
+        with self.lock:
+            self.done += count
+            if self.progress is not None:
+                self.progress(min(self.done, self.of), self.of)
 
 
-SHAPE = "the output array's shape"
-SIZES = "the sizes of the arrays used"
-COUNTED = "counted as the engine executed them"
-BY_AXES = "counted along every axis with one channel, times the channel pairs; the algorithm executes others"
+def _layers(graph: Graph, ran: Mapping[int, Numbers]) -> Iterator[tuple[int, Numbers]]:
+    """By its number among the groups, what was measured of every layer that was run to its end."""
+    for number, group in enumerate(graph.groups):
+        if all(node in ran for node in group.nodes):
+            yield number, together((ran[node] for node in group.nodes), ran[group.last].shape)
 
 
-def _measured(run: LayerRun) -> Measured:
-    counted = run.multiplications + sum(counted_multiplications(done) for done in run.convolutions)
-    as_defined = all(done.counter.as_defined for done in run.convolutions)
-    roles = [role for role, _ in parameter_shapes(run.node.operator)]
-    own = sum(array.size for role, array in zip(roles, run.parameters, strict=True) if role not in run.node.shared)
-    return Measured(run.node, run.out.shape, own, counted, as_defined)
+def _totals(graph: Graph, layers: Sequence[Numbers], shape: Axes | None) -> Iterator[Check]:
+    """The checks of the whole network, whose output turned out to have this shape."""
+    whole = total(cost(graph.nodes[number]) for group in graph.layers for number in group.nodes)
+    yield check_shape(graph.nodes[graph.output].shape, shape)
+    yield check_parameters(whole.parameters, sum(layer.parameters for layer in layers))
+    yield check_total_multiplications(whole.multiplications, layers)
 
 
-def _totals(network: Network, ran: Sequence[Measured]) -> Iterator[Check]:
-    costs = [layer_cost(node) for node in network.layers]
-    last = network.nodes[network.output]
-    found = next((measured.shape for measured in ran if measured.node is last), None)
-    predicted, measured = _without_batch(last.shape, found)
-    yield _equal("output_shape", predicted, measured, SHAPE)
-    yield _equal("parameters", sum(cost.parameters for cost in costs), sum(m.parameters for m in ran), SIZES)
-    how = COUNTED
-    if others := sum(not measured.as_defined for measured in ran):
-        how += f"; in {plural(others, 'layer')} {BY_AXES}"
-    yield _equal("multiplications", sum(c.multiplications for c in costs), sum(m.multiplications for m in ran), how)
+def _layer_checks(graph: Graph, group: Group, found: Numbers) -> Iterator[Check]:
+    """The checks of one layer; nothing is said of parameters and multiplications if there are none."""
+    predicted, name = total(cost(node) for node in graph.stages(group)), _name(graph, group)
+    yield check_shape(graph.nodes[group.last].shape, found.shape, name)
+    if predicted.parameters or found.parameters:
+        yield check_parameters(predicted.parameters, found.parameters, name)
+    if predicted.multiplications or found.multiplications:
+        yield check_multiplications(predicted.multiplications, found, name)
 
 
 def _field_checks(probe: Probe) -> Iterator[Check]:
     try:
         yield from check_fields(probe)
-    except LayerError as error:
-        yield Check("receptive_field", None, None, False, f"not measured: {error.node.name} could not be run")
+    except NodeError as error:
+        how = f"not measured: {_name(probe.graph, _group(probe.graph, error))} could not be run"
+        yield Check("receptive_field", None, None, False, how)
 
 
-def _without_batch(predicted: Axes | None, measured: Axes | None) -> tuple[list[int] | None, list[int] | None]:
-    """Two shapes to compare, without a first axis that they share."""
-    if predicted is not None and measured is not None and predicted[:1] == measured[:1]:
-        return [*predicted[1:]], [*measured[1:]]
-    return None if predicted is None else [*predicted], None if measured is None else [*measured]
+def _failure(graph: Graph, error: NodeError) -> Check:
+    group = _group(graph, error)
+    shape = graph.nodes[group.last].shape
+    predicted = None if shape is None else [*shape[1:]]
+    how = "could not be run on what reached it"
+    return Check("execution", predicted, str(error.error), False, how, _name(graph, group))
 
 
-def _shown(node: Node) -> list[int] | None:
-    return None if node.shape is None else [*node.shape[1:]]
+def _group(graph: Graph, error: NodeError) -> Group:
+    return next(group for group in graph.groups if error.number in group.nodes)
 
 
-def _equal(name: str, predicted: Any, measured: Any, how: str, layer: str = "") -> Check:
-    return Check(name, predicted, measured, predicted == measured, how, layer)
+def _name(graph: Graph, group: Group) -> str:
+    """What to call a layer: by its last stage if it has no name."""
+    return group.name or graph.labels[group.last]

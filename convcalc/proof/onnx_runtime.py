@@ -1,4 +1,4 @@
-"""What an ONNX file brings to a check beside its shapes: its weights, and ONNX Runtime to run it as well."""
+"""What an ONNX file adds to a check: its weights, and ONNX Runtime, which can run it too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from convcalc.errors import DataError
-from convcalc.graph.graph import Network
+from convcalc.graph.graph import Graph
 from convcalc.notation import PerAxis
 from convcalc.proof.arrays import Arrays
 from convcalc.proof.reference import Reference
@@ -20,19 +20,19 @@ RUNTIME = "ONNX Runtime"
 
 
 def file_weights(path: str, *, input: PerAxis | None, batch: int) -> tuple[Arrays | None, str]:
-    """The arrays of a file's layers and how to call them; None where the file does not carry them all, and why."""
+    """The arrays of a file's layers and what to call them; None if the file lacks some, and why."""
     try:
         return weights_of(path, input=input, batch=batch), "the file's weights"
     except DataError as error:
         return None, f"random weights, for the file lacks some ({error})"
 
 
-def runtime_reference(path: str, network: Network) -> Reference:
+def runtime_reference(path: str, graph: Graph) -> Reference:
     """ONNX Runtime on the same file, if it is installed."""
-    return Reference(RUNTIME, _runner(path, network) if find_spec("onnxruntime") else None)
+    return Reference(RUNTIME, _runner(path, graph) if find_spec("onnxruntime") else None)
 
 
-def _runner(path: str, network: Network) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
+def _runner(path: str, graph: Graph) -> Callable[[Sequence[np.ndarray]], np.ndarray]:
     def run(inputs: Sequence[np.ndarray]) -> np.ndarray:
         import onnxruntime
 
@@ -40,7 +40,7 @@ def _runner(path: str, network: Network) -> Callable[[Sequence[np.ndarray]], np.
         options.log_severity_level = 4
         try:
             session = onnxruntime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
-            named = {node.name: x for node, x in zip(network.inputs, inputs, strict=True)}
+            named = {node.name: x for node, x in zip(graph.inputs, inputs, strict=True)}
             asked = session.get_inputs()
             given = [named.get(each.name, inputs[min(i, len(inputs) - 1)]) for i, each in enumerate(asked)]
             types = {"tensor(float16)": np.float16, "tensor(double)": np.float64}

@@ -1,6 +1,6 @@
 """The receptive field of a network measured: which inputs turn an output NaN when they are NaN.
 
-Only what an output reads can turn it NaN, and everything that it reads does, so NaN outside the predicted positions
+Only what an output reads can turn it NaN, and everything that it reads does. So NaN outside the predicted positions
 must not show, and NaN at the first and the last of them must.
 """
 
@@ -17,63 +17,70 @@ import numpy as np
 from convcalc.axis.positions import Positions
 from convcalc.engine.work.blocks import Index
 from convcalc.engine.work.threads import run_all, thread_count
-from convcalc.graph.graph import Network, Node
-from convcalc.graph.primitives import Pad, Resize
-from convcalc.graph.stages import Axes, ShuffleChannels, TransposedCorrelate, windows
-from convcalc.notation import show_axes
+from convcalc.graph.graph import Graph
+from convcalc.notation import Axes, show_axes
 from convcalc.proof.arrays import Arrays
-from convcalc.proof.checks import Check
-from convcalc.proof.walk import LayerError, needed, run_layers
+from convcalc.proof.borders import Sides, loose_ends, mirrored, padding_alone
+from convcalc.proof.executed import Check
+from convcalc.proof.walk import NodeError, executed, needed
 from convcalc.questions.receptive import Along, Fields
 
-FEWEST = 32
-"""Pixels that an axis is cut to at the least while another one is looked at."""
-PARTS = 64
-"""What it is cut by is a multiple of this, so that maps halved and doubled again still meet."""
+MIN_CUT = 32
+"""Fewest pixels that an axis is cut to while another one is looked at."""
+CUT_MULTIPLE = 64
+"""An axis is shortened by a multiple of this, so that maps halved and doubled again still meet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A network and what to run it on; `inputs` are finite, the first is the one that gets the NaNs.
+    """A graph and what to run it on; `inputs` are finite, and the first of them gets the NaNs.
 
-    `shape` is the mapped layer's output as it really is.
+    `shape` is the mapped node's output as it really is; `ran` is called after every run.
     """
 
-    network: Network
+    graph: Graph
     fields: Fields
     inputs: Sequence[np.ndarray]
     arrays: Arrays
     shape: Axes
-    told: Callable[[], None] = lambda: None
-    """Called after every run."""
+    ran: Callable[[], None] = lambda: None
 
     @property
     def axes(self) -> tuple[Along, ...]:
+        """Every spatial axis of the input in the mapped node's output."""
         return self.fields.seen[self.fields.mapped]
 
     @property
     def sizes(self) -> tuple[int, ...]:
+        """The input's spatial sizes."""
         return self.inputs[0].shape[2:]
 
+    @property
+    def label(self) -> str:
+        """What to call the mapped node."""
+        return self.graph.labels[self.fields.mapped]
+
     def is_nan(self, x: np.ndarray) -> np.ndarray:
-        """Where the mapped layer's output is NaN."""
-        inputs, out = [x, *self.inputs[1:]], x  # which is the mapped layer where the first one reads everything
-        for run in run_layers(self.network, inputs, self.arrays, algorithm="direct", until=self.fields.mapped):
+        """Where the mapped node's output is NaN."""
+        inputs, out = [x, *self.inputs[1:]], x  # the mapped node is the input if the first layer reads all of it
+        for run in executed(self.graph, inputs, self.arrays, algorithm="direct", until=self.fields.mapped):
             out = run.out
-        self.told()
+        self.ran()
         nan: np.ndarray = np.isnan(out)
         return nan
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One axis of a probe. The axes are independent, so `x` may be cut along the others."""
+    """One axis of a probe. The axes are independent, so `x` may be cut along the others.
+
+    `finite` says whether the output is finite if no NaN goes in.
+    """
 
     probe: Probe
     axis: int
     x: np.ndarray
     finite: bool
-    """Whether the output is finite where no NaN goes in."""
 
     @property
     def size(self) -> int:
@@ -91,7 +98,7 @@ class Line:
         return bool(nan.any() if self.along.axis is None else nan.take(output, self.along.axis).any())
 
     def shows(self) -> bool:
-        """Whether any output changes with the input: not if the others were cut to where only padding is read."""
+        """Whether any output changes with the input; none does if the other axes were cut to padding alone."""
         return bool(self.probe.is_nan(np.full_like(self.x, np.nan)).any())
 
     def ends(self, output: int) -> Ends:
@@ -112,7 +119,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """The first and last input position that an output depends on along one axis; None if on none."""
+    """The first and last input position that an output depends on along one axis; None if it depends on none."""
 
     first: int | None
     last: int | None
@@ -126,45 +133,73 @@ Result: TypeAlias = tuple[Ends, Ends, bool]
 
 
 def probe_count(probe: Probe) -> int:
-    """The runs that `check_fields` takes, about, where all is as predicted."""
+    """The approximate number of runs that `check_fields` takes if all is as predicted."""
     return len(probe.sizes) * (1 + 3 * len(_outputs(probe)))
 
 
 def check_fields(probe: Probe) -> Iterator[Check]:
     """For the first and the last output, the ends of what it reads along every axis, predicted and measured.
 
-    None for a network whose input has no spatial axes. Raises LayerError where the network cannot be run.
+    No check for a graph whose input has no spatial axes. Raises NodeError if the graph cannot be run.
     """
     if not probe.sizes:
         return
-    layer = probe.network.nodes[probe.fields.mapped].name
     outputs = _outputs(probe)
     if not outputs:
-        how = f"not measured: the padding of {layer} shows inputs again, and no output is away from the border"
+        how = f"not measured: the padding of {probe.label} shows inputs again, and no output is away from the border"
         yield Check("receptive_field", None, None, True, how)
         return
     lines, results = _looked_along(probe, outputs)
     if not all(line.finite for line in lines):
-        how = f"not measured: the output of {layer} is NaN whatever the input; its weights do not keep it finite"
+        how = f"not measured: the output of {probe.label} is NaN whatever the input; its weights do not keep it finite"
         yield Check("receptive_field", None, None, False, how)
         return
+    cut_short = any(line.x.shape != probe.inputs[0].shape for line in lines)
     for at, found in zip(outputs, zip(*results, strict=True), strict=True):
         predicted, measured = [each[0].to_list() for each in found], [each[1].to_list() for each in found]
         ok = all(each[2] for each in found)
-        where = f"output {show_axes(at)} of {layer}"
-        how = f"NaN outside these inputs left {where} as it was, NaN at their ends did not"
-        if predicted != measured:
-            how = f"{where} changes with inputs from the first to the last"
-            how += "; border pixels that no window reaches are no disagreement" if ok else ""
-        elif not ok:
-            how = f"{where} changes with inputs between these ends that it was predicted not to read"
-        if any(line.x.shape != probe.inputs[0].shape for line in lines):
+        how = _how(f"output {show_axes(at)} of {probe.label}", ok, predicted == measured)
+        if cut_short:
             how += "; the axes looked at one by one, the others cut short"
         yield Check("receptive_field", predicted, measured, ok, how)
 
 
+def _how(output: str, ok: bool, same_ends: bool) -> str:
+    """How an output's ends were measured, and what to make of ends that are not those predicted."""
+    if not same_ends:
+        how = f"{output} changes with inputs from the first to the last"
+        return how + ("; border pixels that no window reaches are no disagreement" if ok else "")
+    if not ok:
+        return f"{output} changes with inputs between these ends that it was predicted not to read"
+    return f"NaN outside these inputs left {output} as it was, NaN at their ends did not"
+
+
+def _outputs(probe: Probe) -> list[tuple[int, ...]]:
+    """Positions of the mapped node to look at: the first and the last.
+
+    The middle one is added if some border reads padding alone, since the first and last say little then; if a border
+    shows inputs again, it is looked at alone. It is looked at only if it sees nothing of the input's border.
+    """
+    counts = [1 if along.axis is None else probe.shape[along.axis] for along in probe.axes]
+    middle = tuple(count // 2 for count in counts)
+    reads = [along.field.at(output) for along, output in zip(probe.axes, middle, strict=True)]
+    inside = [seen.runs and seen.first >= 0 and seen.last < size for seen, size in zip(reads, probe.sizes, strict=True)]
+    away = [middle] if all(inside) else []
+    nodes = probe.graph.nodes
+    if any(mirrored(nodes[number]) for number in needed(probe.graph, probe.fields.mapped)):
+        return away
+    alone = any(
+        any(padding_alone(node, along.axis))
+        for node, seen in zip(nodes, probe.fields.seen, strict=True)
+        for along in seen
+        if along.axis is not None and along.field.strands
+    )
+    ends = [(0,) * len(counts), tuple(count - 1 for count in counts)]
+    return list(dict.fromkeys([*ends, *away] if alone else ends))
+
+
 def _looked_along(probe: Probe, outputs: Sequence[tuple[int, ...]]) -> tuple[list[Line], list[list[Result]]]:
-    """Every axis, and what was found along it for its place in each of the outputs; none where nothing is finite."""
+    """Every axis, and what was found along it for its place in each of the outputs; nothing if no output is finite."""
     lines, results = dict[int, Line](), dict[int, list[Result]]()
 
     def look(axis: int) -> None:
@@ -181,18 +216,18 @@ def _looked_along(probe: Probe, outputs: Sequence[tuple[int, ...]]) -> tuple[lis
 
 
 def _line(probe: Probe, axis: int) -> Line:
-    """An axis to look along, the others cut as short as the network can be run on."""
+    """An axis to look along, with the others cut as short as the graph can be run on."""
     whole = probe.inputs[0]
     for step in (0, 1, 2, 4, 8, 16):
         cut = tuple(
-            slice(size if other == axis or (few := size % PARTS + step * PARTS) < FEWEST else min(few, size))
+            slice(size if other == axis or (few := size % CUT_MULTIPLE + step * CUT_MULTIPLE) < MIN_CUT else few)
             for other, size in enumerate(probe.sizes)
         )
         index: Index = (..., *cut)
         x = whole[index]
         if x.shape == whole.shape:
             break
-        with suppress(LayerError):
+        with suppress(NodeError):
             line = Line(probe, axis, x, not probe.is_nan(x).any())
             if not line.finite or line.shows():
                 return line
@@ -211,101 +246,17 @@ def _axis_check(line: Line, output: int) -> Result:
         for end in dict.fromkeys((predicted.first, predicted.last))
     ):
         measured = line.ends(output)
-    return predicted, measured, not leaks and _inside(measured, predicted, _loose(line, output))
+    graph, fields = line.probe.graph, line.probe.fields
+    loose = loose_ends(graph, fields, needed(graph, fields.mapped), line.axis, output, line.size)
+    return predicted, measured, not leaks and _within(measured, predicted, loose)
 
 
-def _outputs(probe: Probe) -> list[tuple[int, ...]]:
-    """Positions of the mapped layer to look at: the first, the last, and the middle if the border is unusual there.
-
-    Where the border shows inputs again, the middle alone; and the middle only if it sees nothing of the border.
-    """
-    counts = [1 if along.axis is None else probe.shape[along.axis] for along in probe.axes]
-    ends = [(0,) * len(counts), tuple(count - 1 for count in counts)]
-    middle = tuple(count // 2 for count in counts)
-    reads = [along.field.at(output) for along, output in zip(probe.axes, middle, strict=True)]
-    away = all(
-        seen.runs and seen.first >= 0 and seen.last < size for seen, size in zip(reads, probe.sizes, strict=True)
-    )
-    wanted = [probe.network.nodes[i] for i in needed(probe.network, probe.fields.mapped)]
-    if any(_shows_again(node) for node in wanted):
-        return [middle] if away else []
-    usual = all(
-        all(_reached(node, along.axis))
-        for node, seen in zip(probe.network.nodes, probe.fields.seen, strict=True)
-        for along in seen
-        if along.axis is not None and along.field.strands
-    )
-    return list(dict.fromkeys([*ends, middle] if away and not usual else ends))
-
-
-def _shows_again(node: Node) -> bool:
-    """Whether a layer's border reads inputs that lie elsewhere than where its outputs move to."""
-    match node.operator:
-        case Pad(mode=mode):
-            return mode != "constant"
-        case Resize(rounding=rounding):
-            return rounding == "ceil"
-        case _:
-            return False
-
-
-def _loose(line: Line, output: int) -> tuple[bool, bool]:
-    """Whether the ends may lie further in than predicted, because the prediction ignores the border.
-
-    It does so at an end that the border cuts off. It does everywhere, if on the way an output of some layer reads
-    padding alone, unless all that is predicted lies inside; and if the padding of a map stands where it would still
-    have seen the input, because the map was cropped.
-    """
-    probe, along, size = line.probe, line.along, line.size
-    seen = along.field.at(output)
-    at_first, at_last = not seen.runs or seen.first < 0, not seen.runs or seen.last >= size
-    if seen.runs and along.field.whole.runs:  # which is known inside the input only
-        at_first, at_last = at_first or seen.first == 0, at_last or seen.last == size - 1
-    inside = not (at_first or at_last)
-    cropped_first = cropped_last = alone = False
-    for number in needed(probe.network, probe.fields.mapped):
-        node, passed = probe.network.nodes[number], probe.fields.seen[number][line.axis]
-        if passed.axis is None or node.shape is None or not passed.field.strands:
-            continue
-        before, behind = passed.field.at(-1), passed.field.at(node.shape[passed.axis])
-        cropped_first |= bool(before.runs) and before.first >= 0
-        cropped_last |= bool(behind.runs) and behind.last < size
-        alone |= not all(_reached(node, passed.axis))
-    if alone and (cropped_first or cropped_last or not inside):
-        return True, True
-    return at_first or cropped_first, at_last or cropped_last
-
-
-def _reached(node: Node, axis: int) -> tuple[bool, bool]:
-    """Whether the first and the last output of every stage of a layer read anything but padding along an axis."""
-    if isinstance(node.operator, Pad):
-        before, after = node.operator.pairs[axis]
-        return before <= 0, after <= 0
-    first = last = True
-    for step in node.steps:
-        if isinstance(step.stage, ShuffleChannels):
-            continue
-        window, size, outputs = windows(step.stage)[axis - 2], step.input[axis - 1], step.output[axis - 1]
-        if isinstance(step.stage, TransposedCorrelate):
-            gapless = window.dilation == 1 and window.kernel >= window.stride
-            first &= gapless
-            last &= gapless and outputs - 1 + window.before <= (size - 1) * window.stride + window.extent - 1
-        else:
-            first &= window.before < window.extent
-            last &= (outputs - 1) * window.stride - window.before < size
-    return first, last
-
-
-def _inside(measured: Ends, predicted: Ends, loose: tuple[bool, bool]) -> bool:
-    """Whether the ends are the predicted ones, or where they are loose, not beyond them."""
-    if None in (measured.first, measured.last, predicted.first, predicted.last):
+def _within(measured: Ends, predicted: Ends, loose: Sides) -> bool:
+    """Whether the ends are those predicted or, if they are loose, not beyond them."""
+    if measured.first is None or measured.last is None or predicted.first is None or predicted.last is None:
         return measured == predicted or (measured.first is None and all(loose))
-    assert measured.first is not None
-    assert measured.last is not None
-    assert predicted.first is not None
-    assert predicted.last is not None
-    first = measured.first >= predicted.first if loose[0] else measured.first == predicted.first
-    return first and (measured.last <= predicted.last if loose[1] else measured.last == predicted.last)
+    first = measured.first >= predicted.first if loose.first else measured.first == predicted.first
+    return first and (measured.last <= predicted.last if loose.last else measured.last == predicted.last)
 
 
 def _flags(seen: Positions, size: int) -> np.ndarray:

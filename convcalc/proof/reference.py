@@ -1,4 +1,4 @@
-"""The same network run by another program: the output's values against its."""
+"""The same network run by another program: its output's values against ours."""
 
 from __future__ import annotations
 
@@ -9,27 +9,26 @@ from math import prod, sqrt
 import numpy as np
 
 from convcalc.errors import DataError
-from convcalc.graph.graph import Network
-from convcalc.graph.primitives import Elementwise, Linear, MatMul
-from convcalc.graph.stages import Convolution
-from convcalc.proof.checks import Check
+from convcalc.graph.graph import Graph, Node
+from convcalc.graph.primitives import Correlate, Elementwise, Linear, MatMul, TransposedCorrelate
+from convcalc.proof.executed import Check
 
 SPREAD = 16.0
-"""How many times the usual rounding error an error may be."""
+"""An error may be this many times the usual rounding error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
     """Another program by name; `run` gives the output for the network's inputs, None if it is not installed.
 
-    It raises DataError where the program cannot run the network.
+    It raises DataError if the program cannot run the network.
     """
 
     name: str
     run: Callable[[Sequence[np.ndarray]], np.ndarray] | None
 
 
-def check_values(network: Network, reference: Reference, inputs: Sequence[np.ndarray], out: np.ndarray) -> Check:
+def check_reference(graph: Graph, reference: Reference, inputs: Sequence[np.ndarray], out: np.ndarray) -> Check:
     """The output against the reference's, with a tolerance for what rounding does in both.
 
     The rounding errors of a sum of n products grow with sqrt(n), and those of layers, which are independent, add up in
@@ -49,29 +48,32 @@ def check_values(network: Network, reference: Reference, inputs: Sequence[np.nda
     error = float("inf") if np.isnan(errors).any() else float(errors.max())
     finite = np.abs(theirs[np.isfinite(theirs)])
     epsilon = max(
-        float(np.finfo(dtype).eps) for dtype in (out.dtype, theirs.dtype, *_casts(network)) if dtype.kind == "f"
+        float(np.finfo(dtype).eps) for dtype in (out.dtype, theirs.dtype, *_casts(graph)) if dtype.kind == "f"
     )
-    allowed = SPREAD * epsilon * sqrt(_terms(network)) * float(finite.max() if finite.size else 0)
+    allowed = SPREAD * epsilon * sqrt(_terms(graph)) * float(finite.max() if finite.size else 0)
     how = f"{out.size:,} outputs against {reference.name}'s; allowed is {SPREAD:g} times the usual rounding error"
     return Check("values", f"error <= {allowed:.3g}", f"error {error:.3g}", error <= allowed, how)
 
 
-def _casts(network: Network) -> Iterator[np.dtype]:
-    """The floats that layers round to on the way."""
-    for node in network.layers:
-        if isinstance(node.operator, Elementwise) and node.operator.kind.startswith("float"):
-            yield np.dtype(node.operator.kind)
+def _casts(graph: Graph) -> Iterator[np.dtype]:
+    """The floats that nodes round to on the way."""
+    for node in graph.nodes:
+        if isinstance(node.primitive, Elementwise) and node.primitive.kind.startswith("float"):
+            yield np.dtype(node.primitive.kind)
 
 
-def _terms(network: Network) -> int:
-    """Terms in the sums of all layers together."""
-    terms = len(network.layers)
-    for node in network.layers:
-        for step in node.steps:
-            if isinstance(step.stage, Convolution):
-                terms += prod(step.stage.weight_shape) // step.stage.out_channels
-        if isinstance(node.operator, Linear):
-            terms += node.operator.in_features
-        if isinstance(node.operator, MatMul):
-            terms += (node.input_shapes[0] or (1,))[-1]
-    return terms
+def _terms(graph: Graph) -> int:
+    """Terms in the sums of all layers together, and one more for every layer."""
+    return len(graph.layers) + sum(map(_products, graph.nodes))
+
+
+def _products(node: Node) -> int:
+    """Products in the sum of one output, 0 if it is not such a sum."""
+    primitive = node.primitive
+    if isinstance(primitive, Correlate | TransposedCorrelate):
+        return prod(primitive.weight_shape) // primitive.out_channels
+    if isinstance(primitive, Linear):
+        return primitive.in_features
+    if isinstance(primitive, MatMul):
+        return (node.input_shapes[0] or (1,))[-1]
+    return 0

@@ -1,58 +1,34 @@
-"""The real thing: a layer run on arrays, stage after stage, and then every number checked."""
+"""Runs a layer on arrays node by node, then checks every predicted number: `convcalc run`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from convcalc.engine.counter import Counter
-from convcalc.engine.primitive import check_arrays, run_stage
-from convcalc.errors import ConvcalcError, DataError, NotationError
-from convcalc.graph.stages import Axes, Chain, Convolution, Stage
-from convcalc.graph.trace import Step, trace
-from convcalc.notation import Number, PaddingValue, PerAxis, parse_layout, whole_number
-from convcalc.proof.checks import (
-    Check,
-    Executed,
-    check_multiplications,
-    check_output_shape,
-    check_parameters,
-    check_receptive_field,
-    check_values,
-)
-from convcalc.proof.factor import factored
-from convcalc.proof.forms import Named, full_input, full_kernels, restored, spatial_axes
-from convcalc.questions.layer_report import SCHEMA, Report, report
-from convcalc.recipes import named_dims, recipe_named
-from convcalc.recipes.options import Layer, LayerOptions, layer
-from convcalc.recipes.recipe import Recipe
+from convcalc.errors import DataError, located
+from convcalc.graph.graph import Graph
+from convcalc.notation import parse_layout
+from convcalc.proof.arrays import Arrays
+from convcalc.proof.checks import check_multiplications, check_parameters, check_shape, measured, together
+from convcalc.proof.executed import Check, Convolved, Executed
+from convcalc.proof.forms import Named, full_input, restored
+from convcalc.proof.planned import RunOptions, dims_of, kernels_of, planned, unfactored
+from convcalc.proof.probe_layer import check_receptive_field
+from convcalc.proof.values import check_values
+from convcalc.proof.walk import NodeError, executed
+from convcalc.questions.report import Report, layer_report
+from convcalc.questions.schema import SCHEMA
+from convcalc.recipes import recipe_named
 
-Arrays: TypeAlias = dict[str, tuple[np.ndarray, np.ndarray | None]]
+__all__ = ["Engine", "Run", "RunOptions", "output_dict", "run", "statistics"]
 
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What may be said about a run besides its arrays, which give kernel, channels and filters."""
-
-    type: str | None = None
-    stride: PerAxis | None = None
-    padding: PaddingValue | None = None
-    dilation: PerAxis | None = None
-    groups: Number | None = None
-    output_padding: PerAxis | None = None
-    output_size: PerAxis | None = None
-    dims: Number | None = None
-    layout: str = "channels-first"
-    padding_mode: str = "zeros"
-    flip: bool = False
-    rank: Number | None = None
-    algorithm: str = "auto"
-    check: bool = True
+KERNELS_AND_BIASES = "the sizes of the kernels and biases"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,55 +99,39 @@ def run(input: Named, kernels: Sequence[Named], biases: Sequence[Named], options
         if given.array.size == 0:
             raise DataError(f"{given.name}: every axis must have at least one element, got shape {given.array.shape}")
     recipe, layout = recipe_named("standard" if options.type is None else options.type), parse_layout(options.layout)
-    factoring = recipe.name == "spatially-separable" and len(kernels) == 1
-    dims = _given_dims(options)
-    if dims is None:
-        unfactored = recipe_named("standard") if factoring else recipe
-        dims = spatial_axes(input, kernels, lambda dims: _fits(options, unfactored, input, kernels, dims, layout))
+    dims = dims_of(options, recipe, input, kernels, layout)
     x = full_input(input, dims, layout)
-    if factoring:
-        [whole] = full_kernels(recipe_named("standard"), kernels, x.shape[1], dims, layout)
-        whole = _flipped(whole, dims) if options.flip else whole
-        rank = None if options.rank is None else whole_number(options.rank, "rank")
-        factors = factored(whole.array, rank, whole.name)
-        full = [Named(f"{whole.name} (factor {i})", kernel) for i, kernel in enumerate(factors.kernels, 1)]
-        notes: tuple[str, ...] = (factors.note,)
-        whole_if_exact = whole if factors.exact and len(biases) < 2 else None
-    elif options.rank is not None:
-        raise NotationError("rank: is for one full kernel of type spatially-separable; leave --rank out")
-    else:
-        full = full_kernels(recipe, kernels, x.shape[1], dims, layout)
-        full = [_flipped(kernel, dims) for kernel in full] if options.flip else full
-        notes, whole_if_exact = (), None
-    planned = _planned(options, recipe, x.shape[1], full, x.shape[1:])
-    chain, arrays = _with_arrays(planned, full, biases)
-    planned = replace(planned, chain=chain)
-    predicted = report(planned, batch=x.shape[0])
-    predicted = replace(predicted, notes=(*notes, *predicted.notes))
+    made = kernels_of(options, recipe, kernels, x.shape[1], dims, layout)
+    graph, arrays = planned(options, recipe, x.shape, made.stages, biases)
+    report = layer_report(graph)
+    report = replace(report, notes=(*made.notes, *report.notes))
 
     began = perf_counter()
-    executed = _execute([stage.step for stage in predicted.stages], x, arrays, options)
+    done = _executed(graph, x, arrays, options)
     seconds = perf_counter() - began
-    out, last_bias = executed[-1].out, executed[-1].bias
-    predicted = replace(predicted, dtype=str(out.dtype))
-    checks: tuple[Check, ...] = ()
-    error = None
+    out, error, checks = done[-1].out, None, tuple[Check, ...]()
+    report = replace(report, dtype=str(out.dtype))
     if options.check:
-        at_once = _as_one(options, whole_if_exact, x, last_bias, out) if whole_if_exact else None
-        values, error = check_values(executed, at_once)
+        whole = None
+        if made.whole is not None and len(biases) < 2:
+            convolution, bias = unfactored(options, made.whole, x.shape), done[-1].arrays[1:]
+            one = bias[0] if bias else None
+            whole = Convolved(convolution, x, made.whole.array, one, out, Counter(), options.padding_mode)
+        values, error = check_values(done, whole)
+        found = together(map(measured, done), out.shape)
         checks = (
-            check_output_shape(predicted, out),
-            check_parameters(predicted, executed),
-            check_multiplications(predicted, executed),
-            check_receptive_field(predicted, executed),
+            check_shape((report.batch, *(report.output or ())), found.shape),
+            check_parameters(report.parameters, found.parameters, how=KERNELS_AND_BIASES),
+            check_multiplications(report.multiplications, found),
+            check_receptive_field(report.receptive_field, done),
             values,
         )
     engine = tuple(
-        Engine(done.step.path, choice.algorithm, choice.reason, done.counter.multiplications)
-        for done in executed
-        if (choice := done.counter.choice) is not None
+        Engine(each.node.name, choice.algorithm, choice.reason, each.counter.multiplications)
+        for each in done
+        if (choice := each.counter.choice) is not None
     )
-    return Run(predicted, restored(out, input, dims, layout), dims, checks, seconds, error, engine)
+    return Run(report, restored(out, input, dims, layout), dims, checks, seconds, error, engine)
 
 
 def statistics(out: np.ndarray) -> dict[str, float | int]:
@@ -188,84 +148,14 @@ def output_dict(out: np.ndarray, path: str | None) -> dict[str, Any]:
     return {"shape": list(out.shape), "dtype": str(out.dtype), "path": path, **numbers}
 
 
-def _json_number(value: float | int | None) -> float | int | None:
-    return value if value is None or isfinite(value) else None
+def _json_number(value: float | int) -> float | int | None:
+    return value if isfinite(value) else None
 
 
-def _given_dims(options: RunOptions) -> int | None:
-    stated = named_dims(options.type or "")
-    if options.dims is None:
-        return stated
-    dims = whole_number(options.dims, "dims")
-    if dims > 3 or stated not in (None, dims):
-        raise NotationError(f"dims: must be {stated or '1, 2 or 3'}, got {dims}")
-    return dims
-
-
-def _fits(options: RunOptions, recipe: Recipe, input: Named, kernels: Sequence[Named], dims: int, layout: str) -> bool:
-    """Whether the arrays can be read as data of `dims` spatial axes: their axes, channels, groups and sizes agree."""
+def _executed(graph: Graph, x: np.ndarray, arrays: Arrays, options: RunOptions) -> tuple[Executed, ...]:
+    """Every node as it was run; what it cannot take is refused in the name of its stage."""
     try:
-        x = full_input(input, dims, layout)
-        full = full_kernels(recipe, kernels, x.shape[1], dims, layout)
-        planned = _planned(options, recipe, x.shape[1], full, x.shape[1:])
-        trace(_with_arrays(planned, full, ())[0], planned.input)
-    except ConvcalcError:
-        return False
-    return True
-
-
-def _planned(options: RunOptions, recipe: Recipe, channels: int, kernels: Sequence[Named], input: Axes) -> Layer:
-    """The layer that the arrays and options amount to."""
-    groups = None if options.groups is None else whole_number(options.groups, "groups")
-    told = recipe.told_by([kernel.array.shape for kernel in kernels], channels, groups)
-    common = {
-        field.name: getattr(options, field.name) for field in fields(LayerOptions) if hasattr(options, field.name)
-    }
-    return layer(recipe.name, LayerOptions(**{**common, "input": input, "layout": "channels-first", **told}))
-
-
-def _with_arrays(planned: Layer, kernels: Sequence[Named], biases: Sequence[Named]) -> tuple[Chain, Arrays]:
-    """The chain with a bias just where there is one, and kernel and bias of every stage that has weights.
-
-    Raises DataError where a shape is not the stage's.
-    """
-    weighted = [(n, s) for n, s in planned.chain.stages() if isinstance(s, Convolution)]
-    if len(biases) not in (0, 1, len(weighted)):
-        raise DataError(f"{biases[0].name}: give one bias, for the last stage, or {len(weighted)}, got {len(biases)}")
-    every_bias = [None] * (len(weighted) - len(biases)) + list(biases)
-    arrays: Arrays = {}
-    for (name, stage), kernel, bias in zip(weighted, kernels, every_bias, strict=True):
-        biases_of = None if bias is None else bias.array
-        check_arrays(name, stage, kernel.array, biases_of, kernel.name, "" if bias is None else bias.name)
-        arrays[name] = (kernel.array, biases_of)
-    parts: list[tuple[str, Stage]] = [
-        (name, replace(stage, bias=arrays[name][1] is not None) if isinstance(stage, Convolution) else stage)
-        for name, stage in planned.chain.stages()
-    ]
-    return Chain(tuple(parts)), arrays
-
-
-def _execute(steps: Sequence[Step], x: np.ndarray, arrays: Arrays, options: RunOptions) -> tuple[Executed, ...]:
-    executed = []
-    for step in steps:
-        (weight, bias), counter = arrays.get(step.path, (None, None)), Counter()
-        mode, algorithm = options.padding_mode, options.algorithm
-        try:
-            out = run_stage(step.stage, x, weight, bias, padding_mode=mode, algorithm=algorithm, counter=counter)
-        except ConvcalcError as error:
-            raise type(error)(f"{step.path}: {error}") from None
-        executed.append(Executed(step, x, weight, bias, out, mode, counter))
-        x = out
-    return tuple(executed)
-
-
-def _flipped(kernel: Named, dims: int) -> Named:
-    """The kernel of a true convolution, which runs over the taps backwards."""
-    return Named(kernel.name, np.flip(kernel.array, tuple(range(-dims, 0))))
-
-
-def _as_one(options: RunOptions, kernel: Named, x: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> Executed:
-    """A factored kernel's run as the one step it stands for, with the full kernel."""
-    planned = _planned(options, recipe_named("standard"), x.shape[1], [kernel], x.shape[1:])
-    [step] = trace(planned.chain, x.shape[1:])
-    return Executed(step, x, kernel.array, bias, out, options.padding_mode, Counter())
+        return tuple(executed(graph, [x], arrays, padding_mode=options.padding_mode, algorithm=options.algorithm))
+    except NodeError as failed:
+        with located(failed.node.name):
+            raise failed.error from None

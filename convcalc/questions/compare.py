@@ -1,54 +1,58 @@
-"""One layer against other types that map the same input to the same output, with exact ratios."""
+"""A layer or a row of layer words beside other types, and networks side by side, with exact ratios."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from convcalc.axis.window import Window
 from convcalc.errors import ConvcalcError, ShapeError
-from convcalc.graph.request import Request
-from convcalc.graph.stages import Axes, Padding
+from convcalc.graph.graph import Graph, Group
+from convcalc.graph.primitives import Correlate
 from convcalc.notation import show_size
-from convcalc.questions.layer_report import SCHEMA, Report, report
+from convcalc.questions.fitting import STAND_INS, fitting_options, stand_in
+from convcalc.questions.replace import with_type
+from convcalc.questions.report import Report, layer_report
+from convcalc.questions.schema import SCHEMA
 from convcalc.recipes import RECIPES, named_dims, recipe_named
-from convcalc.recipes.options import Layer, LayerOptions, layer
+from convcalc.recipes.options import LayerOptions, layer_graph
 from convcalc.recipes.recipe import Recipe
 
-STAND_INS = {"depthwise": "depthwise-separable"}
-"""A depthwise convolution alone cannot map C to N channels, so it is compared with its pointwise stage."""
-
+RATIOS = ("parameters", "multiplications", "activations", "peak_activation_bytes")
+"""The totals of networks that are compared by ratio."""
 _SUPERSCRIPT = {1: "k", 2: "k²", 3: "k³"}
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Another type's report and its ratios to the base.
+    """Another type's report and its ratios to the base, None if the base has none of it.
 
-    ratio_formula: the ratio of multiplications as a sum of one fraction per stage (`1/128 + 1/9`), where the base
-    is one ungrouped convolution; closed_form: the same in symbols (`1/N + 1/k²`), where the type states one.
+    `name` is the type's. ratio_formula: the ratio of multiplications as a sum of one fraction per stage
+    (`1/128 + 1/9`), if the base is one ungrouped convolution; closed_form: the same in symbols (`1/N + 1/k²`), if the
+    type states one.
     """
 
+    name: str
     report: Report
-    ratio_multiplications: Fraction
-    ratio_parameters: Fraction
-    ratio_formula: str | None
-    closed_form: str | None
+    ratio_multiplications: Fraction | None
+    ratio_parameters: Fraction | None
+    ratio_formula: str | None = None
+    closed_form: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return {
             **self.report.to_dict(),
-            "ratio_multiplications": float(self.ratio_multiplications),
-            "ratio_parameters": float(self.ratio_parameters),
+            **({"compared_type": self.name} if self.name != self.report.type else {}),
+            "ratio_multiplications": _float(self.ratio_multiplications),
+            "ratio_parameters": _float(self.ratio_parameters),
             "ratio_formula": self.ratio_formula,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The base, the types compared with it, and a note for each that has no such map."""
+    """The base, the types compared with it, and a note for each type that cannot map the same sizes."""
 
     base: Report
     compared: tuple[Compared, ...]
@@ -63,6 +67,27 @@ class Comparison:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class NetworkComparison:
+    """A base and the networks it is compared with."""
+
+    base: Report
+    compared: tuple[Report, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        compared = []
+        for report in self.compared:
+            ratios = {f"ratio_{total}": _float(ratio_of(report, self.base, total)) for total in RATIOS}
+            compared.append({**report.to_dict(), **ratios})
+        return {"schema": SCHEMA, "base": self.base.to_dict(), "compared": compared}
+
+
+def ratio_of(report: Report, base: Report, total: str) -> Fraction | None:
+    """A total over the base's, None if the base has none of it."""
+    ours, theirs = getattr(report, total), getattr(base, total)
+    return Fraction(ours, theirs) if theirs else None
+
+
 def compare(type: str, options: LayerOptions, types: Iterable[str], *, batch: int, dtype: str) -> Comparison:
     """A layer of one type beside each of the types, or beside `all` of them that map its input to its output.
 
@@ -72,26 +97,54 @@ def compare(type: str, options: LayerOptions, types: Iterable[str], *, batch: in
     Raises ShapeError, saying why, for a type named one by one that cannot.
     """
     names = list(dict.fromkeys(types))
-    base = layer(type, _own_options(type, options, names))
-    base_report = report(base, batch=batch, dtype=dtype)
+    base = layer_report(layer_graph(type, _own_options(type, options, names), batch), dtype=dtype)
+    return _beside(base, names, recipe_named(type), lambda recipe: _compared(base, options, recipe))
+
+
+def compare_chain(graph: Graph, types: Iterable[str], *, dtype: str) -> Comparison:
+    """A row of layer words beside itself with each of the types in turn in place of its convolutions.
+
+    Transposed convolutions stay, unless the type is transposed. Raises ShapeError, saying why, for a type named one
+    by one that cannot map the same sizes.
+    """
+    names, base = list(dict.fromkeys(types)), layer_report(graph, dtype=dtype)
+
+    def compared(recipe: Recipe) -> Compared:
+        chosen = {
+            number: group
+            for number, group in enumerate(graph.groups)
+            if group.type is not None and (group.type == "transposed") == (recipe.name == "transposed")
+        }
+        if not chosen:
+            raise ShapeError(f"{recipe.name}: the row has no layer that it could stand for")
+        other = layer_report(with_type(graph, chosen, recipe), dtype=dtype)
+        ratios = ratio_of(other, base, "multiplications"), ratio_of(other, base, "parameters")
+        return Compared(recipe.name, replace(other, notes=()), *ratios)
+
+    return _beside(base, names, None, compared)
+
+
+def _beside(
+    base: Report, names: Sequence[str], own: Recipe | None, compared: Callable[[Recipe], Compared]
+) -> Comparison:
+    """The base beside every type named; `all` of them means those that map the same sizes, the others in notes."""
+    dims = len(base.input) - 1
     for name in names:
-        if named_dims(name) not in (None, base.request.dims):
-            raise ShapeError(
-                f"compare: {name} is for {name[0]}-D data, got a {base.request.dims}-D input; use standard"
-            )
+        if name != "all" and named_dims(name) not in (None, dims):
+            raise ShapeError(f"compare: {name} is for {named_dims(name)}-D data, got a {dims}-D input; use standard")
     every = "all" in names
-    recipes = [r for r in RECIPES if r is not base.recipe and r.name not in STAND_INS] if every else []
+    recipes = [r for r in RECIPES if r is not own and r.name not in STAND_INS] if every else []
     recipes += [recipe for name in names if name != "all" and (recipe := stand_in(name)) not in recipes]
-    compared, notes = [], []
+    rows, notes = [], []
     for recipe in dict.fromkeys(recipes):
         try:
-            compared.append(_compared(base, base_report, options, recipe))
+            rows.append(compared(recipe))
         except ConvcalcError as error:
             why = str(error).removeprefix(f"{recipe.name}: ")
             if not every:
                 raise ShapeError(f"compare: {recipe.name}: {why}") from None
             notes.append(f"{recipe.name} is left out: {why}")
-    return Comparison(base_report, tuple(compared), tuple(notes))
+    return Comparison(base, tuple(rows), tuple(notes))
 
 
 def _own_options(type: str, options: LayerOptions, names: Iterable[str]) -> LayerOptions:
@@ -105,35 +158,32 @@ def _own_options(type: str, options: LayerOptions, names: Iterable[str]) -> Laye
     )
 
 
-def stand_in(name: str) -> Recipe:
-    """The type of that name, or the one that stands for it where it alone cannot map the channels."""
-    recipe = recipe_named(name)
-    return recipe_named(STAND_INS.get(recipe.name, recipe.name))
-
-
-def _compared(base: Layer, base_report: Report, options: LayerOptions, recipe: Recipe) -> Compared:
-    other = layer(recipe.name, _options_for(base, base_report, options, recipe))
-    result = replace(report(other, batch=base_report.batch, dtype=base_report.dtype), notes=())
-    if result.output != base_report.output:
+def _compared(base: Report, options: LayerOptions, recipe: Recipe) -> Compared:
+    group = base.graph.groups[-1]
+    options = _options_for(base, group, options, recipe)
+    other = replace(layer_report(layer_graph(recipe.name, options, base.batch), dtype=base.dtype), notes=())
+    if other.output != base.output:
         raise ShapeError(
-            f"it gives {show_size(result.output)}, not {show_size(base_report.output)}; "
+            f"it gives {show_size(other.output or ())}, not {show_size(base.output or ())}; "
             "with padding 'same' their sizes agree"
         )
-    formula = _fractions(base_report, result)
+    formula = _fractions(base, other)
     return Compared(
-        result,
-        Fraction(result.multiplications, base_report.multiplications),
-        Fraction(result.parameters, base_report.parameters),
+        recipe.name,
+        other,
+        Fraction(other.multiplications, base.multiplications),
+        Fraction(other.parameters, base.parameters),
         formula,
-        _symbols(recipe, base, other) if formula else None,
+        _symbols(recipe, group, other.graph.groups[-1]) if formula else None,
     )
 
 
-def _options_for(base: Layer, base_report: Report, options: LayerOptions, recipe: Recipe) -> LayerOptions:
-    """The base's geometry, and of its other options those that the compared type has."""
-    fitted = fitting_options(base.request, recipe, base_report.output[0], options.bias)
+def _options_for(base: Report, group: Group, options: LayerOptions, recipe: Recipe) -> LayerOptions:
+    """The base's geometry, and those of its other options that the compared type has."""
+    assert group.request is not None
+    assert base.output is not None
     return replace(
-        fitted,
+        fitting_options(group.request, recipe, base.output[0], options.bias),
         input=base.input,
         groups=options.groups if recipe.default_groups > 1 else None,
         multiplier=options.multiplier if "multiplier" in recipe.options else None,
@@ -141,51 +191,26 @@ def _options_for(base: Layer, base_report: Report, options: LayerOptions, recipe
     )
 
 
-def fitting_options(request: Request, recipe: Recipe, filters: int, bias: bool) -> LayerOptions:
-    """The options with which a type maps what the request's does to as many positions, as far as it can."""
-    keeps_dilation = recipe.default_dilation == 1 or set(request.dilation) != {1}
-    kernel = (1,) * request.dims if recipe.default_kernel == 1 else request.kernel
-    dilation = request.dilation if keeps_dilation else (recipe.default_dilation,) * request.dims
-    return LayerOptions(
-        kernel=kernel,
-        filters=filters,
-        stride=request.stride,
-        padding=_fitting_padding(request, kernel, dilation),
-        dilation=dilation,
-        output_padding=request.output_padding if "output_padding" in recipe.options else None,
-        bias=bias,
-    )
-
-
-def _fitting_padding(request: Request, kernel: Axes, dilation: Axes) -> Padding:
-    """The padding that gives a window of another extent as many positions; the base's where it would be negative."""
-    if isinstance(request.padding, str):
-        return request.padding
-    pairs = []
-    for axis, (before, after) in enumerate(request.padding):
-        own = Window(request.kernel[axis], dilation=request.dilation[axis]).extent
-        more = Window(kernel[axis], dilation=dilation[axis]).extent - own
-        if before + after + more < 0:
-            return request.padding
-        first = min(max(0, before + more // 2), before + after + more)
-        pairs.append((first, before + after + more - first))
-    return tuple(pairs)
-
-
 def _fractions(base: Report, other: Report) -> str | None:
     """One fraction per stage, of the base's multiplications."""
-    first = base.stages[0].to_dict(base.dtype)
-    if len(base.stages) != 1 or first["op"] != "conv" or first["groups"] != 1:
+    primitive = base.stages[0].node.primitive
+    if len(base.stages) != 1 or not isinstance(primitive, Correlate) or primitive.groups != 1:
         return None
     terms = [Fraction(s.multiplications, base.multiplications) for s in other.stages if s.multiplications]
     return " + ".join(map(str, terms))
 
 
-def _symbols(recipe: Recipe, base: Layer, other: Layer) -> str | None:
+def _symbols(recipe: Recipe, base: Group, other: Group) -> str | None:
     """The type's closed form, in N filters, k the base's kernel, m multiplier and g groups."""
+    assert base.request is not None
+    assert other.request is not None
     if recipe.ratio is None:
         return None
     kernel, multiplier = base.request.kernel, other.request.multiplier or 1
     unequal = "·".join(f"k{axis}" for axis in range(1, len(kernel) + 1))
     taps = _SUPERSCRIPT[len(kernel)] if len(set(kernel)) == 1 else f"({unequal})"
     return recipe.ratio.replace("m/", "1/" if multiplier == 1 else "m/").replace("K", taps)
+
+
+def _float(ratio: Fraction | None) -> float | None:
+    return None if ratio is None else float(ratio)

@@ -3,18 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import replace as with_fields
+from os import PathLike, fspath
 
 from convcalc.errors import ConvcalcError, NotationError, ShapeError
-from convcalc.graph.graph import Network
-from convcalc.graph.stages import Axes
-from convcalc.notation import PerAxis, axis_count, parse_axes, parse_features, show_size
-from convcalc.questions.networks_compared import NetworkComparison
+from convcalc.graph.graph import Graph
+from convcalc.notation import (
+    Axes,
+    Number,
+    PerAxis,
+    axis_count,
+    is_size,
+    parse_axes,
+    parse_features,
+    parse_layout,
+    show_size,
+    split_words,
+    whole_number,
+)
+from convcalc.questions.compare import NetworkComparison
 from convcalc.questions.replace import replaced
-from convcalc.questions.report import NetworkReport, network_report
+from convcalc.questions.report import Report, network_report
 from convcalc.questions.roofline import Machine
 from convcalc.questions.sweep import Sweep, sizes, swept, width_of, widths
-from convcalc.readers import load_network
+from convcalc.readers import load_network, zoo_names
+from convcalc.readers.words import row_graph
+
+
+def network(
+    model: str | PathLike[str] | Sequence[str],
+    input: PerAxis | None = None,
+    batch: Number = 1,
+    *,
+    width: str | float | None = None,
+    replace: str | None = None,
+    bias: bool = False,
+    dtype: str = "float32",
+    layout: str = "channels-first",
+) -> Report:
+    """Shapes, parameters, costs, receptive fields and memory of a network, layer by layer.
+
+    model: a network of the zoo, the path of a .toml or .onnx file, or layer words: a list of them, or one text such as
+    "3x224x224 k7s2p3f64 max:k3s2p1 gap fc1000", whose first word may be the input's size. input is (channels,
+    *spatial); width scales the filters of a TOML file; replace is TYPE=TYPE; bias is for layer words.
+
+    Raises ConvcalcError (a ValueError), naming the file and the layer, for what cannot be read or does not fit.
+
+    >>> network("1x28x28 k5f6 max:k2 k5f16 max:k2 fc120 fc84 fc10", bias=True).parameters
+    44426
+    """
+    size = None if input is None else parse_features(input, "input", parse_layout(layout))
+    count = whole_number(batch, "batch")
+    words = _words(model)
+    if words is None:
+        named = model if isinstance(model, str) else fspath(model)  # type: ignore[arg-type]  # no sequence here
+        scale = None if width is None else str(width)
+        return report_of(named, NetworkOptions(size, count, scale, replace, dtype))
+    if width is not None:
+        raise NotationError(f"width: scales the filters of a TOML file, got layer words and {width}; write the filters")
+    if words and is_size(words[0]):
+        if size is not None:
+            raise NotationError(
+                f"input: is given twice, got {words[0]} among the words and {show_size(size)}; give one"
+            )
+        input, words = words[0], words[1:]
+    if input is None:
+        raise NotationError("input: a row of layer words needs its size, got none; write it first, as in 3x224x224 k3")
+    graph = row_graph(words, input, batch=count, bias=bias, layout=layout)
+    report = network_report(graph if replace is None else replaced(graph, replace), dtype=dtype)
+    return report if replace is None else with_fields(report, before=network_report(graph, dtype=dtype))
+
+
+def _words(model: str | PathLike[str] | Sequence[str]) -> Sequence[str] | None:
+    """The layer words that a model is given as, None if it is a name or a path."""
+    if isinstance(model, PathLike):
+        return None
+    if not isinstance(model, str):
+        return model
+    words = split_words(model)
+    named = model in zoo_names() or model.lower().endswith((".toml", ".onnx"))
+    return words if not named and (len(words) > 1 or any(c.isdigit() for c in model.partition(":")[2])) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +104,23 @@ class NetworkOptions:
         return width if self.replace is None else (*width, self.replace)
 
 
-def network_of(model: str, options: NetworkOptions) -> Network:
+def network_of(model: str, options: NetworkOptions) -> Graph:
     """The network, at the input, batch and width asked for, with its convolutions replaced if they are to be."""
     width = 1 if options.width is None else width_of(options.width, "width")
     network = load_network(model, input=options.input, batch=options.batch, width=width)
     return network if options.replace is None else replaced(network, options.replace)
 
 
-def report_of(model: str, options: NetworkOptions) -> NetworkReport:
+def report_of(model: str, options: NetworkOptions) -> Report:
     """The report of a model; of one with convolutions replaced, with the totals before."""
     report = network_report(network_of(model, options), dtype=options.dtype, machine=options.machine)
-    before = None if options.replace is None else report_of(model, replace(options, replace=None))
-    return replace(report, changes=options.changes, before=before)
+    before = None if options.replace is None else report_of(model, with_fields(options, replace=None))
+    return with_fields(report, changes=options.changes, before=before)
 
 
 def compared(model: str, others: Sequence[str], options: NetworkOptions) -> NetworkComparison:
     """A model, changed as the options say, beside others as they are."""
-    plain = replace(options, replace=None, width=None)
+    plain = with_fields(options, replace=None, width=None)
     return NetworkComparison(report_of(model, options), tuple(report_of(other, plain) for other in others))
 
 
@@ -67,11 +136,11 @@ def over_sizes(model: str, text: str, options: NetworkOptions) -> Sweep:
     channels, *spatial = shape
     depth = spatial[:-2] if spatial[0] != spatial[-1] else []
 
-    def at(size: str) -> NetworkReport:
+    def at(size: str) -> Report:
         sides = parse_axes(size, "sweep", len(spatial))
         if axis_count(size) == 1:
             sides = (*depth, *sides[len(depth) :])
-        return report_of(model, replace(options, input=(channels, *sides)))
+        return report_of(model, with_fields(options, input=(channels, *sides)))
 
     return swept("size", sizes(text), at, options.changes)
 
@@ -95,4 +164,6 @@ def over_widths(model: str, text: str, options: NetworkOptions) -> Sweep:
     """A model at widths written as `0.25,0.5,1.0`. Raises NotationError where it has a width already."""
     if options.width is not None:
         raise NotationError(f"sweep-width: gives the widths, got a width of {options.width} too; give one of the two")
-    return swept("width", widths(text), lambda width: report_of(model, replace(options, width=width)), options.changes)
+    return swept(
+        "width", widths(text), lambda width: report_of(model, with_fields(options, width=width)), options.changes
+    )

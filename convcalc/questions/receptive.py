@@ -1,223 +1,273 @@
-"""The receptive field of every layer of a network on the network's input, in one forward walk.
+"""The receptive field of every node on the graph's input, in one forward walk.
 
-Spatial axes of the input are followed through whatever a layer does with its own axes. Where a layer mixes a
-whole axis, everything after reads all that was there.
+Spatial axes of the input are followed through whatever a primitive does with its own axes. After a primitive that
+mixes a whole axis, every output reads all that was there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from fractions import Fraction
-from math import gcd, prod
-from typing import assert_never
+from math import prod
+from typing import NamedTuple, assert_never
 
 from convcalc.axis.positions import Positions
-from convcalc.axis.sampling import coordinates, taps
-from convcalc.axis.strands import Field, Reads, centre, check_phases, merged
+from convcalc.axis.sampling import adaptive_reads, resize_reads
+from convcalc.axis.strands import AxisField, Field, Reads, centre, merged
+from convcalc.axis.window import Window
 from convcalc.errors import ShapeError
-from convcalc.graph import primitives as operators
-from convcalc.graph.graph import Network, Node, with_space
-from convcalc.graph.stages import Axes, Correlate, Pool, ShuffleChannels, TransposedCorrelate, windows
-from convcalc.graph.trace import AXIS_NAMES, Step
-from convcalc.questions.layer_receptive import MOST_PHASES, AxisField
+from convcalc.graph.graph import Graph, Node
+from convcalc.graph.primitives import (
+    AdaptivePool,
+    Concat,
+    Constant,
+    Correlate,
+    Elementwise,
+    Expand,
+    Input,
+    Linear,
+    MatMul,
+    Merge,
+    Normalize,
+    Pad,
+    Pool,
+    Reduce,
+    Reshape,
+    Resize,
+    ShuffleChannels,
+    Slice,
+    Softmax,
+    Take,
+    Transpose,
+    TransposedCorrelate,
+    Unknown,
+    WithConstant,
+    windows,
+)  # fmt: skip
+from convcalc.graph.shapes import AXIS_NAMES, with_space
+from convcalc.notation import Axes
 
-MOST_JOINED = 1 << 8
-"""Positions that one is repeated for in a reshape; beyond, an axis counts as read whole."""
-MOST_NOTES = 4
-"""Merges of arms that are not aligned are named up to here, and counted beyond."""
+MAX_JOINED = 1 << 8
+"""A reshape that repeats each position more often than this counts as reading the whole axis."""
+MAX_NOTES = 4
+"""Merges of misaligned branches are named up to here, and counted beyond."""
 
 
-@dataclass(frozen=True, slots=True)
-class Along:
-    """Where one spatial axis of the input lies in a layer's output (None: nowhere any more), and what is read of it."""
+class Along(NamedTuple):
+    """Where one spatial axis of the input lies in a node's output (None: nowhere any more), and what is read of it."""
 
     axis: int | None
     field: Field
 
 
 Seen = tuple[Along, ...]
-Summaries = dict[tuple[Field, int, int], AxisField]
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
-    """The receptive field of every node, the node whose field is the network's, and what is worth saying."""
+class Fields(NamedTuple):
+    """The receptive field of every node, and the node whose field stands for the whole graph.
+
+    `refused` is why a field is only an upper bound, if one is; `notes` say what is worth knowing.
+    """
 
     fields: tuple[tuple[AxisField, ...], ...]
     seen: tuple[Seen, ...]
     mapped: int
     notes: tuple[str, ...]
+    refused: ShapeError | None
 
 
-def receptive_fields(network: Network) -> Fields:
-    """The receptive field of every layer on the network's first input, per spatial axis of it.
+class _Known:
+    """What has been worked out once: fields after a window, and their summaries, for axes and layers that are alike.
 
-    The network's is that of its output, or where its output reads the whole image through a global pool or a
-    flatten, of the last map before.
+    Keys are identities, which is safe because the values keep the fields alive.
     """
-    main = network.inputs[0]
+
+    def __init__(self) -> None:
+        self.fields: dict[tuple[int, Window, bool], tuple[Field, Field]] = {}
+        self.summaries: dict[tuple[int, int, int], tuple[Field, AxisField]] = {}
+
+    def after(self, field: Field, window: Window, transposed: bool) -> Field:
+        key = id(field), window, transposed
+        if key not in self.fields:
+            self.fields[key] = field, field.spread(window) if transposed else field.after(Reads.through(window))
+        return self.fields[key][1]
+
+    def summary(self, field: Field, outputs: int, size: int) -> AxisField:
+        """Raises ShapeError for too many separate positions."""
+        bordered = bool(field.whole.runs)
+        key = id(field), outputs if bordered or len(field.strands) > 1 else 0, size if bordered else 0
+        if key not in self.summaries:
+            self.summaries[key] = field, field.summary(outputs, size)
+        return self.summaries[key][1]
+
+
+def receptive_fields(graph: Graph) -> Fields:
+    """The receptive field of every node on the graph's first input, per spatial axis of it.
+
+    The graph's own is that of its output or, if the output reads the whole image through a global pool or a flatten,
+    that of the last map before.
+    Source: by definition; agrees with Araujo, Norris & Sim 2019 wherever all windows are contiguous.
+    """
+    main = graph.inputs[0]
     assert main.shape is not None
     sizes = main.shape[2:]
-    image = tuple(Along(axis + 2, Field.identity()) for axis in range(len(sizes)))
+    itself = Field.identity()  # one for all axes, so that what is alike is worked out once
+    image = tuple(Along(axis + 2, itself) for axis in range(len(sizes)))
     seen: list[Seen] = []
     fields: list[tuple[AxisField, ...]] = []
-    unaligned: list[str] = []
+    misaligned: list[str] = []
     bound: tuple[int, str] | None = None
-    summaries: Summaries = {}
-    for number, node in enumerate(network.nodes):
-        arms = [image] if node is main else [seen[i] for i in node.inputs]
-        shown, row, why = _all_after(node, arms, sizes, summaries)
-        seen.append(shown)
+    refused: ShapeError | None = None
+    known = _Known()
+    for number, node in enumerate(graph.nodes):
+        branches = [image] if node is main else [seen[i] for i in node.inputs]
+        found, row, why, error = _all_after(node, branches, sizes, known)
+        refused = refused or error
+        seen.append(found)
         fields.append(row)
         if why and bound is None:
-            bound = number, f"receptive field: from {node.name} on an upper bound, {why}"
-        if isinstance(node.operator, operators.Merge | operators.Concat) and len(arms) > 1:
-            unaligned += _unaligned(network, node, arms)[:1]
-    mapped = _last_map(network, seen)
+            bound = number, f"receptive field: an upper bound from {graph.labels[number]} on, because {why}"
+        if isinstance(node.primitive, Merge | Concat) and len(branches) > 1:
+            misaligned += _misaligned(graph, number, branches)[:1]
+    mapped = _last_map(graph, seen)
     notes = []
-    if mapped != network.output:
-        notes.append(f"receptive field: of {network.nodes[mapped].name}, the last map before the whole image is read")
+    if mapped != graph.output:
+        notes.append(
+            f"receptive field: given at {graph.labels[mapped]}, the last layer before the whole image is pooled"
+        )
     from_here = next((n for n, axes in enumerate(seen[: mapped + 1]) if any(a.field.whole.runs for a in axes)), None)
     if bound is not None:
         notes.append(bound[1])
     if from_here not in (None, bound and bound[0]) and any(along.field.whole.runs for along in seen[mapped]):
-        notes.append(
-            f"receptive field: of what {network.nodes[from_here].name} gives, every output reads the whole image"
-        )
-    notes += unaligned[:MOST_NOTES]
-    if len(unaligned) > MOST_NOTES:
-        notes.append(f"{len(unaligned) - MOST_NOTES} more merges have arms that are not aligned")
-    return Fields(tuple(fields), tuple(seen), mapped, tuple(notes))
+        notes.append(f"receptive field: every output of {graph.labels[from_here]} depends on the whole image")
+    notes += misaligned[:MAX_NOTES]
+    if len(misaligned) > MAX_NOTES:
+        notes.append(f"{len(misaligned) - MAX_NOTES} more merges have misaligned branches")
+    return Fields(tuple(fields), tuple(seen), mapped, tuple(notes), refused)
+
+
+def layer_fields(graph: Graph) -> Fields:
+    """The same for a layer or a row of layer words, of which every field is wanted exactly.
+
+    Raises ShapeError if one has too many separate pieces to enumerate.
+    """
+    fields = receptive_fields(graph)
+    if fields.refused is not None:
+        raise fields.refused
+    return fields
 
 
 def _all_after(
-    node: Node, arms: Sequence[Seen], sizes: Axes, summaries: Summaries
-) -> tuple[Seen, tuple[AxisField, ...], str]:
-    """All axes after a layer, and why more than it reads is taken for its receptive field, if that is so."""
-    shown, fields, why = list[Along](), list[AxisField](), ""
+    node: Node, branches: Sequence[Seen], sizes: Axes, known: _Known
+) -> tuple[Seen, tuple[AxisField, ...], str, ShapeError | None]:
+    """All axes after a node, their summaries, and why more than it reads is taken for its field, if that is so."""
+    found, fields, why, refused = list[Along](), list[AxisField](), "", None
     for a, size in enumerate(sizes):
-        along = [arm[a] for arm in arms]
+        along = [branch[a] for branch in branches]
         try:
-            after = _after(node, along, size)
-            fields.append(_summary(after, node, size, summaries))
+            after = _after(node, along, size, known)
+            fields.append(_summary(after, node, size, known))
         except ShapeError as error:
             after = Along(None, Field((), Positions(0, 1, ((0, size - 1),))))
-            fields.append(_summary(after, node, size, summaries))
-            why = f"the whole {AXIS_NAMES[len(sizes)][a]}, since {error}"
-        shown.append(after)
-        if isinstance(node.operator, operators.Concat) and any(
-            arm.axis == node.operator.axis and arm.field.strands for arm in along
+            fields.append(_summary(after, node, size, known))
+            why = f"the whole {AXIS_NAMES[len(sizes)][a]} is taken: {error}"
+            refused = error
+        found.append(after)
+        if isinstance(node.primitive, Concat) and any(
+            branch.axis == node.primitive.axis and branch.field.strands for branch in along
         ):
-            why = f"since it joins maps along the {AXIS_NAMES[len(sizes)][a]}"
-    return tuple(shown), tuple(fields), why
+            why = f"it joins maps along the {AXIS_NAMES[len(sizes)][a]}"
+    return tuple(found), tuple(fields), why, refused
 
 
-def _summary(along: Along, node: Node, size: int, summaries: Summaries) -> AxisField:
-    """The summary of an axis, worked out once for all that are alike. Raises ShapeError for too many pieces."""
+def _summary(along: Along, node: Node, size: int, known: _Known) -> AxisField:
     outputs = 1 if along.axis is None or node.shape is None else node.shape[along.axis]
-    key = along.field, outputs if len(along.field.strands) > 1 or along.field.whole.runs else 0, size
-    if key not in summaries:
-        summaries[key] = along.field.summary(outputs, size)
-    return summaries[key]
+    return known.summary(along.field, outputs, size)
 
 
-def _last_map(network: Network, seen: Sequence[Seen]) -> int:
-    """The output; or the last map that moves over the input, where what reads it is smaller or flat.
+def _last_map(graph: Graph, seen: Sequence[Seen]) -> int:
+    """The output; or the last map that moves over the input, if what reads it is smaller or flat.
 
     What reads a whole map and gives as large a one, as a normalization over pixels does, leaves the output's.
     """
-    at: int | None = network.output
-    last = network.output
+    at: int | None = graph.output
+    last = graph.output
     while at is not None and not all(along.field.strands for along in seen[at]):
         last = at
-        inputs = network.nodes[at].inputs  # of which constants see nothing
+        inputs = graph.nodes[at].inputs  # constants among them see nothing
         at = next((i for i in inputs if any(along.field.strands or along.field.whole.runs for along in seen[i])), None)
     if at is None:
         return last
-    before, after = network.nodes[at], network.nodes[last]
+    before, after = graph.nodes[at], graph.nodes[last]
     keeps_the_map = after.elements >= before.elements and len(after.shape or ()) > 2
-    return network.output if last != at and keeps_the_map else at
+    return graph.output if last != at and keeps_the_map else at
 
 
-def _after(node: Node, arms: Sequence[Along], size: int) -> Along:
-    """One axis after a layer; `size` is the input's along it."""
-    operator = node.operator
+def _after(node: Node, branches: Sequence[Along], size: int, known: _Known) -> Along:
+    """One axis after a node; `size` is the graph input's along it."""
+    primitive = node.primitive
     shapes = [shape or () for shape in node.input_shapes]
-    first = arms[0] if arms else Along(None, Field.nothing())
-    match operator:
-        case operators.Input() | operators.Constant():
+    shape = node.shape or ()
+    first = branches[0] if branches else Along(None, Field.nothing())
+    match primitive:
+        case Correlate() | TransposedCorrelate() | Pool():
+            if first.axis is None or first.axis < 2:  # channels are summed over, a batch never moves
+                return _gone(first, shapes[0], (1,), size)
+            window = windows(primitive)[first.axis - 2]
+            transposed = isinstance(primitive, TransposedCorrelate)
+            return Along(first.axis, known.after(first.field, window, transposed))
+        case ShuffleChannels():
+            return _gone(first, shapes[0], (1,), size)
+        case Input() | Constant():
             return first  # the image itself, which the main input stands for, or nothing
-        case operators.Convolve() | Pool() | ShuffleChannels():
-            return _through_steps(node.steps, first, shapes[0], size)
-        case operators.Elementwise() | operators.WithConstant():
-            return _shifted_axis(first, len(node.shape or ()) - len(shapes[0]))
-        case operators.Normalize():
-            return _mixed(first, shapes[0], operator.over, size)
-        case operators.Softmax():
-            return _mixed(first, shapes[0], (operator.axis,), size)
-        case operators.Linear():
-            if operator.flatten:
-                return _everything(arms, shapes, size)
+        case Elementwise() | WithConstant():
+            return _shifted_axis(first, len(shape) - len(shapes[0]))
+        case Normalize():
+            return _mixed(first, shapes[0], primitive.over, size)
+        case Softmax():
+            return _mixed(first, shapes[0], (primitive.axis,), size)
+        case Linear():
+            if primitive.flatten:
+                return _everything(branches, shapes, size)
             return _gone(first, shapes[0], (len(shapes[0]) - 1,), size)
-        case operators.MatMul():
-            return _product(arms, shapes, len(node.shape or ()), size)
-        case operators.Merge():
-            rank = len(node.shape or ())
-            shapes = [with_space(shape, rank) if operator.flat else shape for shape in shapes]
-            moved = [_stretched(arm, shape, node.shape or (), size) for arm, shape in zip(arms, shapes, strict=True)]
-            return _merged([_shifted_axis(a, rank - len(s)) for a, s in zip(moved, shapes, strict=True)], node, size)
-        case operators.Concat():
-            return _merged([_gone(a, s, (operator.axis,), size) for a, s in zip(arms, shapes, strict=True)], node, size)
-        case operators.Reduce():
-            kept = _gone(first, shapes[0], operator.axes, size)
-            if operator.keep or kept.axis is None:
+        case MatMul():
+            return _product(branches, shapes, len(shape), size)
+        case Merge():
+            full = [with_space(each, len(shape)) if primitive.flat else each for each in shapes]
+            moved = [_stretched(branch, each, shape, size) for branch, each in zip(branches, full, strict=True)]
+            aligned = [_shifted_axis(a, len(shape) - len(s)) for a, s in zip(moved, full, strict=True)]
+            return _merged(aligned, shape, size)
+        case Concat():
+            joined = [_gone(a, s, (primitive.axis,), size) for a, s in zip(branches, shapes, strict=True)]
+            return _merged(joined, shape, size)
+        case Reduce():
+            kept = _gone(first, shapes[0], primitive.axes, size)
+            if primitive.keep or kept.axis is None:
                 return kept
-            if kept.axis in operator.axes:
+            if kept.axis in primitive.axes:
                 return Along(None, kept.field)
-            return Along(kept.axis - sum(axis < kept.axis for axis in operator.axes), kept.field)
-        case operators.Slice():
-            if first.axis != operator.axis:
+            return Along(kept.axis - sum(axis < kept.axis for axis in primitive.axes), kept.field)
+        case Slice():
+            if first.axis != primitive.axis:
                 return first
-            return Along(first.axis, first.field.after(Reads.shifted(operator.first, operator.step)))
-        case operators.Take():
-            return _taken(first, shapes[0], operator, size)
-        case operators.Pad():
-            if first.axis is None or operator.pairs[first.axis] == (0, 0):
+            return Along(first.axis, first.field.after(Reads.shifted(primitive.first, primitive.step)))
+        case Take():
+            return _taken(first, shapes[0], primitive, size)
+        case Pad():
+            if first.axis is None or primitive.pairs[first.axis] == (0, 0):
                 return first
-            return Along(first.axis, first.field.after(Reads.shifted(-operator.pairs[first.axis][0])))
-        case operators.Reshape():
-            return _reshaped(first, shapes[0], operator.shape, size)
-        case operators.Transpose():
-            return first if first.axis is None else Along(operator.order.index(first.axis), first.field)
-        case operators.Expand():
-            stretched = _stretched(first, shapes[0], node.shape or (), size)
-            return _shifted_axis(stretched, len(node.shape or ()) - len(shapes[0]))
-        case operators.Resize() | operators.AdaptivePool():
-            return _resized(first, shapes[0], operator, size)
-        case operators.Unknown():
-            return _everything(arms, shapes, size)
+            return Along(first.axis, first.field.after(Reads.shifted(-primitive.pairs[first.axis][0])))
+        case Reshape():
+            return _reshaped(first, shapes[0], primitive.shape, size)
+        case Transpose():
+            return first if first.axis is None else Along(primitive.order.index(first.axis), first.field)
+        case Expand():
+            return _shifted_axis(_stretched(first, shapes[0], shape, size), len(shape) - len(shapes[0]))
+        case Resize() | AdaptivePool():
+            return _resized(first, shapes[0], primitive, size)
+        case Unknown():
+            return _everything(branches, shapes, size)
         case _:
-            assert_never(operator)
-
-
-def _through_steps(steps: Sequence[Step], along: Along, shape: Axes, size: int) -> Along:
-    if along.axis is None:
-        return along
-    if along.axis < 2:  # channels are summed over, a batch never moves
-        return _gone(along, shape, (1,), size)
-    field = along.field
-    for step in steps:
-        match step.stage:
-            case Correlate() | Pool():
-                field = field.after(Reads.through(windows(step.stage)[along.axis - 2]))
-            case TransposedCorrelate():
-                field = field.after(Reads.spread(windows(step.stage)[along.axis - 2]))
-            case ShuffleChannels():
-                pass
-            case _:
-                assert_never(step.stage)
-    return Along(along.axis, field)
+            assert_never(primitive)
 
 
 def _mixed(along: Along, shape: Axes, axes: Axes, size: int) -> Along:
@@ -247,37 +297,38 @@ def _stretched(along: Along, shape: Axes, wanted: Axes, size: int) -> Along:
     return along
 
 
-def _merged(arms: Sequence[Along], node: Node, size: int) -> Along:
-    """The union of arms. Arms that have the axis elsewhere, or no longer, count as a whole."""
-    moving = [arm.axis for arm in arms if arm.axis is not None and arm.field.strands]
-    axis = moving[0] if moving else next((arm.axis for arm in arms if arm.axis is not None), None)
-    shape = node.shape or ()
+def _merged(branches: Sequence[Along], shape: Axes, size: int) -> Along:
+    """The union of branches. Those that have the axis elsewhere, or no longer, count as a whole."""
+    moving = [branch.axis for branch in branches if branch.axis is not None and branch.field.strands]
+    axis = moving[0] if moving else next((branch.axis for branch in branches if branch.axis is not None), None)
     fields = [
-        arm.field if arm.axis == axis or not arm.field.strands else arm.field.all_of(shape[arm.axis or 0], size)
-        for arm in arms
+        branch.field
+        if branch.axis == axis or not branch.field.strands
+        else branch.field.all_of(shape[branch.axis or 0], size)
+        for branch in branches
     ]
     return Along(axis, merged(fields))
 
 
-def _everything(arms: Sequence[Along], shapes: Sequence[Axes], size: int) -> Along:
+def _everything(branches: Sequence[Along], shapes: Sequence[Axes], size: int) -> Along:
     """After a layer that may do anything with its inputs."""
     fields = [
-        arm.field if arm.axis is None else arm.field.all_of(shape[arm.axis] if shape else size, size)
-        for arm, shape in zip(arms, shapes, strict=True)
+        branch.field if branch.axis is None else branch.field.all_of(shape[branch.axis] if shape else size, size)
+        for branch, shape in zip(branches, shapes, strict=True)
     ]
     return Along(None, merged(fields))
 
 
-def _product(arms: Sequence[Along], shapes: Sequence[Axes], rank: int, size: int) -> Along:
+def _product(branches: Sequence[Along], shapes: Sequence[Axes], rank: int, size: int) -> Along:
     """A matrix product sums over the last axis of the left and the last but one of the right."""
-    (left, right), (above, below) = arms, shapes
+    (left, right), (above, below) = branches, shapes
     left = _shifted_axis(left, rank - len(above))
     right = _shifted_axis(right, rank - len(below))
     above, below = (1,) * (rank - len(above)) + above, (1,) * (rank - len(below)) + below
     summed = [_gone(left, above, (rank - 1,), size), _gone(right, below, (rank - 2,), size)]
-    moving = {arm.axis for arm in summed if arm.field.strands}
+    moving = {branch.axis for branch in summed if branch.field.strands}
     if len(moving) < 2:
-        return Along(moving.pop() if moving else None, merged([arm.field for arm in summed]))
+        return Along(moving.pop() if moving else None, merged([branch.field for branch in summed]))
     return _everything(summed, [above, below], size)
 
 
@@ -292,7 +343,7 @@ def _reshaped(along: Along, shape: Axes, wanted: Axes, size: int) -> Along:
     for axis, other in enumerate(wanted):
         after = prod(wanted[axis + 1 :])
         more, fewer = other // length, length // max(1, other)
-        if length > 1 < more <= MOST_JOINED and other == length * more and after * more == behind:
+        if length > 1 < more <= MAX_JOINED and other == length * more and after * more == behind:
             # joined with what lies behind it: as many outputs read each position
             return Along(axis, along.field.after(Reads(((0, 1, 1),) * more, 1)))
         if other > 1 < fewer and length == other * fewer and after == behind * fewer:
@@ -301,71 +352,43 @@ def _reshaped(along: Along, shape: Axes, wanted: Axes, size: int) -> Along:
     return Along(None, along.field.all_of(length, size))
 
 
-def _taken(along: Along, shape: Axes, operator: operators.Take, size: int) -> Along:
+def _taken(along: Along, shape: Axes, primitive: Take, size: int) -> Along:
     """An axis taken apart by number: positions in any order count as all of them."""
-    if along.axis is None or along.axis < operator.axis:
+    if along.axis is None or along.axis < primitive.axis:
         return along
-    if along.axis == operator.axis:
+    if along.axis == primitive.axis:
         return Along(None, along.field.all_of(shape[along.axis], size))
-    return _shifted_axis(along, len(operator.shape) - 1)
+    return _shifted_axis(along, len(primitive.shape) - 1)
 
 
-def _resized(along: Along, shape: Axes, operator: operators.Resize | operators.AdaptivePool, size: int) -> Along:
-    spatial = len(shape) - len(operator.sizes)
+def _resized(along: Along, shape: Axes, primitive: Resize | AdaptivePool, size: int) -> Along:
+    spatial = len(shape) - len(primitive.sizes)
     if along.axis is None or along.axis < spatial:
         return along
-    before, after = shape[along.axis], operator.sizes[along.axis - spatial]
+    before, after = shape[along.axis], primitive.sizes[along.axis - spatial]
     if before == after:
         return along
-    if isinstance(operator, operators.Resize):
-        _, scale = list(operator.along())[along.axis - spatial]
-        return Along(along.axis, along.field.after(resize_reads(before, after, operator, scale)))
+    if isinstance(primitive, Resize):
+        _, scale = list(primitive.along())[along.axis - spatial]
+        kinds = primitive.coordinates, primitive.mode, primitive.rounding, primitive.cubic
+        return Along(along.axis, along.field.after(resize_reads(before, after, *kinds, scale)))
     if after == 1:
         return Along(along.axis, along.field.all_of(before, size))
     return Along(along.axis, along.field.after(adaptive_reads(before, after)))
 
 
-def adaptive_reads(before: int, after: int) -> Reads:
-    """Which inputs each output of an adaptive pool reads."""
-    common = gcd(before, after)
-    period, advance = after // common, before // common
-    check_phases(period)
-    firsts = [output * before // after for output in range(period)]
-    ends = [-(-(output + 1) * before // after) for output in range(period)]
-    return Reads(tuple((first, 1, end - first) for first, end in zip(firsts, ends, strict=True)), advance)
-
-
-def resize_reads(before: int, after: int, operator: operators.Resize, scale: Fraction | None = None) -> Reads:
-    """Which inputs each output of a resize reads, borders ignored; they repeat with the denominator of its step.
-
-    A scale of so many digits that they hardly ever do is taken for the ratio of the sizes.
-    """
-    placed = coordinates(operator.coordinates, before, after, scale)
-    if scale is not None and placed.step.denominator > MOST_PHASES:
-        placed = coordinates(operator.coordinates, before, after)
-    check_phases(placed.step.denominator)
-    read = []
-    for output in range(placed.step.denominator):
-        inputs = taps(placed.at(output), operator)
-        read.append((inputs[0][0], 1, len(inputs)))
-    return Reads(tuple(read), placed.step.numerator)
-
-
-def _unaligned(network: Network, node: Node, arms: Sequence[Seen]) -> list[str]:
-    """What to say of a merge whose arms' outputs are not over one another, axis by axis."""
-    notes = []
-    for a in range(len(arms[0])):
-        name = AXIS_NAMES[len(arms[0])][a]
-        moving = [(i, arm[a].field) for i, arm in zip(node.inputs, arms, strict=True) if arm[a].field.strands]
-        jumps = {strand.jump: i for i, field in moving for strand in field.strands}
+def _misaligned(graph: Graph, number: int, branches: Sequence[Seen]) -> list[str]:
+    """What to say of a merge if its branches' outputs do not lie over one another, axis by axis."""
+    notes, node = [], graph.nodes[number]
+    for a, name in enumerate(AXIS_NAMES[len(branches[0])] if branches[0] else ()):
+        moving = [(i, seen[a].field) for i, seen in zip(node.inputs, branches, strict=True) if seen[a].field.strands]
+        where = f"{graph.labels[number]}: branches misaligned along {name}"
         if len({frozenset(strand.jump for strand in field.strands) for _, field in moving}) > 1:
-            told = " and ".join(f"{jump} of {network.nodes[i].name}" for jump, i in jumps.items())
-            notes.append(
-                f"{node.name}: its arms are not aligned along the {name}: they move by {told} pixels an output"
-            )
+            jumps = {strand.jump: i for i, field in moving for strand in field.strands}
+            notes.append(f"{where}: jump {', '.join(f'{jump} for {graph.labels[i]}' for jump, i in jumps.items())}")
             continue
         centres = {middle: i for i, field in reversed(moving) if (middle := centre(field)) is not None}
         if len(centres) > 1:
-            told = " and ".join(f"{float(middle):g} ({network.nodes[i].name})" for middle, i in centres.items())
-            notes.append(f"{node.name}: its arms are not aligned along the {name}: output 0 is centred on {told}")
+            listed = ", ".join(f"{float(middle):g} for {graph.labels[i]}" for middle, i in centres.items())
+            notes.append(f"{where}: output 0 is centred on {listed}")
     return notes

@@ -1,25 +1,24 @@
-"""What if: the convolutions of one type in a network replaced by those of another that map the same sizes."""
+"""What if: the convolutions of a graph replaced by those of another type that map the same sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from convcalc.errors import ConvcalcError, NotationError, ShapeError, plural, quoted
-from convcalc.graph.graph import Assembly, Network, Node
-from convcalc.graph.primitives import Convolve, Elementwise, Normalize, WithConstant
-from convcalc.graph.stages import Correlate
-from convcalc.questions.compare import fitting_options, stand_in
+from convcalc.graph.graph import Builder, Graph, Group, Layer
+from convcalc.graph.primitives import Correlate, Elementwise, Normalize, WithConstant
+from convcalc.questions.fitting import fitting_options, stand_in
 from convcalc.recipes import recipe_named
-from convcalc.recipes.options import request_for
+from convcalc.recipes.options import convolution, request_for
 from convcalc.recipes.recipe import Recipe
 
 
-def replaced(network: Network, rule: str) -> Network:
-    """The network with a rule such as `standard=depthwise-separable` applied.
+def replaced(graph: Graph, rule: str) -> Graph:
+    """The graph with a rule such as `standard=depthwise-separable` applied.
 
     A depthwise convolution whose only reader, normalization and activations aside, is a pointwise one counts as
     depthwise-separable, and is replaced with all between. Raises NotationError for a rule that cannot be read or
-    that nothing matches, ShapeError where the other type cannot map the same sizes.
+    that nothing matches, ShapeError if the other type cannot map the same sizes.
     """
     old, sign, new = rule.partition("=")
     if not sign or not old or not new:
@@ -28,88 +27,116 @@ def replaced(network: Network, rule: str) -> Network:
         wanted, recipe = recipe_named(old).name, stand_in(new)
     except NotationError as error:
         raise NotationError(f"replace: {error}") from None
-    firsts = {last: first for first, last in _separable_pairs(network)} if wanted == "depthwise-separable" else {}
-    dropped = {number for last, first in firsts.items() for number in _between(network, first, last)}
-    assembly, moved, count = Assembly(), dict[int, int](), 0
-    for number, node in enumerate(network.nodes):
+    pairs = list(_separable_pairs(graph))
+    firsts = {last: first for first, last in pairs} if wanted == "depthwise-separable" else {}
+    dropped = {number for last, first in firsts.items() for number in _between(graph, first, last)}
+    chosen = {
+        number: graph.groups[firsts.get(number, number)]
+        for number, group in enumerate(graph.groups)
+        if number in firsts or (number not in dropped and type_of(graph, group) == wanted)
+    }
+    if not chosen:
+        kinds = sorted({kind for group in graph.groups if (kind := type_of(graph, group)) is not None})
+        more = ["depthwise-separable"] if pairs else []
+        raise NotationError(f"replace: the network has no {wanted} convolution; it has {', '.join(kinds + more)}")
+    try:
+        changed = with_type(graph, chosen, recipe, dropped)
+    except ConvcalcError as error:
+        raise type(error)(f"replace: {error}") from None
+    note = f"{plural(len(chosen), f'{wanted} convolution')} replaced by {recipe.name}"
+    return Graph(
+        graph.name, changed.nodes, changed.groups, changed.output, (*graph.notes, note), graph.source, changed.labels
+    )  # fmt: skip
+
+
+def with_type(
+    graph: Graph, chosen: Mapping[int, Group], recipe: Recipe, dropped: Collection[int] = frozenset()
+) -> Graph:
+    """The graph with the groups of these numbers as convolutions of another type.
+
+    Each takes the geometry and the inputs of the group that stands beside its number. Raises ShapeError, naming the
+    layer, if the type does not map the same sizes.
+    """
+    builder, moved = Builder(), dict[int, int]()
+    for number, group in enumerate(graph.groups):
         if number in dropped:
             continue
-        inputs, operator, op = node.inputs, node.operator, node.op
-        if number in firsts:
-            first = network.nodes[firsts[number]]
-            inputs, operator, op = first.inputs, _other(first, node, recipe), recipe.name
-            count += 1
-        elif isinstance(operator, Convolve) and type_of(operator) == wanted:
-            operator, op = _other(node, node, recipe), recipe.name
-            count += 1
-        try:
-            shared = node.shared if operator is node.operator else frozenset[str]()
-            moved[number] = assembly.add(node.name, op, operator, [moved[i] for i in inputs], shared)
-        except ShapeError as error:
-            raise ShapeError(f"replace: {error}") from None
-        if assembly.nodes[-1].shape != node.shape:
-            raise ShapeError(f"replace: {node.name}: {recipe.name} gives another size than {old}; leave it as it is")
-    if not count:
-        kinds = sorted({type_of(node.operator) for node in network.nodes if isinstance(node.operator, Convolve)})
-        more = ["depthwise-separable"] if any(_separable_pairs(network)) else []
-        raise NotationError(f"replace: the network has no {wanted} convolution; it has {', '.join(kinds + more)}")
-    note = f"{plural(count, f'{wanted} convolution')} replaced by {recipe.name}"
-    return Network(network.name, tuple(assembly.nodes), moved[network.output], (*network.notes, note), network.source)
+        nodes = graph.stages(group)
+        inputs, layer, op = nodes[0].inputs, Layer(tuple((n.stage, n.primitive) for n in nodes)), group.op
+        shared = nodes[0].shared
+        if number in chosen:
+            first = chosen[number]
+            inputs, op, shared = graph.nodes[first.nodes.start].inputs, recipe.name, frozenset()
+            layer = _other(graph, first, group, recipe)
+        else:
+            layer = Layer(layer.stages, group.type, group.request)
+        moved[group.last] = builder.add(group.name, op, layer, [moved[i] for i in inputs], shared)
+        if builder.nodes[-1].shape != graph.nodes[group.last].shape:
+            raise ShapeError(f"{group.name}: {recipe.name} gives another size than {group.op}; leave it as it is")
+    return builder.graph(graph.name, moved[graph.output], graph.notes, graph.source)
 
 
-def type_of(operator: Convolve) -> str:
-    """The convolution type by what it does, so that a convolution with as many groups as channels is depthwise."""
-    stages = [stage for _, stage in operator.chain.stages()]
-    stage = stages[0]
-    if len(stages) > 1 or not isinstance(stage, Correlate):
-        return operator.type
-    if stage.groups > 1 and stage.groups == stage.in_channels:
+def type_of(graph: Graph, group: Group) -> str | None:
+    """The convolution type of a layer by what it does, so that as many groups as channels are depthwise.
+
+    None if it is no convolution.
+    """
+    if group.type is None:
+        return None
+    nodes = graph.stages(group)
+    primitive = nodes[0].primitive
+    if len(nodes) > 1 or not isinstance(primitive, Correlate):
+        return group.type
+    if primitive.groups > 1 and primitive.groups == primitive.in_channels:
         return "depthwise"
-    if set(stage.kernel) == {1}:
-        return "pointwise" if stage.groups == 1 else "pointwise-grouped"
-    if stage.groups > 1:
+    if set(primitive.kernel) == {1}:
+        return "pointwise" if primitive.groups == 1 else "pointwise-grouped"
+    if primitive.groups > 1:
         return "grouped"
-    return "standard" if set(stage.dilation) == {1} else "dilated"
+    return "standard" if set(primitive.dilation) == {1} else "dilated"
 
 
-def _separable_pairs(network: Network) -> Iterator[tuple[int, int]]:
-    """A depthwise convolution and the pointwise one that alone reads it."""
+def _separable_pairs(graph: Graph) -> Iterator[tuple[int, int]]:
+    """The group numbers of a depthwise convolution and of the pointwise one that alone reads it."""
     readers: dict[int, list[int]] = {}
-    for number, node in enumerate(network.nodes):
-        for i in node.inputs:
-            readers.setdefault(i, []).append(number)
-    for number, node in enumerate(network.nodes):
-        if not (isinstance(node.operator, Convolve) and type_of(node.operator) == "depthwise"):
+    for number, group in enumerate(graph.groups):
+        for i in graph.nodes[group.nodes.start].inputs:
+            readers.setdefault(graph.group_of[i], []).append(number)
+    for number, group in enumerate(graph.groups):
+        if type_of(graph, group) != "depthwise":
             continue
         at = number
-        while at != network.output and len(readers.get(at, ())) == 1:
+        while graph.groups[at].last != graph.output and len(readers.get(at, ())) == 1:
             [at] = readers[at]
-            operator = network.nodes[at].operator
-            if isinstance(operator, Convolve):
-                if type_of(operator) == "pointwise" and set(operator.request.stride) == {1}:
+            other = graph.groups[at]
+            primitive = graph.nodes[other.last].primitive
+            if other.request is not None:
+                if type_of(graph, other) == "pointwise" and set(other.request.stride) == {1}:
                     yield number, at
                 break
-            if not isinstance(operator, Normalize | Elementwise | WithConstant):
+            if not isinstance(primitive, Normalize | Elementwise | WithConstant):
                 break
 
 
-def _between(network: Network, first: int, last: int) -> Iterator[int]:
+def _between(graph: Graph, first: int, last: int) -> Iterator[int]:
     """The depthwise convolution and what follows it up to the pointwise one."""
     at = last
     while at != first:
-        [at] = network.nodes[at].inputs
+        at = graph.group_of[graph.nodes[graph.groups[at].nodes.start].inputs[0]]
         yield at
 
 
-def _other(first: Node, last: Node, recipe: Recipe) -> Convolve:
+def _other(graph: Graph, first: Group, last: Group, recipe: Recipe) -> Layer:
     """The recipe's convolution from what `first` reads to what `last` gives, with the geometry of the first."""
-    assert isinstance(first.operator, Convolve)
-    assert isinstance(last.operator, Convolve)
-    assert last.shape is not None
+    former, shape = first.request, graph.nodes[last.last].shape
+    assert former is not None
+    assert last.request is not None
+    assert shape is not None
     try:
-        former = first.operator.request
-        options = fitting_options(former, recipe, last.shape[1], last.operator.request.bias)
-        request = request_for(recipe, options, channels=former.channels, dims=former.dims, spatial=former.spatial)
-        return Convolve(recipe.name, request, recipe.lower(request))
+        options = fitting_options(former, recipe, shape[1], last.request.bias)
+        return convolution(
+            recipe,
+            request_for(recipe, options, channels=former.channels, dims=former.dims, spatial=former.spatial),
+        )
     except ConvcalcError as error:
-        raise type(error)(f"replace: {last.name}: {error}") from None
+        raise type(error)(f"{last.name}: {error}") from None

@@ -1,72 +1,135 @@
-"""The answers for a whole network: a row for every layer, totals, and what is worth saying."""
+"""The answers for any graph, a layer, a row of layer words or a network: a row for every layer, and totals."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, assert_never
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
+from convcalc.axis.strands import AxisField
 from convcalc.errors import first_of, plural
-from convcalc.graph import primitives as operators
-from convcalc.graph.graph import Network, Node
-from convcalc.graph.stages import Axes, Pool, ShuffleChannels
-from convcalc.questions.cost import BYTES, Cost, cost, total
-from convcalc.questions.layer_receptive import AxisField
-from convcalc.questions.layer_report import SCHEMA, Counted, check_dtype, counts_dict, field_dict, geometry_dict
+from convcalc.graph.graph import Graph, Group, Node
+from convcalc.graph.primitives import Correlate, Pool, ShuffleChannels, TransposedCorrelate, Unknown
+from convcalc.notation import Axes, Number, PaddingValue, PerAxis, whole_number
+from convcalc.questions.cost import BYTES, NETWORK_RULE, RULES, Cost, Counted, cost, total
 from convcalc.questions.memory import Peak, moved_elements, peak
-from convcalc.questions.network_cost import RULE, layer_cost
-from convcalc.questions.receptive import Fields, receptive_fields
-from convcalc.questions.roofline import Bound, Machine
+from convcalc.questions.receptive import Fields, layer_fields, receptive_fields
+from convcalc.questions.schema import (
+    KINDS,
+    SCHEMA,
+    counts_dict,
+    element_type,
+    field_dict,
+    geometry_dict,
+    kind_of,
+    without_batch,
+)
+from convcalc.recipes.options import LayerOptions, layer_graph
 
-KINDS = ("conv", "linear", "matmul", "pool", "norm", "activation", "merge", "resize", "reshape", "constant", "unknown")
+if TYPE_CHECKING:
+    from convcalc.questions.roofline import Bound, Machine
+
+GEOMETRY = (
+    "in_channels", "out_channels", "kernel", "stride", "padding", "dilation", "groups", "output_padding",
+)  # fmt: skip
+"""What a row of a network says of a window."""
+
+
+@dataclass(frozen=True)
+class StageReport(Counted):
+    """One node: its place in the graph, its cost for the whole batch, its receptive field on the graph's input.
+
+    `name` is the stage's, behind the layer's if that has one.
+    """
+
+    name: str
+    number: int
+    node: Node
+    cost: Cost
+    receptive_field: tuple[AxisField, ...]
+
+    @property
+    def input(self) -> Axes:
+        return without_batch(self.node.input_shapes[0]) or ()
+
+    @property
+    def output(self) -> Axes:
+        return without_batch(self.node.shape) or ()
+
+    def to_dict(self, dtype: str) -> dict[str, Any]:
+        """The stage as plain JSON values."""
+        return {
+            "name": self.name,
+            **geometry_dict(self.node),
+            **counts_dict(self.cost, dtype),
+            "receptive_field": field_dict(self.receptive_field),
+        }
 
 
 @dataclass(frozen=True)
 class LayerReport(Counted):
-    """One layer: its node, its cost for the whole batch, its receptive field on the network's input."""
+    """One layer: its stages and what they cost together."""
 
-    node: Node
+    group: Group
+    stages: tuple[StageReport, ...]
     inputs: tuple[str, ...]
     cost: Cost
-    receptive_field: tuple[AxisField, ...]
     share: Fraction
-    """Of the network's multiplications."""
+    """Of the graph's multiplications."""
     moved: int
     """Elements read and written at the least."""
     bound: Bound | None
 
     @property
     def name(self) -> str:
-        return self.node.name
+        return self.group.name
 
     @property
     def op(self) -> str:
-        return self.node.op
+        return self.group.op
 
     @property
     def kind(self) -> str:
-        return kind_of(self.node.operator)
+        return kind_of(self.stages[0].node.primitive)
+
+    @property
+    def counted(self) -> bool:
+        """Whether everything about the layer is known."""
+        return all(stage.node.counted for stage in self.stages)
+
+    @property
+    def input(self) -> Axes | None:
+        shapes = self.stages[0].node.input_shapes
+        return without_batch(shapes[0]) if shapes else None
 
     @property
     def output(self) -> Axes | None:
-        return _without_batch(self.node.shape)
+        return without_batch(self.stages[-1].node.shape)
+
+    @property
+    def receptive_field(self) -> tuple[AxisField, ...]:
+        return self.stages[-1].receptive_field
 
     def intensity(self, dtype: str) -> float:
         """Floating-point operations per byte that has to move."""
         return self.flops / (self.moved * BYTES[dtype]) if self.moved else 0.0
 
     def to_dict(self, dtype: str) -> dict[str, Any]:
-        node, shown = self.node, _without_batch(self.node.input_shapes[0]) if self.node.input_shapes else None
+        """The row of a network as plain JSON values; what is not known is null, never 0."""
+        counts: dict[str, int | None] = {**counts_dict(self.cost, dtype)}
+        if not self.counted:
+            counts = {key: value or None for key, value in counts.items()}
         return {
             "name": self.name,
             "op": self.op,
             "kind": self.kind,
             "inputs": list(self.inputs),
-            "input": None if shown is None else list(shown),
+            "input": None if self.input is None else list(self.input),
             "output": None if self.output is None else list(self.output),
-            **(_geometry(node, dtype) if node.steps else {}),
-            **(counts_dict(self.cost, dtype) if node.counted else _unknown_counts(self.cost, dtype)),
+            **self._geometry(dtype),
+            **counts,
             "bytes_moved": self.moved * BYTES[dtype],
             "intensity": self.intensity(dtype),
             "share": float(self.share),
@@ -74,38 +137,76 @@ class LayerReport(Counted):
             **({} if self.bound is None else self.bound.to_dict()),
         }
 
+    def _geometry(self, dtype: str) -> dict[str, Any]:
+        """The window of a layer of one stage; of several, every stage with all that is counted of it."""
+        if not isinstance(self.stages[0].node.primitive, Correlate | TransposedCorrelate | Pool | ShuffleChannels):
+            return {}
+        geometry = [geometry_dict(stage.node) for stage in self.stages]
+        if len(geometry) == 1:
+            return {key: geometry[0][key] for key in GEOMETRY}
+        stages = [
+            {"name": stage.node.stage, **each, **counts_dict(stage.cost, dtype)}
+            for stage, each in zip(self.stages, geometry, strict=True)
+        ]
+        ends = {"in_channels": geometry[0]["in_channels"], "out_channels": geometry[-1]["out_channels"]}
+        return {**ends, "stages": stages}
+
 
 @dataclass(frozen=True)
-class NetworkReport(Counted):
-    """All answers for one network. Sizes are channels first and without the batch, counts for the whole batch."""
+class Report(Counted):
+    """All answers for one graph. Sizes are channels first and without the batch, counts for the whole batch.
 
-    network: Network
-    batch: int
+    `form` says which of the two JSON forms it has: by stages, for a layer and a row of layer words, or by layers.
+    """
+
+    graph: Graph
+    form: Literal["stages", "layers"]
     dtype: str
     cost: Cost
     layers: tuple[LayerReport, ...]
-    receptive_field: tuple[AxisField, ...]
-    peak: Peak
-    """Where most elements are live at once."""
     fields: Fields
     notes: tuple[str, ...]
     machine: Machine | None = None
     changes: tuple[str, ...] = ()
     """How the network was changed from what its file says."""
-    before: NetworkReport | None = None
-    """The network as it was, where convolutions of it are replaced."""
+    before: Report | None = None
+    """The network as it was, if convolutions of it are replaced."""
+
+    @property
+    def type(self) -> str:
+        """The convolution type of a layer, `chain` for a row of layer words."""
+        return self.graph.name
 
     @property
     def name(self) -> str:
-        return self.network.name
+        return self.graph.name
+
+    @property
+    def batch(self) -> int:
+        return (self.graph.inputs[0].shape or (1,))[0]
 
     @property
     def input(self) -> Axes:
-        return _without_batch(self.network.inputs[0].shape) or ()
+        return without_batch(self.graph.inputs[0].shape) or ()
 
     @property
     def output(self) -> Axes | None:
-        return _without_batch(self.network.nodes[self.network.output].shape)
+        return without_batch(self.graph.nodes[self.graph.output].shape)
+
+    @cached_property
+    def stages(self) -> tuple[StageReport, ...]:
+        """The stages of all layers, in order."""
+        return tuple(stage for layer in self.layers for stage in layer.stages)
+
+    @property
+    def receptive_field(self) -> tuple[AxisField, ...]:
+        """That of the output, or for a network, of the last map before the whole image is read."""
+        return self.fields.fields[self.graph.output if self.form == "stages" else self.fields.mapped]
+
+    @cached_property
+    def peak(self) -> Peak:
+        """Where most elements are live at once."""
+        return peak(self.graph)
 
     @property
     def peak_activation_bytes(self) -> int:
@@ -113,12 +214,12 @@ class NetworkReport(Counted):
 
     @property
     def peak_layer(self) -> str:
-        return self.network.nodes[self.peak.layer].name
+        return self.graph.groups[self.graph.group_of[self.peak.node]].name
 
     @property
     def unsupported(self) -> tuple[str, ...]:
         """Layers that are not counted, so that all totals are lower bounds."""
-        return tuple(layer.name for layer in self.layers if not layer.node.counted)
+        return tuple(layer.name for layer in self.layers if not layer.counted)
 
     @property
     def seconds(self) -> float | None:
@@ -130,7 +231,7 @@ class NetworkReport(Counted):
         return sum(layer.bound.seconds for layer in layers if layer.bound)
 
     def share(self, cost: Cost) -> Fraction:
-        """Of all multiplications, those of a cost."""
+        """The share of a cost's multiplications in all."""
         return Fraction(cost.multiplications, self.multiplications or 1)
 
     def by_kind(self) -> dict[str, Cost]:
@@ -142,10 +243,9 @@ class NetworkReport(Counted):
         }
 
     def totals(self) -> dict[str, Any]:
-        """The totals as JSON values."""
-        counts = counts_dict(self.cost, self.dtype)
+        """The totals of a network as JSON values."""
         return {
-            **counts,
+            **counts_dict(self.cost, self.dtype),
             "peak_activation_bytes": self.peak_activation_bytes,
             "peak_activation_layer": self.peak_layer,
             "layers": len(self.layers),
@@ -163,11 +263,28 @@ class NetworkReport(Counted):
         }
 
     def to_dict(self, shown: Sequence[LayerReport] | None = None) -> dict[str, Any]:
-        """The report as plain JSON values, schema 1; with only the layers shown, if not all are to be."""
+        """The report as plain JSON values, schema 1; of a network, with only the layers `shown` if they are given."""
+        return self._by_stages() if self.form == "stages" else self._by_layers(self.layers if shown is None else shown)
+
+    def _by_stages(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "type": self.type,
+            "batch": self.batch,
+            "dtype": self.dtype,
+            "input": list(self.input),
+            "output": None if self.output is None else list(self.output),
+            **counts_dict(self.cost, self.dtype),
+            "receptive_field": field_dict(self.receptive_field),
+            "stages": [stage.to_dict(self.dtype) for stage in self.stages],
+            "notes": list(self.notes),
+        }
+
+    def _by_layers(self, shown: Sequence[LayerReport]) -> dict[str, Any]:
         return {
             "schema": SCHEMA,
             "name": self.name,
-            "source": self.network.source,
+            "source": self.graph.source,
             "changes": list(self.changes),
             "batch": self.batch,
             "dtype": self.dtype,
@@ -176,112 +293,96 @@ class NetworkReport(Counted):
             "totals": self.totals(),
             **({} if self.before is None else {"before": self.before.totals()}),
             "receptive_field": field_dict(self.receptive_field),
-            "layers": [layer.to_dict(self.dtype) for layer in (self.layers if shown is None else shown)],
+            "layers": [layer.to_dict(self.dtype) for layer in shown],
             "notes": list(self.notes),
-            "unsupported": [_unsupported(layer) for layer in self.layers if not layer.node.counted],
+            "unsupported": [
+                {"name": layer.name, "op": layer.op, "reason": _reason(layer)}
+                for layer in self.layers
+                if not layer.counted
+            ],
         }
 
 
-def network_report(network: Network, *, dtype: str = "float32", machine: Machine | None = None) -> NetworkReport:
-    """The report of a network. Raises ShapeError for layers too large for a machine's time."""
-    check_dtype(dtype)
-    fields = receptive_fields(network)
-    rows = [(i, node) for i, node in enumerate(network.nodes) if not isinstance(node.operator, operators.Input)]
-    costs = {i: layer_cost(node) for i, node in rows}
-    whole = total(costs.values())
-    layers = []
-    for i, node in rows:
-        moved = moved_elements(node)
-        share = Fraction(costs[i].multiplications, whole.multiplications or 1)
-        bound = machine.bound(costs[i].flops, moved * BYTES[dtype]) if machine else None
-        names = tuple(network.nodes[j].name for j in node.inputs)
-        layers.append(LayerReport(node, names, costs[i], fields.fields[i], share, moved, bound))
-    unknown = [
-        f"{node.name} ({node.op}): {node.operator.reason}"
-        for _, node in rows
-        if isinstance(node.operator, operators.Unknown)
-    ]
-    least = f"totals are at least: {plural(len(unknown), 'layer')}"
-    notes = (
-        *network.notes,
-        *([f"{least} not counted, {first_of(unknown, 3, '; ')}"] if unknown else []),
-        *fields.notes,
-        RULE,
-        "macs = multiplications; flops = 2 x macs",
-    )
-    batch = (network.inputs[0].shape or (1,))[0]
-    return NetworkReport(
-        network, batch, dtype, whole, tuple(layers), fields.fields[fields.mapped], peak(network), fields, notes,
-        machine,
+def analyze(
+    type: str = "standard",
+    *,
+    input: PerAxis | None = None,
+    kernel: PerAxis | None = None,
+    filters: Number | None = None,
+    stride: PerAxis | None = None,
+    padding: PaddingValue | None = None,
+    dilation: PerAxis | None = None,
+    groups: Number | None = None,
+    multiplier: Number | None = None,
+    mid_channels: Number | None = None,
+    output_padding: PerAxis | None = None,
+    output_size: PerAxis | None = None,
+    bias: bool = False,
+    batch: Number = 1,
+    layout: str = "channels-first",
+    dtype: str = "float32",
+) -> Report:
+    """Shape, parameters, costs and receptive field of one layer of a convolution type.
+
+    input is (channels, *spatial), 1 to 3 spatial axes; kernel, stride, dilation, output_padding and output_size
+    are one number or one per spatial axis; padding also ((begin, end), ...) or a word. Strings in the command
+    line's notation do as well. What is left out takes the type's default or the worked example's value.
+
+    Raises ConvcalcError (a ValueError), naming the option, for values that cannot be read or do not fit together.
+
+    >>> analyze("depthwise-separable", input=(3, 7, 7), kernel=3, filters=128).multiplications
+    10275
+    """
+    options = LayerOptions(
+        input, kernel, filters, stride, padding, dilation, groups, multiplier, mid_channels,
+        output_padding, output_size, bias, layout,
     )  # fmt: skip
+    return layer_report(layer_graph(type, options, whole_number(batch, "batch")), dtype=dtype)
 
 
-def kind_of(operator: operators.Operator) -> str:
-    """Which of a few kinds of layer it is, for totals and `--only`."""
-    match operator:
-        case operators.Convolve():
-            return "conv"
-        case operators.Linear():
-            return "linear"
-        case operators.MatMul():
-            return "matmul"
-        case Pool() | operators.Reduce() | operators.AdaptivePool():
-            return "pool"
-        case operators.Normalize():
-            return "norm"
-        case operators.Elementwise() | operators.WithConstant() | operators.Softmax():
-            return "activation"
-        case operators.Merge() | operators.Concat():
-            return "merge"
-        case operators.Resize():
-            return "resize"
-        case (
-            ShuffleChannels()
-            | operators.Slice()
-            | operators.Take()
-            | operators.Pad()
-            | operators.Reshape()
-            | operators.Transpose()
-            | operators.Expand()
-            | operators.Input()
-        ):
-            return "reshape"
-        case operators.Constant():
-            return "constant"
-        case operators.Unknown():
-            return "unknown"
-        case _:
-            assert_never(operator)
+def layer_report(graph: Graph, *, dtype: str = "float32") -> Report:
+    """The report of a layer or of a row of layer words, stage by stage.
+
+    Raises ShapeError if a receptive field has too many separate pieces to enumerate.
+    """
+    return _report(graph, "stages", dtype, layer_fields(graph), None)
 
 
-def _geometry(node: Node, dtype: str) -> dict[str, Any]:
-    """The window of a layer of one stage; of several, every stage with all that is counted of it."""
-    batch = node.shape[0] if node.shape else 1
-    if len(node.steps) == 1:
-        geometry = geometry_dict(node.steps[0])
-        return {key: geometry[key] for key in GEOMETRY}
-    ends = {"in_channels": node.steps[0].input[0], "out_channels": node.steps[-1].output[0]}
-    stages = [
-        {"name": step.path, **geometry_dict(step), **counts_dict(cost(step, batch), dtype)} for step in node.steps
-    ]
-    return {**ends, "stages": stages}
+def network_report(graph: Graph, *, dtype: str = "float32", machine: Machine | None = None) -> Report:
+    """The report of a network, layer by layer. Raises ShapeError for layers too large for a machine's time."""
+    return _report(graph, "layers", dtype, receptive_fields(graph), machine)
 
 
-GEOMETRY = (
-    "in_channels", "out_channels", "kernel", "stride", "padding", "dilation", "groups", "output_padding",
-)  # fmt: skip
+def _report(
+    graph: Graph, form: Literal["stages", "layers"], dtype: str, fields: Fields, machine: Machine | None
+) -> Report:
+    dtype = element_type(dtype)
+    costs = [cost(node) for node in graph.nodes]
+    whole = total(costs[i] for group in graph.layers for i in group.nodes)
+    layers = []
+    for group in graph.layers:
+        parts = costs[group.nodes.start : group.nodes.stop]
+        own = parts[0] if len(parts) == 1 else total(parts)
+        moved = sum(moved_elements(node) for node in graph.stages(group))
+        bound = machine.bound(own.flops, moved * BYTES[dtype]) if machine else None
+        names = tuple(graph.labels[i] for i in graph.nodes[group.nodes.start].inputs)
+        share = Fraction(own.multiplications, whole.multiplications or 1)
+        stages = tuple(
+            StageReport(_stage_name(group, graph.nodes[i]), i, graph.nodes[i], costs[i], fields.fields[i])
+            for i in group.nodes
+        )
+        layers.append(LayerReport(group, stages, names, own, share, moved, bound))
+    notes = RULES if form == "stages" else (*fields.notes, NETWORK_RULE, RULES[-1])
+    uncounted = [layer for layer in layers if not layer.counted]
+    if uncounted:
+        told = first_of([f"{layer.name} ({layer.op}): {_reason(layer)}" for layer in uncounted], 3, "; ")
+        notes = (f"totals are at least: {plural(len(uncounted), 'layer')} not counted, {told}", *notes)
+    return Report(graph, form, dtype, whole, tuple(layers), fields, (*graph.notes, *notes), machine)
 
 
-def _unknown_counts(cost: Cost, dtype: str) -> dict[str, int | None]:
-    """What is not known is null, never 0."""
-    known = counts_dict(cost, dtype)
-    return {key: known[key] or None for key in known}
+def _stage_name(group: Group, node: Node) -> str:
+    return f"{group.name}/{node.stage}" if group.name else node.stage
 
 
-def _unsupported(layer: LayerReport) -> dict[str, str]:
-    assert isinstance(layer.node.operator, operators.Unknown)
-    return {"name": layer.name, "op": layer.op, "reason": layer.node.operator.reason}
-
-
-def _without_batch(shape: Axes | None) -> Axes | None:
-    return None if shape is None else shape[1:]
+def _reason(layer: LayerReport) -> str:
+    return next(stage.node.primitive.reason for stage in layer.stages if isinstance(stage.node.primitive, Unknown))

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from convcalc.errors import NotationError, quoted
-from convcalc.questions.report import LayerReport, NetworkReport
+from convcalc.questions.report import LayerReport, Report
 
 SORTED = (
     "name", "parameters", "weights", "biases", "multiplications", "multiplications_effective", "additions", "macs",
@@ -16,7 +16,7 @@ SORTED = (
 """What rows can be ordered by: the name, and every number that JSON has of all layers, under its name there."""
 
 
-def chosen(report: NetworkReport, only: str | None, sort: str | None) -> tuple[LayerReport, ...]:
+def chosen(report: Report, only: str | None, sort: str | None) -> tuple[LayerReport, ...]:
     """The layers to show, in their order. Raises NotationError for a column or a choice that there is not."""
     layers = report.layers
     if only is not None:

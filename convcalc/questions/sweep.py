@@ -9,10 +9,10 @@ from fractions import Fraction
 from typing import Any
 
 from convcalc.errors import ConvcalcError, NotationError, quoted
-from convcalc.notation import MOST_DIGITS, show_size, whole_number
-from convcalc.questions.layer_report import SCHEMA, field_dict
-from convcalc.questions.networks_compared import ratio_of
-from convcalc.questions.report import NetworkReport
+from convcalc.notation import MAX_DIGITS, show_size, whole_number
+from convcalc.questions.compare import ratio_of
+from convcalc.questions.report import Report
+from convcalc.questions.schema import SCHEMA, field_dict
 
 MOST_POINTS = 1000
 MOST_WIDTH = 10**6
@@ -24,15 +24,15 @@ class Sweep:
     """Reports of one network, each with the value it was made for."""
 
     over: str
-    points: tuple[tuple[str, NetworkReport], ...]
+    points: tuple[tuple[str, Report], ...]
     changes: tuple[str, ...]
     """How the network was changed at every point."""
 
     @property
-    def first(self) -> NetworkReport:
+    def first(self) -> Report:
         return self.points[0][1]
 
-    def ratio(self, report: NetworkReport) -> Fraction | None:
+    def ratio(self, report: Report) -> Fraction | None:
         """A point's multiplications over the first one's, None where that has none."""
         return ratio_of(report, self.first, "multiplications")
 
@@ -56,9 +56,7 @@ class Sweep:
         }
 
 
-def swept(
-    over: str, values: Iterable[str], report: Callable[[str], NetworkReport], changes: tuple[str, ...] = ()
-) -> Sweep:
+def swept(over: str, values: Iterable[str], report: Callable[[str], Report], changes: tuple[str, ...] = ()) -> Sweep:
     """The report for every value. Raises what the first that cannot be made raises, naming its value."""
     points = []
     for value in values:
@@ -100,7 +98,7 @@ def width_of(text: str, name: str) -> Fraction:
     Fraction(29, 1)
     """
     try:
-        width = Fraction(text) if len(text) <= MOST_DIGITS and "e" not in text.lower() else Fraction(0)
+        width = Fraction(text) if len(text) <= MAX_DIGITS and "e" not in text.lower() else Fraction(0)
     except (ValueError, ZeroDivisionError):
         width = Fraction(0)
     if not 0 < width < MOST_WIDTH:

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from fractions import Fraction
 
 from convcalc.errors import DataError, NotationError, one_line
-from convcalc.graph.graph import Network
+from convcalc.graph.graph import Graph
 from convcalc.notation import PerAxis
 
 ZOO = os.path.join(os.path.dirname(__file__), "zoo")
@@ -31,7 +31,7 @@ def zoo() -> tuple[tuple[str, str, str], ...]:
     return tuple((name, str(file["input"]), str(file["source"])) for name, file in files)
 
 
-def load_network(model: str, *, input: PerAxis | None = None, batch: int = 1, width: Fraction | float = 1) -> Network:
+def load_network(model: str, *, input: PerAxis | None = None, batch: int = 1, width: Fraction | float = 1) -> Graph:
     """The network of that name in the zoo, or in that .toml or .onnx file, on its own input or on another.
 
     Raises ConvcalcError, naming the file and the layer, if something cannot be read or does not fit together.
@@ -59,7 +59,7 @@ def load_network(model: str, *, input: PerAxis | None = None, batch: int = 1, wi
     return network_from_toml(_read(path), shown, input=input, batch=batch, width=width)
 
 
-def _onnx_reader() -> Callable[..., Network]:
+def _onnx_reader() -> Callable[..., Graph]:
     try:
         from convcalc.readers.onnx.graph import network_from_onnx
     except ImportError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from convcalc.errors import NotationError, quoted
+from convcalc.notation import stated_dims, type_spelling
 from convcalc.recipes.depthwise import DEPTHWISE
 from convcalc.recipes.depthwise_separable import DEPTHWISE_SEPARABLE
 from convcalc.recipes.dilated import DILATED
@@ -38,7 +39,7 @@ def recipe_named(name: str) -> Recipe:
     """The convolution type of that name or alias. Raises NotationError with the nearest names otherwise."""
     if not isinstance(name, str):
         raise NotationError(f"type: must be the name of a convolution type, got {quoted(name)}")
-    recipe = BY_NAME.get(name)
+    recipe = BY_NAME.get(name) or BY_NAME.get(type_spelling(name))
     if recipe is None:
         near = get_close_matches(name, BY_NAME, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
@@ -49,5 +50,11 @@ def recipe_named(name: str) -> Recipe:
 
 
 def named_dims(name: str) -> int | None:
-    """The number of spatial axes that a type's name states, if it does: 1d, 2d and 3d."""
-    return int(name[0]) if name in ("1d", "2d", "3d") else None
+    """The number of spatial axes that a type's name states, if it does.
+
+    >>> named_dims("3d"), named_dims("ConvTranspose1d"), named_dims("depthwise")
+    (3, 1, None)
+    """
+    if name in BY_NAME:
+        return int(name[0]) if name in ("1d", "2d", "3d") else None
+    return stated_dims(name)

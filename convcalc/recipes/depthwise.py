@@ -1,19 +1,19 @@
 """The depthwise convolution: every channel has filters of its own and sees no other channel."""
 
 from convcalc.errors import ShapeError
+from convcalc.graph.primitives import Correlate, Stages
 from convcalc.graph.request import Request
-from convcalc.graph.stages import Chain, Correlate
 from convcalc.recipes.recipe import Recipe
-from convcalc.recipes.standard import told_by
+from convcalc.recipes.standard import options_from_kernels
 
 
-def lower(request: Request) -> Chain:
+def lower(request: Request) -> Stages:
     if request.groups not in (1, request.channels):
         raise ShapeError(
             f"groups: a depthwise convolution has as many as channels, got groups={request.groups} "
             f"and channels={request.channels}; leave --groups out"
         )
-    return Chain((("depthwise", per_channel(request, _multiplier(request))),))
+    return (("depthwise", per_channel(request, _multiplier(request))),)
 
 
 def per_channel(request: Request, multiplier: int) -> Correlate:
@@ -41,6 +41,6 @@ DEPTHWISE = Recipe(
     multiplications="P*channels*multiplier*K",
     source="Chollet 2017, Xception, section 1.2; Howard et al. 2017, MobileNets, section 3.1",
     lower=lower,
-    told_by=told_by,
+    options_from_kernels=options_from_kernels,
     options=frozenset({"groups", "multiplier"}),
 )

@@ -2,19 +2,18 @@
 
 from collections.abc import Sequence
 
+from convcalc.graph.primitives import Correlate, Stages
 from convcalc.graph.request import Request
-from convcalc.graph.stages import Axes, Chain, Correlate
+from convcalc.notation import Axes
 from convcalc.recipes.depthwise import per_channel
-from convcalc.recipes.recipe import Recipe, Told
+from convcalc.recipes.recipe import ImpliedOptions, Recipe
 
 
-def lower(request: Request) -> Chain:
+def lower(request: Request) -> Stages:
     multiplier = request.multiplier or 1
-    return Chain(
-        (
-            ("depthwise", per_channel(request, multiplier)),
-            ("pointwise", across_channels(request, request.channels * multiplier)),
-        )
+    return (
+        ("depthwise", per_channel(request, multiplier)),
+        ("pointwise", across_channels(request, request.channels * multiplier)),
     )
 
 
@@ -24,8 +23,8 @@ def across_channels(request: Request, in_channels: int) -> Correlate:
     return Correlate(in_channels, request.filters, unit, unit, ((0, 0),) * request.dims, unit, bias=request.bias)
 
 
-def told_by(shapes: Sequence[Axes], channels: int, groups: int | None) -> Told:
-    """Of a depthwise kernel (channels*multiplier, 1, *kernel) and a pointwise one (filters, ...)."""
+def options_from_kernels(shapes: Sequence[Axes], channels: int, groups: int | None) -> ImpliedOptions:
+    """Options implied by a depthwise kernel (channels*multiplier, 1, *kernel) and a pointwise one (filters, ...)."""
     del groups
     depthwise, pointwise = shapes
     return {"filters": pointwise[0], "kernel": depthwise[2:], "multiplier": max(1, depthwise[0] // channels)}
@@ -38,7 +37,7 @@ DEPTHWISE_SEPARABLE = Recipe(
     multiplications="P*channels*multiplier*(K + filters)",
     source="Howard et al. 2017, MobileNets, section 3.1",
     lower=lower,
-    told_by=told_by,
+    options_from_kernels=options_from_kernels,
     options=frozenset({"multiplier"}),
     ratio="m/N + m/K",
 )

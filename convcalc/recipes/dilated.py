@@ -1,14 +1,14 @@
 """The dilated (atrous) convolution: taps `dilation` pixels apart."""
 
+from convcalc.graph.primitives import Stages
 from convcalc.graph.request import Request
-from convcalc.graph.stages import Chain
 from convcalc.recipes.recipe import Recipe
-from convcalc.recipes.standard import told_by
+from convcalc.recipes.standard import options_from_kernels
 
 
-def lower(request: Request) -> Chain:
+def lower(request: Request) -> Stages:
     conv = request.correlate(request.channels, request.filters, request.groups)
-    return Chain((("dilated", conv),))
+    return (("dilated", conv),)
 
 
 DILATED = Recipe(
@@ -18,7 +18,7 @@ DILATED = Recipe(
     multiplications="P*filters*channels*K",
     source="Yu & Koltun 2016, section 2; Dumoulin & Visin 2016, relationship 15",
     lower=lower,
-    told_by=told_by,
+    options_from_kernels=options_from_kernels,
     options=frozenset({"groups"}),
     ratio="1",
     default_dilation=2,

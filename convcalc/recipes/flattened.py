@@ -2,25 +2,26 @@
 
 from collections.abc import Sequence
 
+from convcalc.graph.primitives import Stages
 from convcalc.graph.request import Request
-from convcalc.graph.stages import Axes, Chain
+from convcalc.notation import Axes
 from convcalc.recipes.depthwise_separable import across_channels
-from convcalc.recipes.recipe import Recipe, Told
+from convcalc.recipes.recipe import ImpliedOptions, Recipe
 
 STAGE_NAMES = {1: ("horizontal",), 2: ("vertical", "horizontal"), 3: ("depth", "vertical", "horizontal")}
 
 
-def lower(request: Request) -> Chain:
+def lower(request: Request) -> Stages:
     filters = request.filters
     along = tuple(
         (name, request.correlate_along(axis, filters, filters, groups=filters))
         for axis, name in enumerate(STAGE_NAMES[request.dims])
     )
-    return Chain((("lateral", across_channels(request, request.channels)), *along))
+    return (("lateral", across_channels(request, request.channels)), *along)
 
 
-def told_by(shapes: Sequence[Axes], channels: int, groups: int | None) -> Told:
-    """Of a pointwise kernel (filters, ...) and one kernel per axis."""
+def options_from_kernels(shapes: Sequence[Axes], channels: int, groups: int | None) -> ImpliedOptions:
+    """Options implied by a pointwise kernel (filters, ...) and one kernel per axis."""
     del channels, groups
     lateral, *along = shapes
     return {"filters": lateral[0], "kernel": tuple(shape[2 + axis] for axis, shape in enumerate(along))}
@@ -33,5 +34,5 @@ FLATTENED = Recipe(
     multiplications="H*W*filters*channels + H'*W*filters*kh + H'*W'*filters*kw, H'xW' output",
     source="Jin, Dundar & Culurciello 2014, Flattened Convolutional Neural Networks, section 3.2",
     lower=lower,
-    told_by=told_by,
+    options_from_kernels=options_from_kernels,
 )

@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 
+from convcalc.graph.primitives import Stages
 from convcalc.graph.request import Request
-from convcalc.graph.stages import Axes, Chain
-from convcalc.recipes.recipe import Recipe, Told
+from convcalc.notation import Axes
+from convcalc.recipes.recipe import ImpliedOptions, Recipe
 
 
-def lower(request: Request) -> Chain:
+def lower(request: Request) -> Stages:
     conv = request.correlate(request.channels, request.filters, request.groups)
-    return Chain((("grouped", conv),))
+    return (("grouped", conv),)
 
 
-def told_by(shapes: Sequence[Axes], channels: int, groups: int | None) -> Told:
-    """Of one kernel (filters, channels/groups, *kernel), which also tells the groups."""
+def options_from_kernels(shapes: Sequence[Axes], channels: int, groups: int | None) -> ImpliedOptions:
+    """Options implied by one kernel (filters, channels/groups, *kernel), the groups among them."""
     [shape] = shapes
     return {"filters": shape[0], "kernel": shape[2:], "groups": groups or max(1, channels // shape[1])}
 
@@ -25,7 +26,7 @@ GROUPED = Recipe(
     multiplications="P*filters*(channels/groups)*K",
     source="Krizhevsky, Sutskever & Hinton 2012, section 3.5; Xie et al. 2017",
     lower=lower,
-    told_by=told_by,
+    options_from_kernels=options_from_kernels,
     options=frozenset({"groups"}),
     ratio="1/g",
     default_groups=2,

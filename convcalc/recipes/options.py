@@ -1,13 +1,14 @@
-"""From options to stages: one layer as typed or passed, checked, completed and lowered by its recipe."""
+"""From options to a graph: one layer as typed or passed, checked, completed and made of its recipe's primitives."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
 from convcalc.errors import NotationError, quoted
+from convcalc.graph.graph import Builder, Graph, Layer
 from convcalc.graph.request import Request
-from convcalc.graph.stages import Axes, Chain
 from convcalc.notation import (
+    Axes,
     Number,
     PaddingValue,
     PerAxis,
@@ -47,31 +48,26 @@ class LayerOptions:
     layout: str = "channels-first"
 
     def given(self) -> tuple[str, ...]:
-        """The names of the options that say something about the layer, rather than how sizes are written."""
-        told = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "layout"}
-        return tuple(name for name, value in told.items() if value is not None and value is not False)
+        """The names of the options that were set, apart from `layout`."""
+        options = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "layout"}
+        return tuple(name for name, value in options.items() if value is not None and value is not False)
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """A layer ready for the questions: its stages, its input as (channels, *spatial), and what was assumed."""
-
-    recipe: Recipe
-    request: Request
-    chain: Chain
-    input: Axes
-    notes: tuple[str, ...]
-
-
-def layer(type: str, options: LayerOptions) -> Layer:
+def layer_graph(type: str, options: LayerOptions, batch: int = 1) -> Graph:
     """The layer of that type with those options; what is not given comes from the worked example, and a note says so.
 
     Raises NotationError or ShapeError, naming the option, for what cannot be read or does not go together.
     """
-    recipe = recipe_named(type)
-    input, notes = _input(type, recipe, options)
+    recipe, input, notes = recipe_named(type), *layer_input(type, options)
     request = request_for(recipe, options, channels=input[0], dims=len(input) - 1, spatial=input[1:])
-    return Layer(recipe, request, recipe.lower(request), input, notes)
+    builder = Builder()
+    output = builder.add("", recipe.name, convolution(recipe, request), [builder.input((batch, *input))])
+    return builder.graph(recipe.name, output, notes)
+
+
+def convolution(recipe: Recipe, request: Request) -> Layer:
+    """A layer of that type, before it has its place."""
+    return Layer(recipe.lower(request), recipe.name, request)
 
 
 def request_for(
@@ -121,26 +117,26 @@ def _or(value: PerAxis | None, default: int) -> PerAxis:
     return default if value is None else value
 
 
-def _input(type: str, recipe: Recipe, options: LayerOptions) -> tuple[Axes, tuple[str, ...]]:
+def layer_input(type: str, options: LayerOptions) -> tuple[Axes, tuple[str, ...]]:
     """The input as (channels, *spatial), and a note of what the worked example had to supply."""
-    stated = named_dims(type)
-    parse_layout(options.layout)
+    recipe, stated = recipe_named(type), named_dims(type)
+    layout = parse_layout(options.layout)
     if not isinstance(options.bias, bool):
         raise NotationError(f"bias: must be True or False, got {quoted(options.bias)}")
     supplied = {}
     if options.input is not None:
-        input = parse_size(options.input, "input", options.layout)
+        input = parse_size(options.input, "input", layout)
         if stated not in (None, len(input) - 1):
             raise NotationError(
                 f"input: type {type} is for {stated}-D data, got {quoted(options.input)}, which is {len(input) - 1}-D; "
-                f"write {show_size((3,) + (32,) * stated, options.layout)} or another type"
+                f"write {show_size((3,) + (32,) * stated, layout)} or another type"
             )
     else:
         dims = stated or _named_axes(options)
         groups = whole_number(_or_number(options.groups, recipe.default_groups), "groups")
         channels = -(-EXAMPLE_CHANNELS // groups) * groups
         input = (channels, *(EXAMPLE_SIZE,) * dims)
-        supplied["input"] = show_size(input, options.layout)
+        supplied["input"] = show_size(input, layout)
     if options.kernel is None and recipe.default_kernel != 1:
         supplied["kernel"] = str(recipe.default_kernel)
     if options.filters is None and recipe.name != "depthwise":

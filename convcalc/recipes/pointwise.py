@@ -1,17 +1,17 @@
 """The 1x1 convolution: a linear map across channels at every position."""
 
 from convcalc.errors import ShapeError
+from convcalc.graph.primitives import Stages
 from convcalc.graph.request import Request
-from convcalc.graph.stages import Chain
 from convcalc.notation import show_axes
 from convcalc.recipes.recipe import Recipe
-from convcalc.recipes.standard import told_by
+from convcalc.recipes.standard import options_from_kernels
 
 
-def lower(request: Request) -> Chain:
+def lower(request: Request) -> Stages:
     check_unit_kernel(request)
     conv = request.correlate(request.channels, request.filters, request.groups)
-    return Chain((("pointwise", conv),))
+    return (("pointwise", conv),)
 
 
 def check_unit_kernel(request: Request) -> None:
@@ -29,7 +29,7 @@ POINTWISE = Recipe(
     multiplications="P*filters*channels",
     source="Lin, Chen & Yan 2014, Network in Network, section 3",
     lower=lower,
-    told_by=told_by,
+    options_from_kernels=options_from_kernels,
     options=frozenset({"groups"}),
     ratio="1/K",
     default_kernel=1,

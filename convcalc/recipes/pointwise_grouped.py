@@ -1,16 +1,16 @@
 """The pointwise grouped convolution: 1x1, within groups of channels."""
 
+from convcalc.graph.primitives import Stages
 from convcalc.graph.request import Request
-from convcalc.graph.stages import Chain
-from convcalc.recipes.grouped import told_by
+from convcalc.recipes.grouped import options_from_kernels
 from convcalc.recipes.pointwise import check_unit_kernel
 from convcalc.recipes.recipe import Recipe
 
 
-def lower(request: Request) -> Chain:
+def lower(request: Request) -> Stages:
     check_unit_kernel(request)
     conv = request.correlate(request.channels, request.filters, request.groups)
-    return Chain((("pointwise-grouped", conv),))
+    return (("pointwise-grouped", conv),)
 
 
 POINTWISE_GROUPED = Recipe(
@@ -20,7 +20,7 @@ POINTWISE_GROUPED = Recipe(
     multiplications="P*filters*channels/groups",
     source="Zhang et al. 2018, ShuffleNet, section 3.1",
     lower=lower,
-    told_by=told_by,
+    options_from_kernels=options_from_kernels,
     options=frozenset({"groups"}),
     ratio="1/(g·K)",
     default_kernel=1,

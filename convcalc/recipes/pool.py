@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from convcalc.errors import NotationError, ShapeError
-from convcalc.graph.stages import Pool
+from convcalc.graph.primitives import Pool
 from convcalc.notation import POOL_WORDS, parse_axes, parse_padding
 
 

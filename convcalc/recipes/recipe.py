@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
+from convcalc.graph.primitives import Stages
 from convcalc.graph.request import Request
-from convcalc.graph.stages import Axes, Chain
+from convcalc.notation import Axes
 
-Told: TypeAlias = dict[str, int | Axes]
+ImpliedOptions: TypeAlias = dict[str, int | Axes]
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """A convolution type: its names, the stages it lowers to, and where it comes from.
+class Recipe(NamedTuple):
+    """A convolution type: its names, the primitives it is made of, and where it comes from.
 
-    `told_by` reads options off the shapes of the stages' kernels, given the input channels and the groups asked for.
-    `options` are those it understands beyond kernel, filters, stride, padding, dilation and bias.
+    `options_from_kernels` infers options from the shapes of the stages' kernels, the input channels and the groups
+    asked for.
+    `options` are the ones it understands beyond kernel, filters, stride, padding, dilation and bias.
     `multiplications` is the cost for P output positions, K = product(kernel), in option names.
     `ratio` is the closed form of its multiplications over the standard convolution's, where there is one: N filters,
     K taps, m multiplier, g groups.
@@ -28,8 +28,8 @@ class Recipe:
     summary: str
     multiplications: str
     source: str
-    lower: Callable[[Request], Chain]
-    told_by: Callable[[Sequence[Axes], int, int | None], Told]
+    lower: Callable[[Request], Stages]
+    options_from_kernels: Callable[[Sequence[Axes], int, int | None], ImpliedOptions]
     options: frozenset[str] = frozenset()
     ratio: str | None = None
     default_kernel: int = 3

@@ -1,14 +1,14 @@
 """The shuffled grouped convolution: a grouped one whose outputs are dealt out to all following groups."""
 
+from convcalc.graph.primitives import ShuffleChannels, Stages
 from convcalc.graph.request import Request
-from convcalc.graph.stages import Chain, ShuffleChannels
-from convcalc.recipes.grouped import told_by
+from convcalc.recipes.grouped import options_from_kernels
 from convcalc.recipes.recipe import Recipe
 
 
-def lower(request: Request) -> Chain:
+def lower(request: Request) -> Stages:
     conv = request.correlate(request.channels, request.filters, request.groups)
-    return Chain((("grouped", conv), ("shuffle", ShuffleChannels(request.groups))))
+    return (("grouped", conv), ("shuffle", ShuffleChannels(request.groups)))
 
 
 SHUFFLED_GROUPED = Recipe(
@@ -18,7 +18,7 @@ SHUFFLED_GROUPED = Recipe(
     multiplications="P*filters*(channels/groups)*K",
     source="Zhang et al. 2018, ShuffleNet, section 3.1",
     lower=lower,
-    told_by=told_by,
+    options_from_kernels=options_from_kernels,
     options=frozenset({"groups"}),
     ratio="1/g",
     default_groups=2,

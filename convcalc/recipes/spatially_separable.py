@@ -2,26 +2,25 @@
 
 from collections.abc import Sequence
 
+from convcalc.graph.primitives import Stages
 from convcalc.graph.request import Request
-from convcalc.graph.stages import Axes, Chain
-from convcalc.recipes.recipe import Recipe, Told
+from convcalc.notation import Axes
+from convcalc.recipes.recipe import ImpliedOptions, Recipe
 
 STAGE_NAMES = {1: ("row",), 2: ("column", "row"), 3: ("depth", "column", "row")}
 
 
-def lower(request: Request) -> Chain:
+def lower(request: Request) -> Stages:
     mid = request.mid_channels or request.filters
     channels = (request.channels, *(mid,) * (request.dims - 1), request.filters)
-    return Chain(
-        tuple(
-            (name, request.correlate_along(axis, channels[axis], channels[axis + 1]))
-            for axis, name in enumerate(STAGE_NAMES[request.dims])
-        )
+    return tuple(
+        (name, request.correlate_along(axis, channels[axis], channels[axis + 1]))
+        for axis, name in enumerate(STAGE_NAMES[request.dims])
     )
 
 
-def told_by(shapes: Sequence[Axes], channels: int, groups: int | None) -> Told:
-    """Of one kernel per axis, the first (mid-channels, ...), the last (filters, ...)."""
+def options_from_kernels(shapes: Sequence[Axes], channels: int, groups: int | None) -> ImpliedOptions:
+    """Options implied by one kernel per axis, the first (mid-channels, ...), the last (filters, ...)."""
     del channels, groups
     kernel = tuple(shape[2 + axis] for axis, shape in enumerate(shapes))
     return {"filters": shapes[-1][0], "kernel": kernel, "mid_channels": shapes[0][0]}
@@ -34,6 +33,6 @@ SPATIALLY_SEPARABLE = Recipe(
     multiplications="H'*W*M*channels*kh + H'*W'*filters*M*kw, M mid-channels, H'xW' output",
     source="Jaderberg, Vedaldi & Zisserman 2014, section 2.1, scheme 2",
     lower=lower,
-    told_by=told_by,
+    options_from_kernels=options_from_kernels,
     options=frozenset({"mid_channels"}),
 )

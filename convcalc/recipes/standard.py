@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 
+from convcalc.graph.primitives import Stages
 from convcalc.graph.request import Request
-from convcalc.graph.stages import Axes, Chain
-from convcalc.recipes.recipe import Recipe, Told
+from convcalc.notation import Axes
+from convcalc.recipes.recipe import ImpliedOptions, Recipe
 
 
-def lower(request: Request) -> Chain:
+def lower(request: Request) -> Stages:
     conv = request.correlate(request.channels, request.filters, request.groups)
-    return Chain((("conv", conv),))
+    return (("conv", conv),)
 
 
-def told_by(shapes: Sequence[Axes], channels: int, groups: int | None) -> Told:
-    """Of one kernel (filters, channels/groups, *kernel)."""
+def options_from_kernels(shapes: Sequence[Axes], channels: int, groups: int | None) -> ImpliedOptions:
+    """Options implied by one kernel (filters, channels/groups, *kernel)."""
     del channels, groups
     [shape] = shapes
     return {"filters": shape[0], "kernel": shape[2:]}
@@ -26,7 +27,7 @@ STANDARD = Recipe(
     multiplications="P*filters*channels*K",
     source="Dumoulin & Visin 2016, chapter 2",
     lower=lower,
-    told_by=told_by,
+    options_from_kernels=options_from_kernels,
     options=frozenset({"groups"}),
     ratio="1",
 )

@@ -1,17 +1,17 @@
-"""The transposed convolution, which maps sizes the way back that a convolution came."""
+"""The transposed convolution, which maps an output size back to the input size."""
 
 from collections.abc import Sequence
 
 from convcalc.axis.window import transposed_size
 from convcalc.errors import ShapeError
+from convcalc.graph.primitives import Stages, TransposedCorrelate, windows
 from convcalc.graph.request import Request
-from convcalc.graph.stages import Axes, Chain, TransposedCorrelate, windows
-from convcalc.graph.trace import AXIS_NAMES, resolved
-from convcalc.notation import show_axes
-from convcalc.recipes.recipe import Recipe, Told
+from convcalc.graph.shapes import AXIS_NAMES, resolved
+from convcalc.notation import Axes, show_axes
+from convcalc.recipes.recipe import ImpliedOptions, Recipe
 
 
-def lower(request: Request) -> Chain:
+def lower(request: Request) -> Stages:
     if request.padding in ("same", "same-lower") and any(request.output_padding):
         raise ShapeError(
             f"output-padding: padding '{request.padding}' fixes the output to input*stride, "
@@ -20,7 +20,7 @@ def lower(request: Request) -> Chain:
     stage = _stage(request, request.output_padding)
     if request.output_size is not None:
         stage = _stage(request, _output_padding(request, stage))
-    return Chain((("transposed", stage),))
+    return (("transposed", stage),)
 
 
 def _stage(request: Request, output_padding: Axes) -> TransposedCorrelate:
@@ -61,8 +61,8 @@ def _output_padding(request: Request, stage: TransposedCorrelate) -> Axes:
     return tuple(result)
 
 
-def told_by(shapes: Sequence[Axes], channels: int, groups: int | None) -> Told:
-    """Of one kernel (channels, filters/groups, *kernel)."""
+def options_from_kernels(shapes: Sequence[Axes], channels: int, groups: int | None) -> ImpliedOptions:
+    """Options implied by one kernel (channels, filters/groups, *kernel)."""
     del channels
     [shape] = shapes
     return {"filters": shape[1] * (groups or 1), "kernel": shape[2:]}
@@ -75,6 +75,6 @@ TRANSPOSED = Recipe(
     multiplications="I*channels*filters*K, I input positions",
     source="Dumoulin & Visin 2016, chapter 4, relationship 14",
     lower=lower,
-    told_by=told_by,
+    options_from_kernels=options_from_kernels,
     options=frozenset({"groups", "output_padding", "output_size"}),
 )

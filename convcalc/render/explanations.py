@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import astuple, fields
 from itertools import groupby
 from textwrap import wrap
 
-from convcalc.explain.layer import Explanation
+from convcalc.explain.rows import Explanation
 from convcalc.render.table import Table, show, terminal
 
 
 def show_explanations(table: Table, rows: Sequence[Explanation]) -> None:
     """The table and the working-out below it on a terminal; elsewhere the working-out alone, one row a number."""
     if not sys.stdout.isatty():
-        columns = tuple(field.name for field in fields(Explanation))
-        show(Table(table.title, columns, tuple(astuple(row) for row in rows), aside=table.aside))
+        show(Table(table.title, Explanation._fields, tuple(rows), aside=table.aside))
         return
     from rich.text import Text
 

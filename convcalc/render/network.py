@@ -6,19 +6,18 @@ import csv
 from collections.abc import Callable, Sequence
 from io import StringIO
 
+from convcalc.axis.strands import AxisField
 from convcalc.errors import plural
 from convcalc.notation import show_axes, show_size
-from convcalc.questions.cost import Cost, total
-from convcalc.questions.layer_receptive import AxisField
-from convcalc.questions.layer_report import memory
-from convcalc.questions.network_cost import RULE
-from convcalc.questions.networks_compared import RATIOS, NetworkComparison, ratio_of
-from convcalc.questions.report import LayerReport, NetworkReport
+from convcalc.questions.compare import RATIOS, NetworkComparison, ratio_of
+from convcalc.questions.cost import NETWORK_RULE, Cost, total
+from convcalc.questions.report import LayerReport, Report
+from convcalc.questions.schema import memory
 from convcalc.questions.sweep import Sweep
 from convcalc.render.table import BARS, Bar, Cell, Table
 
 
-def network_view(report: NetworkReport, layers: Sequence[LayerReport], layout: str) -> Table:
+def network_view(report: Report, layers: Sequence[LayerReport], layout: str) -> Table:
     """One row a layer with its share of the multiplications, totals below."""
     rows = [_row(layer, report, layout) for layer in layers]
     part = len(layers) < len(report.layers)
@@ -38,8 +37,8 @@ def network_view(report: NetworkReport, layers: Sequence[LayerReport], layout: s
         *ridge,
         *(f"{least}{line}" for line in _by_kind(report)),
         *_since(report),
-        *(note for note in report.notes if note != RULE),
-        RULE,
+        *(note for note in report.notes if note != NETWORK_RULE),
+        NETWORK_RULE,
     ]
     return Table(
         title(report, layout), tuple(columns), tuple(rows), 2 if part else 1, tuple(aside),
@@ -66,7 +65,7 @@ def comparison_view(comparison: NetworkComparison, layout: str) -> Table:
             ratio = ratio_of(other, base, key) if key in RATIOS else None
             row += [_total(other, key), None if ratio is None else float(ratio)]
         rows.append(tuple(row))
-    texts: dict[str, Callable[[NetworkReport], str | None]] = {
+    texts: dict[str, Callable[[Report], str | None]] = {
         "output": lambda report: _size(report.output, layout),
         "receptive field": lambda report: _field_size(report.receptive_field),
     }
@@ -83,7 +82,7 @@ def comparison_view(comparison: NetworkComparison, layout: str) -> Table:
         for report in (base, *others)
         if report.unsupported
     ]
-    return Table(heading, columns, tuple(rows), aside=(*notes, RULE))
+    return Table(heading, columns, tuple(rows), aside=(*notes, NETWORK_RULE))
 
 
 def sweep_view(sweep: Sweep, layout: str) -> Table:
@@ -97,7 +96,7 @@ def sweep_view(sweep: Sweep, layout: str) -> Table:
         rows.append((value, *sizes, *totals, None if ratio is None else float(ratio)))
     columns = (sweep.over, "input", "output", *(label for label, _ in shown), "of the first")
     return Table(
-        f"{_name(first.name, sweep.changes)} over {sweep.over}s", columns, tuple(rows), aside=(RULE,),
+        f"{_name(first.name, sweep.changes)} over {sweep.over}s", columns, tuple(rows), aside=(NETWORK_RULE,),
         spare=(
             "activations", "output", "of the first", "peak activation bytes",
             *(("parameters",) if first.machine else ()),
@@ -114,12 +113,12 @@ TOTALS = (
 )
 
 
-def _totals(report: NetworkReport) -> tuple[tuple[str, str], ...]:
+def _totals(report: Report) -> tuple[tuple[str, str], ...]:
     """What tables of whole networks have of each, with the name it has in JSON."""
     return (*TOTALS, ("least ms", "least_seconds")) if report.machine else TOTALS
 
 
-def _total(report: NetworkReport, key: str) -> Cell:
+def _total(report: Report, key: str) -> Cell:
     match key:
         case "layers":
             return len(report.layers)
@@ -134,7 +133,7 @@ def _name(name: str, changes: Sequence[str]) -> str:
     return f"{name} ({', '.join(changes)})" if changes else name
 
 
-def network_csv(report: NetworkReport, layers: Sequence[LayerReport], layout: str) -> str:
+def network_csv(report: Report, layers: Sequence[LayerReport], layout: str) -> str:
     """The rows as CSV, every count of every layer."""
     text = StringIO()
     columns = [
@@ -156,7 +155,7 @@ def network_csv(report: NetworkReport, layers: Sequence[LayerReport], layout: st
     return text.getvalue()
 
 
-def _by_kind(report: NetworkReport) -> list[str]:
+def _by_kind(report: Report) -> list[str]:
     """The totals of every kind of layer that has any."""
     return [
         f"{kind}: {part['parameters']:,} parameters, {part['multiplications']:,} multiplications "
@@ -166,7 +165,7 @@ def _by_kind(report: NetworkReport) -> list[str]:
     ]
 
 
-def _since(report: NetworkReport) -> list[str]:
+def _since(report: Report) -> list[str]:
     """What became of the totals where convolutions are replaced."""
     if report.before is None:
         return []
@@ -178,8 +177,8 @@ def _since(report: NetworkReport) -> list[str]:
     return [f"before: {'; '.join(told)}"]
 
 
-def _row(layer: LayerReport, report: NetworkReport, layout: str) -> tuple[Cell, ...]:
-    known = layer.node.counted
+def _row(layer: LayerReport, report: Report, layout: str) -> tuple[Cell, ...]:
+    known = layer.counted
     output = None if layer.output is None else show_size(layer.output, layout)
     row: tuple[Cell, ...] = (
         layer.name, layer.op, output, layer.parameters if known else "?", layer.multiplications if known else "?",
@@ -191,9 +190,9 @@ def _row(layer: LayerReport, report: NetworkReport, layout: str) -> tuple[Cell, 
     return row
 
 
-def _total_row(name: str, cost: Cost, report: NetworkReport, layers: Sequence[LayerReport]) -> tuple[Cell, ...]:
+def _total_row(name: str, cost: Cost, report: Report, layers: Sequence[LayerReport]) -> tuple[Cell, ...]:
     counts: list[Cell] = [cost.parameters, cost.multiplications, cost.activations]
-    if any(not layer.node.counted for layer in layers):
+    if any(not layer.counted for layer in layers):
         counts = [f"at least {count:,}" for count in (cost.parameters, cost.multiplications, cost.activations)]
     row: tuple[Cell, ...] = (name, None, None, *counts, None, Bar(report.share(cost)))
     if report.machine:
@@ -201,7 +200,7 @@ def _total_row(name: str, cost: Cost, report: NetworkReport, layers: Sequence[La
     return row
 
 
-def title(report: NetworkReport, layout: str) -> str:
+def title(report: Report, layout: str) -> str:
     """The network, how it was changed, and its sizes."""
     batch = f", batch {report.batch}" if report.batch > 1 else ""
     name, input, output = _name(report.name, report.changes), _size(report.input, layout), _size(report.output, layout)

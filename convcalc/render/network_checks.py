@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from convcalc.errors import plural
 from convcalc.notation import show_size
-from convcalc.proof.checks import Check
+from convcalc.proof.executed import Check
 from convcalc.proof.network import NetworkRun
 from convcalc.proof.run import statistics
-from convcalc.questions.report import NetworkReport
+from convcalc.questions.report import Report
 from convcalc.render.network import title
 from convcalc.render.table import Cell, Table
 
 
-def checks_view(report: NetworkReport, run: NetworkRun, layout: str, ran_on: str, path: str | None) -> Table:
+def checks_view(report: Report, run: NetworkRun, layout: str, ran_on: str, path: str | None) -> Table:
     """Predicted beside measured; `ran_on` says what data and weights, `path` where the output went."""
     wrong = [check for check in run.checks if check.layer and not check.ok]
     shown = [*run.totals, *wrong]

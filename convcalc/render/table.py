@@ -97,7 +97,8 @@ def terminal(file: TextIO | None = None) -> Console:
 def _plain(cell: Cell) -> str:
     if isinstance(cell, bool):
         return "yes" if cell else "no"
-    return "" if cell is None else one_line(str(cell))
+    text = "" if cell is None else str(cell)
+    return text if text.isprintable() else one_line(text)
 
 
 def _pretty(cell: Cell, bars: bool = True) -> str:

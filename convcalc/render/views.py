@@ -3,45 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from convcalc.explain.layer import Explanation
-from convcalc.graph.stages import ShuffleChannels, TransposedCorrelate
+from convcalc.axis.strands import AxisField
+from convcalc.graph.primitives import Convolution, Pool, ShuffleChannels, TransposedCorrelate
 from convcalc.notation import show_axes, show_padding, show_size
-from convcalc.questions.chain import ChainFields
-from convcalc.questions.compare import Compared, Comparison
 from convcalc.questions.cost import RULES
-from convcalc.questions.layer_receptive import AxisField
-from convcalc.questions.layer_report import Report, field_dict, memory
+from convcalc.questions.report import Report, StageReport
+from convcalc.questions.schema import field_dict, memory
 from convcalc.recipes import RECIPES
 from convcalc.render.table import Cell, Table
 
 if TYPE_CHECKING:
     from convcalc.proof.run import Engine, Run
+    from convcalc.questions.chain import ChainFields
+    from convcalc.questions.compare import Compared, Comparison
 
 
 def shape_view(report: Report, layout: str) -> Table:
     """One row per stage with its geometry, input and output."""
-    rows = []
-    lengthened = any(any(getattr(stage.step.stage, "output_padding", ())) for stage in report.stages)
-    for stage in report.stages:
-        layer = stage.step.stage
-        geometry: tuple[Cell, ...]
-        if isinstance(layer, ShuffleChannels):
-            geometry = (None, None, None, None, layer.groups)
-        else:
-            assert not isinstance(layer.padding, str)
-            groups = getattr(layer, "groups", None)
-            padding = show_padding(layer.padding)
-            geometry = (show_axes(layer.kernel), show_axes(layer.stride), padding, show_axes(layer.dilation), groups)
-        if lengthened:
-            geometry += (show_axes(layer.output_padding) if isinstance(layer, TransposedCorrelate) else None,)
-        rows.append((stage.name, show_size(stage.input, layout), *geometry, show_size(stage.output, layout)))
-    columns = (
-        "stage", "input", "kernel", "stride", "padding", "dilation", "groups",
-        *(("output padding",) if lengthened else ()), "output",
-    )  # fmt: skip
-    return Table(_title(report, layout), columns, tuple(rows), aside=_notes(report))
+    columns = ["stage", "input", "kernel", "stride", "padding", "dilation", "groups", "output"]
+    rows = [[s.name, _size(s.input, layout), *_geometry(s), _size(s.output, layout)] for s in report.stages]
+    lengthened = [_output_padding(stage) for stage in report.stages]
+    if any(lengthened):
+        columns.insert(-1, "output padding")
+        for row, value in zip(rows, lengthened, strict=True):
+            row.insert(-1, value)
+    return Table(_title(report, layout), tuple(columns), tuple(map(tuple, rows)), aside=_notes(report))
+
+
+def _geometry(stage: StageReport) -> tuple[Cell, ...]:
+    """Kernel, stride, padding, dilation and groups, as far as the stage has them."""
+    primitive = stage.node.primitive
+    if isinstance(primitive, ShuffleChannels):
+        return None, None, None, None, primitive.groups
+    if not isinstance(primitive, Convolution | Pool):
+        return (None,) * 5
+    assert not isinstance(primitive.padding, str)
+    window = show_axes(primitive.kernel), show_axes(primitive.stride), show_padding(primitive.padding)
+    groups = None if isinstance(primitive, Pool) else primitive.groups
+    return *window, show_axes(primitive.dilation), groups
+
+
+def _output_padding(stage: StageReport) -> str | None:
+    primitive = stage.node.primitive
+    if not isinstance(primitive, TransposedCorrelate) or not any(primitive.output_padding):
+        return None
+    return show_axes(primitive.output_padding)
 
 
 def params_view(report: Report, layout: str) -> Table:
@@ -72,7 +81,11 @@ def cost_view(report: Report, layout: str) -> Table:
         "stage", "parameters", "multiplications", "effective", *(("zero-inserted",) if transposed else ()),
         "additions", "macs", "flops", "activations", f"{report.dtype} bytes",
     )  # fmt: skip
-    return Table(_title(report, layout), columns, tuple(rows), int(_has_total(report)), (*_notes(report), *RULES))
+    several = len(report.layers) > 1
+    return Table(
+        _title(report, layout), columns, tuple(rows), int(_has_total(report)), (*_notes(report), *RULES),
+        spare=("flops", "macs", "activations", "additions", "effective") if several else (), folding=several,
+    )  # fmt: skip
 
 
 def compare_view(comparison: Comparison, layout: str) -> Table:
@@ -80,7 +93,7 @@ def compare_view(comparison: Comparison, layout: str) -> Table:
     rows: list[tuple[Cell, ...]] = [_compare_row(comparison.base, None)]
     for compared in comparison.compared:
         rows.append(_compare_row(compared.report, compared))
-        if len(compared.report.stages) > 1:
+        if len(compared.report.stages) > 1 and len(compared.report.layers) == 1:
             rows += [
                 (f"  {stage.name}", stage.parameters, None, stage.multiplications, None, None)
                 for stage in compared.report.stages
@@ -92,49 +105,25 @@ def compare_view(comparison: Comparison, layout: str) -> Table:
     )  # fmt: skip
 
 
-def rf_view(
-    title: str, names: Sequence[str], fields: Sequence[tuple[AxisField, ...]], outputs: Sequence[str | None],
-    notes: Sequence[str],
-) -> Table:  # fmt: skip
-    """The receptive field after each layer."""
-    rows = []
-    for name, field, output in zip(names, fields, outputs, strict=True):
-        values = field_dict(field)
-        shown = [show_axes([_short(v) for v in values[key]]) for key in ("size", "jump", "start", "coverage")]
-        rows.append((name, *shown, output))
-    return Table(title, ("layer", "size", "jump", "start", "coverage", "output"), tuple(rows), aside=tuple(notes))
+def rf_view(report: Report, layout: str) -> Table:
+    """The receptive field after each stage of a layer."""
+    rows = tuple((s.name, *_field_cells(s.receptive_field), _size(s.output, layout)) for s in report.stages)
+    return Table(_title(report, layout), FIELD_COLUMNS, rows, aside=_notes(report))
 
 
-def chain_view(fields: ChainFields, layout: str) -> Table:
-    """The receptive field along a chain of layer words."""
-    title = "receptive field" if fields.input is None else f"receptive field on {show_size(fields.input, layout)}"
-    return rf_view(
-        title,
-        [layer.layer for layer in fields.layers],
-        [layer.receptive_field for layer in fields.layers],
-        [None if layer.output is None else show_size(layer.output, layout) for layer in fields.layers],
-        (),
-    )
+def chain_rf_view(chain: ChainFields, layout: str) -> Table:
+    """The receptive field after each layer of a row of layer words; with sizes if the input's is known."""
+    title = "receptive field" if chain.input is None else f"receptive field on {_size(chain.input, layout)}"
+    rows = ((each.layer, *_field_cells(each.receptive_field), _size(each.output, layout)) for each in chain.layers)
+    return Table(title, FIELD_COLUMNS, tuple(rows))
 
 
-def layer_rf_view(report: Report, layout: str) -> Table:
-    """The receptive field after each stage of one layer."""
-    return rf_view(
-        _title(report, layout),
-        [stage.name for stage in report.stages],
-        [stage.receptive_field for stage in report.stages],
-        [show_size(stage.output, layout) for stage in report.stages],
-        _notes(report),
-    )
+FIELD_COLUMNS = ("layer", "size", "jump", "start", "coverage", "output")
 
 
-def explain_view(title: str, rows: Sequence[Explanation], notes: Sequence[str]) -> Table:
-    """The working-out, one number a row."""
-    columns = ("stage", "quantity", "formula", "numbers", "result", "source")
-    return Table(
-        title, columns, tuple((r.where, r.quantity, r.formula, r.numbers, r.result, r.source) for r in rows),
-        aside=tuple(notes),
-    )  # fmt: skip
+def _field_cells(fields: tuple[AxisField, ...]) -> tuple[Cell, ...]:
+    values = field_dict(fields)
+    return tuple(show_axes([_short(v) for v in values[key]]) for key in ("size", "jump", "start", "coverage"))
 
 
 def run_view(run: Run, layout: str, path: str | None) -> Table:
@@ -184,7 +173,11 @@ def types_view() -> Table:
 def _title(report: Report, layout: str) -> str:
     batch = f", batch {report.batch}" if report.batch > 1 else ""
     order = " (channels last)" if layout == "channels-last" else ""
-    return f"{report.type}  {show_size(report.input, layout)} -> {show_size(report.output, layout)}{order}{batch}"
+    return f"{report.type}  {_size(report.input, layout)} -> {_size(report.output, layout)}{order}{batch}"
+
+
+def _size(size: Sequence[int] | None, layout: str) -> str | None:
+    return None if size is None else show_size(size, layout)
 
 
 def _notes(report: Report) -> tuple[str, ...]:
@@ -200,9 +193,13 @@ def _compare_row(report: Report, compared: Compared | None) -> tuple[Cell, ...]:
         return (report.type, report.parameters, 1.0, report.multiplications, 1.0, None)
     formula = " = ".join(dict.fromkeys(part for part in (compared.closed_form, compared.ratio_formula) if part))
     return (
-        report.type, report.parameters, float(compared.ratio_parameters), report.multiplications,
-        float(compared.ratio_multiplications), formula or None,
+        compared.name, report.parameters, _ratio(compared.ratio_parameters), report.multiplications,
+        _ratio(compared.ratio_multiplications), formula or None,
     )  # fmt: skip
+
+
+def _ratio(ratio: Fraction | None) -> float | None:
+    return None if ratio is None else float(ratio)
 
 
 def _flat(value: object) -> Cell:

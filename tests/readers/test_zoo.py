@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from convcalc.questions.report import NetworkReport, network_report
+from convcalc.questions.report import Report, network_report
 from convcalc.readers import ZOO, load_network, zoo_names
 from convcalc.readers.toml.document import network_from_toml
 
@@ -68,7 +68,7 @@ EVERY = pytest.mark.parametrize("published", PUBLISHED, ids=lambda row: row.name
 
 
 @cache
-def report(name: str, size: str | None = None, width: float = 1.0) -> NetworkReport:
+def report(name: str, size: str | None = None, width: float = 1.0) -> Report:
     return network_report(load_network(name, input=size, width=width))
 
 

@@ -7,44 +7,44 @@ from collections.abc import Sequence
 import numpy as np
 
 from convcalc.graph.primitives import Normalize
-from convcalc.graph.stages import Axes
+from convcalc.notation import Axes
 
 KINDS = (
     "batch_norm", "layer_norm", "rms_norm", "group_norm", "instance_norm", "mean_variance_norm", "lrn", "lp_norm",
 )  # fmt: skip
 
 
-def normalize(operator: Normalize, x: np.ndarray, arrays: Sequence[np.ndarray]) -> np.ndarray:
+def normalize(primitive: Normalize, x: np.ndarray, arrays: Sequence[np.ndarray]) -> np.ndarray:
     """x (batch, channels, ...) normalized; `arrays` are scale and shift if there are any, then batch_norm's statistics.
 
     Variances divide by the number of values; rms_norm leaves the mean where it is.
     Source: PyTorch, torch.nn.functional.batch_norm and others; ONNX operators of these names.
     """
-    learned, statistics = (arrays[:2], arrays[2:]) if operator.shape else ((), arrays)
-    along = operator.over[-len(operator.shape) :] if operator.kind in ("layer_norm", "rms_norm") else (1,)
-    if operator.kind == "group_norm":  # of a scale a group as of one a channel
+    learned, statistics = (arrays[:2], arrays[2:]) if primitive.shape else ((), arrays)
+    along = primitive.over[-len(primitive.shape) :] if primitive.kind in ("layer_norm", "rms_norm") else (1,)
+    if primitive.kind == "group_norm":  # of a scale a group as of one a channel
         learned = [array.repeat(x.shape[1] // array.size) for array in learned]
     scale, *shift = [_aligned(array, along, x.ndim) for array in learned] or [np.ones((), x.dtype)]
-    epsilon = x.dtype.type(operator.epsilon)
-    if operator.kind == "batch_norm":
+    epsilon = x.dtype.type(primitive.epsilon)
+    if primitive.kind == "batch_norm":
         mean, variance = (_aligned(array, (1,), x.ndim) for array in statistics)
         scale = scale / np.sqrt(variance + epsilon)
         out: np.ndarray = x * scale
         out += shift[0] - mean * scale if shift else -mean * scale
         return out
-    if operator.kind == "lrn":
-        return _local(x, dict(operator.settings))
-    if operator.kind == "lp_norm":
-        power = dict(operator.settings)["p"]
-        result: np.ndarray = x / (np.abs(x) ** power).sum(operator.over, keepdims=True) ** x.dtype.type(1 / power)
+    if primitive.kind == "lrn":
+        return _local(x, dict(primitive.settings))
+    if primitive.kind == "lp_norm":
+        power = dict(primitive.settings)["p"]
+        result: np.ndarray = x / (np.abs(x) ** power).sum(primitive.over, keepdims=True) ** x.dtype.type(1 / power)
         return result
-    if operator.kind == "rms_norm":
-        out = x / np.sqrt((x * x).mean(operator.over, keepdims=True) + epsilon)
-    elif operator.kind == "group_norm":
-        grouped = x.reshape(x.shape[0], operator.groups, -1, *x.shape[2:])
+    if primitive.kind == "rms_norm":
+        out = x / np.sqrt((x * x).mean(primitive.over, keepdims=True) + epsilon)
+    elif primitive.kind == "group_norm":
+        grouped = x.reshape(x.shape[0], primitive.groups, -1, *x.shape[2:])
         out = _standard(grouped, tuple(range(2, grouped.ndim)), epsilon).reshape(x.shape)
     else:
-        out = _standard(x, operator.over, epsilon)
+        out = _standard(x, primitive.over, epsilon)
     out = out * scale
     return np.add(out, shift[0]) if shift else out
 

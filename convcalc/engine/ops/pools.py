@@ -7,32 +7,33 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from convcalc.axis.window import Window
-from convcalc.graph.stages import Axes, Pool, windows
+from convcalc.graph.primitives import Pool, windows
+from convcalc.notation import Axes
 
 NORMS = {f"l{power}": power for power in range(1, 17)}
 """Pools that give the p-norm of what is under the window, by name."""
 POOLED = ("max", "avg", *NORMS)
 
 
-def pool(stage: Pool, x: np.ndarray) -> np.ndarray:
-    """The stage's output for x (batch, channels, *spatial); its padding must be numbers.
+def pool(primitive: Pool, x: np.ndarray) -> np.ndarray:
+    """The primitive's output for x (batch, channels, *spatial); its padding must be numbers.
 
     A maximum ignores the padding, as if it were -inf. An average divides by the pixels of the window that lie in the
     padded input, or without `count_include_pad` in the input; what `ceil_mode` adds beyond the end never counts. A
     p-norm is the sum of the p-th powers of magnitudes, to 1/p.
     Source: PyTorch, torch.nn.functional.max_pool2d and avg_pool2d.
     """
-    power = NORMS.get(stage.kind)
+    power = NORMS.get(primitive.kind)
     out = x if power is None else np.abs(x) ** power
-    for axis, window in enumerate(windows(stage), 2):
-        starts = window_starts(x.shape[axis], window, stage.ceil_mode)
-        if stage.kind == "max":
+    for axis, window in enumerate(windows(primitive), 2):
+        starts = window_starts(x.shape[axis], window, primitive.ceil_mode)
+        if primitive.kind == "max":
             out = _over_window(out, axis, window, starts, -np.inf, np.maximum)
-        elif stage.kind in NORMS:
+        elif primitive.kind in NORMS:
             out = _over_window(out, axis, window, starts, 0.0, np.add)
         else:
             out = _over_window(out, axis, window, starts, 0.0, np.add)
-            divisor = _counted(x.shape[axis], window, starts, stage.count_include_pad).astype(out.dtype)
+            divisor = _counted(x.shape[axis], window, starts, primitive.count_include_pad).astype(out.dtype)
             out = out / divisor.reshape(-1, *(1,) * (x.ndim - axis - 1))
     return out if power is None else np.asarray(out ** (1 / power), x.dtype)
 

@@ -8,15 +8,15 @@ from convcalc.axis.sampling import coordinates, taps
 from convcalc.graph.primitives import Resize
 
 
-def resize(operator: Resize, x: np.ndarray) -> np.ndarray:
-    """The last axes of x at the operator's sizes."""
-    for axis, (after, scale) in enumerate(operator.along(), x.ndim - len(operator.sizes)):
+def resize(primitive: Resize, x: np.ndarray) -> np.ndarray:
+    """The last axes of x at the primitive's sizes."""
+    for axis, (after, scale) in enumerate(primitive.along(), x.ndim - len(primitive.sizes)):
         before = x.shape[axis]
         if before == after:
             continue
-        placed = coordinates(operator.coordinates, before, after, scale)
-        of = [taps(placed.at(output), operator) for output in range(after)]
-        if operator.inside:
+        placed = coordinates(primitive.coordinates, before, after, scale)
+        of = [taps(placed.at(output), primitive.mode, primitive.rounding, primitive.cubic) for output in range(after)]
+        if primitive.inside:
             of = [_inside(each, before) for each in of]
         out = np.zeros(1, x.dtype)
         for number in range(max(map(len, of))):

@@ -9,7 +9,7 @@ from onnx import ModelProto, NodeProto
 
 from convcalc.errors import DataError, first_of
 from convcalc.graph import primitives
-from convcalc.graph.graph import MOST_LAYERS, Network
+from convcalc.graph.graph import MAX_LAYERS, Graph
 from convcalc.notation import PerAxis
 from convcalc.readers.onnx.attributes import Attributes, names_read, outer_names
 from convcalc.readers.onnx.errors import UnsupportedError, invalid_node, located
@@ -28,7 +28,7 @@ from convcalc.readers.onnx.valueless import valueless_weights
 MAX_NAMED = 3
 
 
-def network_from_onnx(path: str, *, input: PerAxis | None = None, batch: int = 1) -> Network:
+def network_from_onnx(path: str, *, input: PerAxis | None = None, batch: int = 1) -> Graph:
     """The network in an ONNX file, on its own input or another, (channels, *spatial).
 
     Symbolic batches become `batch`; a batch that the file fixes is kept unless another than 1 is asked for. Only
@@ -63,8 +63,8 @@ def _walked(path: str, input: PerAxis | None, batch: int) -> _Walk:
     """The walk over the graph of a file, done."""
     model, folder = read_model(path), os.path.dirname(path)
     with located(path):
-        if len(model.graph.node) > MOST_LAYERS:
-            raise DataError(f"the graph must have up to {MOST_LAYERS} nodes, got {len(model.graph.node)}")
+        if len(model.graph.node) > MAX_LAYERS:
+            raise DataError(f"the graph must have up to {MAX_LAYERS} nodes, got {len(model.graph.node)}")
         tensors: dict[str, Value] = {}
         for dense in model.graph.initializer:
             _define(tensors, dense.name, initializer(dense, folder))
@@ -115,7 +115,7 @@ class _Walk:
         for proto in in_order(self._model.graph.node, self._tensors.keys()):
             self._visit(proto)
 
-    def network(self, name: str) -> Network:
+    def network(self, name: str) -> Graph:
         """The network, once walked."""
         names = [value.name for value in self._model.graph.output]
         if not names:
@@ -126,9 +126,9 @@ class _Walk:
             first, *others = (self.layers.nodes[number].name for number in outputs)
             notes.append(f"{len(outputs)} outputs: the first is {first}; besides it {first_of(others, MAX_NAMED)}")
         notes += self.layers.weights.notes()
-        if all(isinstance(node.operator, primitives.Input) for node in self.layers.nodes):
+        if all(isinstance(node.primitive, primitives.Input) for node in self.layers.nodes):
             raise DataError("the graph must have at least one layer, got none")
-        return Network(name, tuple(self.layers.nodes), outputs[0], tuple(notes), source_of(self._model))
+        return self.layers.graph(name, outputs[0], notes, source_of(self._model))
 
     def _output(self, name: str) -> int:
         if name not in self._tensors:

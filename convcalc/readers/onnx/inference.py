@@ -9,7 +9,7 @@ from math import prod
 import onnx
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from convcalc.graph.stages import Axes
+from convcalc.notation import Axes
 from convcalc.readers.onnx.inputs import GraphInputs
 from convcalc.readers.onnx.model import OWN_DOMAINS
 from convcalc.readers.onnx.ops.node import NodeContext

@@ -10,8 +10,7 @@ from typing import TypeAlias, cast
 from onnx import GraphProto, TensorProto, ValueInfoProto
 
 from convcalc.errors import DataError, NotationError
-from convcalc.graph.stages import Axes
-from convcalc.notation import PerAxis, parse_size, show_size, whole_number
+from convcalc.notation import Axes, PerAxis, parse_size, show_size, whole_number
 from convcalc.readers.onnx.names import clean
 from convcalc.readers.onnx.tensors import MAX_AXES, MAX_ELEMENTS
 

@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from convcalc.errors import DataError
 from convcalc.graph import primitives
-from convcalc.graph.graph import Assembly, Node
-from convcalc.graph.stages import Axes
+from convcalc.graph.graph import Builder, Graph, Layer, Node
+from convcalc.notation import Axes
 from convcalc.readers.onnx.errors import MalformedError, UnsupportedError
 from convcalc.readers.onnx.inputs import Batch
 from convcalc.readers.onnx.names import readable
@@ -24,17 +24,17 @@ class Layers:
 
     def __init__(self, batch: Batch) -> None:
         self.weights = Weights()
-        self._assembly = Assembly()
+        self._builder = Builder()
         self._batch = batch
         self._names: set[str] = set()
         self._constants: dict[ConstantTensor, int] = {}
 
     @property
     def nodes(self) -> list[Node]:
-        return self._assembly.nodes
+        return self._builder.nodes
 
     def add(
-        self, name: str, op: str, primitive: primitives.Operator, inputs: Sequence[int] = (),
+        self, name: str, op: str, layer: Layer | primitives.Primitive, inputs: Sequence[int] = (),
         arrays: Sequence[ConstantTensor] = (),
     ) -> int:  # fmt: skip
         """The number of a new layer, whose name gets a number if it is taken.
@@ -42,13 +42,18 @@ class Layers:
         `arrays` come in the order of `parameter_shapes`, then those that are no parameters.
         """
         name = self._unique(name)
+        [(_, primitive)] = layer.stages if isinstance(layer, Layer) else (("", layer),)  # in ONNX, one each
         shared = self.weights.assign(name, primitive, arrays)
-        number = self._assembly.add(name, op, primitive, inputs, shared)
+        number = self._builder.add(name, op, layer, inputs, shared)
         node = self.nodes[number]
         if node.shape is not None and 0 in node.shape:
             raise DataError(f"{name}: an output must have elements, got shape {node.shape}")
         self._check_batch(node)
         return number
+
+    def graph(self, name: str, output: int, notes: Sequence[str], source: str) -> Graph:
+        """The network that has been built."""
+        return self._builder.graph(name, output, notes, source)
 
     def of(self, value: Value) -> int:
         """The layer that makes a tensor. A constant becomes a layer the first time it is asked for."""
@@ -82,7 +87,7 @@ class Layers:
 
     def _check_batch(self, node: Node) -> None:
         """A file made for one batch may have it in its target shapes; another batch would become something else."""
-        if self._batch.replaced is None or not isinstance(node.operator, primitives.Reshape | primitives.Expand):
+        if self._batch.replaced is None or not isinstance(node.primitive, primitives.Reshape | primitives.Expand):
             return
         if node.input_shapes[0] and node.shape:
             before, after = node.input_shapes[0][0], node.shape[0]

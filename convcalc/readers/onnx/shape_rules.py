@@ -11,7 +11,7 @@ from math import prod
 
 import numpy as np
 
-from convcalc.graph.stages import Axes
+from convcalc.notation import Axes
 from convcalc.readers.onnx.attributes import Attributes
 from convcalc.readers.onnx.errors import MalformedError
 

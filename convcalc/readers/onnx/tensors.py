@@ -10,7 +10,7 @@ import numpy as np
 from onnx import SparseTensorProto, TensorProto, helper, numpy_helper
 
 from convcalc.errors import DataError
-from convcalc.graph.stages import Axes
+from convcalc.notation import Axes
 from convcalc.readers.onnx.external import external_bytes
 from convcalc.readers.onnx.names import clean
 

@@ -23,7 +23,7 @@ class Weights:
         self._counted_again = 0
         self._settings = 0
 
-    def assign(self, layer: str, primitive: primitives.Operator, arrays: Sequence[ConstantTensor]) -> frozenset[str]:
+    def assign(self, layer: str, primitive: primitives.Primitive, arrays: Sequence[ConstantTensor]) -> frozenset[str]:
         """Gives a layer its arrays; returns the roles of those that an earlier layer counts.
 
         An array filled with one number counts in every layer: exporters merge equal biases and scales before training.

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from convcalc.errors import NotationError, quoted, shortened
-from convcalc.graph.graph import MOST_LAYERS
+from convcalc.graph.graph import MAX_LAYERS
 from convcalc.notation import whole_number
 from convcalc.readers.toml.expressions import evaluated, names_in
 from convcalc.readers.toml.keys import BLOCK_KEYS, USE_KEYS, suggestion, tables, truth
@@ -145,8 +145,8 @@ class Use:
         self._given = self._worked_out(own, outer)
         written = {"repeat": table.get("repeat", block.table.get("repeat", 1))}
         self.repeat = whole_number(evaluated(written, outer)["repeat"], "repeat", 0)
-        if self.repeat > MOST_LAYERS:
-            raise NotationError(f"repeat: must be at most {MOST_LAYERS}, got {self.repeat}")
+        if self.repeat > MAX_LAYERS:
+            raise NotationError(f"repeat: must be at most {MAX_LAYERS}, got {self.repeat}")
         self._implicit = ImplicitValues(block, own)
 
     def scope(self, index: int, label: str, outer: Scope, input: int, channels: int) -> Scope:

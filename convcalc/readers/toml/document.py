@@ -9,10 +9,8 @@ from fractions import Fraction
 from typing import Any
 
 from convcalc.errors import ConvcalcError, DataError, NotationError, first_of, quoted
-from convcalc.graph.graph import MOST_LAYERS, Assembly, Network
-from convcalc.graph.primitives import Input
-from convcalc.graph.stages import Axes
-from convcalc.notation import PerAxis, parse_features, show_size
+from convcalc.graph.graph import MAX_LAYERS, Builder, Graph
+from convcalc.notation import Axes, PerAxis, parse_features, show_size
 from convcalc.readers.toml.blocks import Block, Scope, Use
 from convcalc.readers.toml.expressions import evaluated, value_of
 from convcalc.readers.toml.keys import (
@@ -28,7 +26,7 @@ from convcalc.readers.toml.keys import (
 from convcalc.readers.toml.ops import ALL_OPS, FILTERS, OPS, Lowered, check_inputs, op_named
 from convcalc.readers.toml.width import width_of
 
-MAX_ENTRIES = 2 * MOST_LAYERS
+MAX_ENTRIES = 2 * MAX_LAYERS
 """Most tables to go through, repetitions and layers that are left out included."""
 MAX_DEPTH = 16
 """How deep blocks may use one another."""
@@ -39,7 +37,7 @@ _ACCEPTED = {name: op.keys | COMMON_KEYS for name, op in OPS.items()}
 
 def network_from_toml(
     data: bytes, file: str, *, input: PerAxis | None = None, batch: int = 1, width: Fraction | float = 1
-) -> Network:
+) -> Graph:
     """The network that a TOML file describes, on its own input or another; `width` scales its filters.
 
     Raises DataError, NotationError or ShapeError, naming the file, the layer and the key.
@@ -80,12 +78,12 @@ class _Reader:
         self._unused = set(self._blocks)
         self._in_place: dict[int, Block] = {}
         """Blocks written where they are used, by the identity of their table."""
-        self._assembly = Assembly()
+        self._builder = Builder()
         self._entries = 0
 
-    def network(self, input: PerAxis | None, batch: int) -> Network:
+    def network(self, input: PerAxis | None, batch: int) -> Graph:
         """The whole network on its own input or on that one."""
-        first = self._assembly.add("input", "input", Input((batch, *self._input_size(input))))
+        first = self._builder.input((batch, *self._input_size(input)))
         top = Scope("", first, None, {}, Block(self._document))
         last = first
         for key, table in self._in_order():
@@ -103,7 +101,7 @@ class _Reader:
                 f"unused blocks, not counted: {first_of(sorted(self._unused), MAX_LISTED)}; "
                 "only a block without a name runs where it stands"
             )
-        return Network(self._name, tuple(self._assembly.nodes), last, tuple(notes), self._source)
+        return self._builder.graph(self._name, last, notes, self._source)
 
     def _input_size(self, input: PerAxis | None) -> Axes:
         own = parse_features(self._document["input"]) if "input" in self._document else None
@@ -127,9 +125,8 @@ class _Reader:
 
     def _unread(self, last: int) -> list[str]:
         """The names of layers whose output nothing reads."""
-        nodes = self._assembly.nodes
-        read = {number for node in nodes for number in node.inputs} | {last}
-        return [node.name for number, node in enumerate(nodes) if number not in read]
+        read = {number for node in self._builder.nodes for number in node.inputs} | {last}
+        return [group.name for group in self._builder.groups if group.last not in read]
 
     def _entry(self, table: Mapping[str, Any], scope: Scope, last: int) -> int:
         """The number of the layer that the next one reads, after this table."""
@@ -210,10 +207,10 @@ class _Reader:
         return numbers[-1]
 
     def _add(self, label: str, op: str, lowered: Lowered, inputs: Sequence[int], scope: Scope) -> list[int]:
-        """The numbers of new layers, one for each primitive, which have names in this scope."""
+        """The numbers of new layers, which have names in this scope."""
         numbers = []
-        for suffix, primitive in lowered:
-            numbers.append(self._assembly.add(f"{scope.path}{label}{suffix}", op, primitive, inputs))
+        for suffix, layer in lowered:
+            numbers.append(self._builder.add(f"{scope.path}{label}{suffix}", op, layer, inputs))
             scope.numbers[f"{label}{suffix}"] = numbers[-1]
         return numbers
 
@@ -228,7 +225,7 @@ class _Reader:
         return [scope.find(name) for name in names]
 
     def _shape(self, number: int) -> Axes:
-        shape = self._assembly.nodes[number].shape
+        shape = self._builder.nodes[number].shape
         assert shape is not None
         return shape
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from convcalc.errors import NotationError, quoted
-from convcalc.notation import MOST_DIGITS
+from convcalc.notation import MAX_DIGITS
 
 _BINARY: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -152,8 +152,8 @@ def _value(node: ast.expr, values: Mapping[str, object]) -> Any:
                 shown = quoted(ast.unparse(node))
                 raise NotationError(f"cannot work out {shown}: only whole numbers can be calculated with")
             result = _BINARY[type(op)](*operands)
-            if abs(result) >= 10**MOST_DIGITS:
-                raise NotationError(f"a number may have {MOST_DIGITS} digits, got more")
+            if abs(result) >= 10**MAX_DIGITS:
+                raise NotationError(f"a number may have {MAX_DIGITS} digits, got more")
             return result
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_value(operand, values)

@@ -10,11 +10,11 @@ from math import floor
 from typing import Any
 
 from convcalc.errors import NotationError, quoted
-from convcalc.notation import MOST_DIGITS, whole_number
+from convcalc.notation import MAX_DIGITS, whole_number
 from convcalc.readers.toml.expressions import divisible, names_in
 from convcalc.readers.toml.keys import USE_KEYS, suggestion, tables
 
-_NUMBER = re.compile(f"[0-9]{{1,{MOST_DIGITS}}}")
+_NUMBER = re.compile(f"[0-9]{{1,{MAX_DIGITS}}}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ def test_shapes_worked_out_on_the_way_are_understood(tmp_path: Path) -> None:
         {"x": ("n", 6, 11, 13)},
     )  # fmt: skip
     answer = report(tmp_path, proto, batch=4)
-    assert answer.network.nodes[answer.network.output].shape == (4, 33, 26)
+    assert answer.graph.nodes[answer.graph.output].shape == (4, 33, 26)
     assert [layer.op for layer in answer.layers] == ["reshape"]
 
 

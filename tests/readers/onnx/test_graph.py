@@ -68,7 +68,7 @@ def test_a_graph_inside_a_node_is_not_followed(tmp_path: Path) -> None:
                   [onnx.numpy_helper.from_array(np.array(True), "c")])  # fmt: skip
     network = load(tmp_path, proto)
     last = network.nodes[network.output]
-    assert isinstance(last.operator, Unknown)
+    assert isinstance(last.primitive, Unknown)
     assert [network.nodes[i].name for i in last.inputs] == ["x"]
 
 
@@ -82,4 +82,4 @@ def test_an_output_that_is_left_out_needs_no_name(tmp_path: Path) -> None:
     arrays = [array("w", 1, 32, 13), array("r", 1, 32, 8), array("h", 1, 6, 8)]
     answer = report(tmp_path, model([node("LSTM", "x w r - - h", "y - -", hidden_size=8)], arrays, {"x": (11, 6, 13)}))
     assert answer.unsupported == ("y/1",)
-    assert answer.network.nodes[answer.network.output].shape == (11, 1, 6, 8)
+    assert answer.graph.nodes[answer.graph.output].shape == (11, 1, 6, 8)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convcalc.proof.walk import run_layers
+from convcalc.proof.walk import executed
 from tests.onnx_models import (
     OpCase,
     X,
@@ -69,5 +69,5 @@ def test_statistics_of_the_batch(tmp_path: Path) -> None:
     answer = report(tmp_path, proto)
     assert (answer.parameters, answer.unsupported) == (12, ())
     x = np.random.default_rng(5).standard_normal(X).astype(np.float32)
-    [run] = run_layers(answer.network, [x], weights_of(saved(tmp_path, proto)))
+    [run] = executed(answer.graph, [x], weights_of(saved(tmp_path, proto)))
     np.testing.assert_allclose(run.out, ReferenceEvaluator(proto).run(None, {"x": x})[0], rtol=1e-4, atol=1e-5)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convcalc.proof.walk import run_layers
+from convcalc.proof.walk import executed
 from tests.onnx_models import (
     OpCase,
     array,
@@ -61,7 +61,7 @@ def test_factors_of_a_product_of_two_layers(tmp_path: Path) -> None:
     answer = report(tmp_path, proto)
     assert (answer.multiplications, answer.unsupported) == (3 * 8 * 3, ())
     x, z = np.arange(24, dtype=np.float32).reshape(3, 8), np.ones((3, 3), np.float32)
-    runs = run_layers(answer.network, [x, z], weights_of(saved(tmp_path, proto)))
+    runs = executed(answer.graph, [x, z], weights_of(saved(tmp_path, proto)))
     np.testing.assert_allclose([run.out for run in runs][-1], 0.5 * x @ x.T + 3)
 
 

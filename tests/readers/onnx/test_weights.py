@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convcalc.explain.network import explain_network
+from convcalc.explain.whole import explain_network
 from tests.onnx_models import TensorProto, array, ints, model, node, onnx, report, saved
 
 W = array("w", 4, 3, 3, 2)

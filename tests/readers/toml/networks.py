@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from convcalc.errors import ConvcalcError
-from convcalc.graph.graph import Network
-from convcalc.questions.report import NetworkReport, network_report
+from convcalc.graph.graph import Graph
+from convcalc.questions.report import Report, network_report
 from convcalc.readers.toml.document import network_from_toml
 
 CONTRACT = """
@@ -33,17 +33,17 @@ from = ["conv1", "down"]
 """
 
 
-def network(text: str, **options: object) -> Network:
+def network(text: str, **options: object) -> Graph:
     """The network that a file of this text describes."""
     return network_from_toml(text.encode(), "net.toml", **options)  # type: ignore[arg-type]
 
 
-def on_2x9x9(text: str, width: float = 1.0) -> Network:
+def on_2x9x9(text: str, width: float = 1.0) -> Graph:
     """The network of this text with an input of 2x9x9."""
     return network(f'input = "2x9x9"\n{text}', width=width)
 
 
-def report(text: str, **options: object) -> NetworkReport:
+def report(text: str, **options: object) -> Report:
     """What is reported of the network of this text."""
     return network_report(network(text, **options))
 
@@ -53,9 +53,10 @@ def rows(text: str, **options: object) -> list[tuple[object, ...]]:
     return [(layer.name, layer.output, layer.multiplications) for layer in report(text, **options).layers]
 
 
-def shapes(net: Network) -> list[tuple[str, str, tuple[int, ...]]]:
+def shapes(net: Graph) -> list[tuple[str, str, tuple[int, ...]]]:
     """Name, op and output without the batch of every layer."""
-    return [(node.name, node.op, node.shape[1:]) for node in net.layers if node.shape]
+    ends = [(layer, net.nodes[layer.last].shape) for layer in net.layers]
+    return [(layer.name, layer.op, shape[1:]) for layer, shape in ends if shape]
 
 
 def refused(text: str, message: str) -> None:

@@ -60,7 +60,7 @@ def test_blocks_in_place_stand_between_the_layers_around_them() -> None:
     assert report(text).output == (64, 16, 16)
 
 
-def test_misaligned_arms_are_told() -> None:
+def test_misaligned_branches_are_told() -> None:
     text = """
     input = "1x16x16"
     [[layers]]
@@ -77,7 +77,7 @@ def test_misaligned_arms_are_told() -> None:
     kernel = 1
     """
     told = [note for note in report(text).notes if "aligned" in note]
-    assert told == ["add1: its arms are not aligned along the height: output 0 is centred on 0 (input) and 1 (conv1)"]
+    assert told == ["add1: branches misaligned along height: output 0 is centred on 0 for input, 1 for conv1"]
 
 
 def test_another_input_batch_and_width() -> None:

@@ -119,7 +119,7 @@ def test_crops_and_pads() -> None:
     answer = report(text)
     assert [layer.output for layer in answer.layers] == [(2, 9, 10), (1, 9, 10), (3, 9, 10), (3, 12, 10), (3, 10, 8)]
     assert [axis.start for axis in answer.layers[1].receptive_field] == [1, 1]
-    assert any("crop1" in note and "not aligned" in note for note in answer.notes)  # 3 pixels less leave no middle
+    assert any("crop1" in note and "misaligned" in note for note in answer.notes)  # 3 pixels less leave no middle
 
 
 @pytest.mark.parametrize(
@@ -220,11 +220,11 @@ WRONG = {
         "net.toml: conv1: height: the window must fit the padded input",
     ),
     "one arm": ("[[layers]]\nop = 'add'\n", "net.toml: add1: from: add reads 2 or more layers, got 1"),
-    "arms that disagree": (
+    "branches that disagree": (
         "[[layers]]\nop = 'conv'\nkernel = 3\nfilters = 4\n[[layers]]\nop = 'add'\nfrom = ['conv1', 'input']\n",
         "net.toml: add1: its inputs must have one shape, got 4x6x6 from conv1 and 3x8x8 from input",
     ),
-    "arms that cannot be side by side": (
+    "branches that cannot be side by side": (
         "[[layers]]\nop = 'max_pool'\nkernel = 2\n[[layers]]\nop = 'concat'\nfrom = ['input', 'max_pool1']\n",
         "net.toml: concat1: its inputs may differ along one axis only, got 3x8x8 from input and 3x4x4 from max_pool1",
     ),

@@ -9,7 +9,8 @@ from typing import TypeAlias
 import numpy as np
 
 from convcalc.graph import primitives
-from convcalc.graph.stages import Axes
+from convcalc.graph.graph import Layer
+from convcalc.notation import Axes
 from convcalc.readers.onnx.attributes import Attributes
 from convcalc.readers.onnx.errors import MalformedError, UnsupportedError
 from convcalc.readers.onnx.layers import Layers, Value
@@ -81,14 +82,14 @@ class NodeContext:
         return self.layers.shape(value)
 
     def add(
-        self, op: str, primitive: primitives.Operator, inputs: Sequence[int],
+        self, op: str, layer: Layer | primitives.Primitive, inputs: Sequence[int],
         arrays: Sequence[ConstantTensor] = (), suffix: str = "",
     ) -> int:  # fmt: skip
         """The number of a new layer under the node's name; `op` is its name in a table.
 
         `arrays` come in the order of `parameter_shapes`, then those that are no parameters.
         """
-        return self.layers.add(f"{self.name}{suffix}", op, primitive, inputs, arrays)
+        return self.layers.add(f"{self.name}{suffix}", op, layer, inputs, arrays)
 
 
 MakeLayers: TypeAlias = Callable[[NodeContext], "list[Value]"]

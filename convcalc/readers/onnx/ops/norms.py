@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from convcalc.graph import primitives
-from convcalc.graph.stages import Axes
+from convcalc.notation import Axes
 from convcalc.readers.onnx.errors import MalformedError
 from convcalc.readers.onnx.layers import Value
 from convcalc.readers.onnx.ops.node import MakeLayers, NodeContext

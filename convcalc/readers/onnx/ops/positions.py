@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from convcalc.graph import primitives
-from convcalc.graph.stages import Axes
+from convcalc.notation import Axes
 from convcalc.readers.onnx.errors import MalformedError, UnsupportedError
 from convcalc.readers.onnx.layers import Value
 from convcalc.readers.onnx.ops.node import NodeContext

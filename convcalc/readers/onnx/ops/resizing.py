@@ -10,7 +10,7 @@ import numpy as np
 
 from convcalc.axis import sampling
 from convcalc.graph import primitives
-from convcalc.graph.stages import Axes
+from convcalc.notation import Axes
 from convcalc.readers.onnx.errors import MalformedError, UnsupportedError
 from convcalc.readers.onnx.layers import Value
 from convcalc.readers.onnx.names import row_name

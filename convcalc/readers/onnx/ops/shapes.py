@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from convcalc.graph import primitives
-from convcalc.graph.stages import Axes
+from convcalc.notation import Axes
 from convcalc.readers.onnx.errors import MalformedError
 from convcalc.readers.onnx.layers import Value
 from convcalc.readers.onnx.names import row_name

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 from convcalc.axis.window import Window, transposed_size
 from convcalc.graph import primitives
+from convcalc.graph.graph import Layer
+from convcalc.graph.primitives import Pool
 from convcalc.graph.request import Request
-from convcalc.graph.stages import Axes, Padding, Pairs, Pool
+from convcalc.notation import Axes, Padding, Pairs
 from convcalc.readers.onnx.errors import MalformedError, UnsupportedError
 from convcalc.readers.onnx.layers import Value
 from convcalc.readers.onnx.ops.node import MakeLayers, NodeContext
 from convcalc.readers.onnx.tensors import ConstantTensor
 from convcalc.recipes import recipe_named
+from convcalc.recipes.options import convolution as convolution_layer
 
 AUTO_PADS = {"SAME_UPPER": "same", "SAME_LOWER": "same-lower", "VALID": "valid"}
 
@@ -56,8 +59,8 @@ def conv_transpose(node: NodeContext) -> list[Value]:
 def convolution(
     node: NodeContext, shape: Axes, filters: int, kernel: Axes, padding: Padding, groups: int, *, bias: bool,
     output_padding: Axes | None = None,
-) -> primitives.Operator:  # fmt: skip
-    """The primitive of a Conv on `shape`, or of a ConvTranspose if there is an output padding."""
+) -> Layer:  # fmt: skip
+    """The layer that a Conv is on `shape`, or of a ConvTranspose if there is an output padding."""
     dims, channels = len(kernel), shape[1]
     if output_padding is not None:
         type = "transposed"
@@ -70,7 +73,7 @@ def convolution(
         groups=groups, multiplier=None, mid_channels=None, output_padding=output_padding or (0,) * dims,
         output_size=None, bias=bias,
     )  # fmt: skip
-    return primitives.Convolve(recipe.name, request, recipe.lower(request))
+    return convolution_layer(recipe, request)
 
 
 def pool(kind: str, op: str) -> MakeLayers:

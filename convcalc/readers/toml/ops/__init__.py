@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from convcalc.errors import MOST_ECHOED, NotationError, quoted
-from convcalc.graph.stages import Axes
+from convcalc.errors import MAX_ECHOED, NotationError, quoted
+from convcalc.notation import Axes
 from convcalc.readers.toml.keys import check_keys
 from convcalc.readers.toml.ops.convolutions import CONVOLUTION_KEYS, convolution
 from convcalc.readers.toml.ops.elementwise import ACTIVATIONS, IGNORED, activation, normalize, prelu, scale, softmax
@@ -68,7 +68,7 @@ SPELLED = {name.replace("-", "_"): name for name in BY_NAME} | {
 def lower(op: str, keys: Keys, shapes: Sequence[Axes]) -> Lowered:
     """What a layer becomes on inputs of these shapes, each (batch, channels, *spatial) or (batch, features).
 
-    A list of (suffix, primitive): one primitive without a suffix, or one for each part of a split. Raises NotationError
+    A list of (suffix, layer): one layer without a suffix, or one for each part of a split. Raises NotationError
     or ShapeError, naming the key, for an unknown op, for keys that it does not take and for values that do not fit.
 
     >>> lower("fc", {"filters": 10, "bias": True}, [(1, 16, 3, 3)])
@@ -111,5 +111,5 @@ def _suggested_op(name: str) -> str:
         return re.sub("(?<=[a-z])[123]d$", "", re.sub("[^a-z0-9]", "", name.lower()))
 
     known = {plain(spelled): op for spelled, op in SPELLED.items()} | {plain(op): op for op in OPS}
-    near = get_close_matches(plain(name[:MOST_ECHOED]), known, n=1)
+    near = get_close_matches(plain(name[:MAX_ECHOED]), known, n=1)
     return f"did you mean {known[near[0]]}? " if near else ""

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from convcalc.errors import ShapeError
 from convcalc.graph import primitives
-from convcalc.graph.stages import Axes
-from convcalc.notation import whole_number
+from convcalc.notation import Axes, whole_number
 from convcalc.readers.toml.keys import finite_number, needed, truth
 from convcalc.readers.toml.ops.op import Keys, Lowered
 

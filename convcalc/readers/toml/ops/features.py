@@ -7,9 +7,8 @@ from math import prod
 
 from convcalc.errors import NotationError, ShapeError
 from convcalc.graph import primitives
-from convcalc.graph.graph import shown
-from convcalc.graph.stages import Axes
-from convcalc.notation import parse_size, show_size, whole_number
+from convcalc.graph.shapes import shown
+from convcalc.notation import Axes, parse_size, show_size, whole_number
 from convcalc.readers.toml.keys import needed, truth
 from convcalc.readers.toml.ops.op import Keys, Lowered, filters_of
 

@@ -7,9 +7,9 @@ from itertools import accumulate
 
 from convcalc.errors import NotationError, ShapeError
 from convcalc.graph import primitives
-from convcalc.graph.graph import MOST_LAYERS
-from convcalc.graph.stages import Axes, ShuffleChannels
-from convcalc.notation import whole_number
+from convcalc.graph.graph import MAX_LAYERS
+from convcalc.graph.primitives import ShuffleChannels
+from convcalc.notation import Axes, whole_number
 from convcalc.readers.toml.keys import needed
 from convcalc.readers.toml.ops.op import Keys, Lowered, check_same_axes
 
@@ -47,8 +47,8 @@ def _part_sizes(keys: Keys, channels: int) -> list[int]:
         raise NotationError("parts: give either parts, how many equal ones, or sizes, a list of channels")
     if "parts" in keys:
         parts = whole_number(keys["parts"], "parts")
-        if parts > MOST_LAYERS:
-            raise ShapeError(f"parts: a network may have {MOST_LAYERS} layers, got {parts} parts")
+        if parts > MAX_LAYERS:
+            raise ShapeError(f"parts: a network may have {MAX_LAYERS} layers, got {parts} parts")
         if channels % parts:
             raise ShapeError(f"parts: must divide the channels, got {parts} and {channels}")
         return [channels // parts] * parts

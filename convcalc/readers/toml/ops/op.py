@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from convcalc.errors import NotationError, ShapeError
-from convcalc.graph import primitives
-from convcalc.graph.graph import shown
-from convcalc.graph.stages import Axes
+from convcalc.graph.graph import Layer
+from convcalc.graph.primitives import Primitive
+from convcalc.graph.shapes import shown
+from convcalc.notation import Axes
 
 Keys: TypeAlias = Mapping[str, Any]
 """The keys of one layer with their values, expressions worked out."""
-Lowered: TypeAlias = list[tuple[str, primitives.Operator]]
-"""What a layer becomes: one primitive, or one for each part of a split, each with its suffix to the layer's name."""
+Lowered: TypeAlias = list[tuple[str, Layer | Primitive]]
+"""What an op becomes: one layer, or one for each part of a split, each with its suffix to the layer's name."""
 Lower: TypeAlias = Callable[[str, Keys, Sequence[Axes]], Lowered]
 """Of an op's name, its keys and the shapes of its inputs, batch included."""
 

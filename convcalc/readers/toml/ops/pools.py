@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from convcalc.graph import primitives
-from convcalc.graph.stages import Axes
-from convcalc.notation import parse_axes
+from convcalc.notation import Axes, parse_axes
 from convcalc.readers.toml.keys import needed, truth
 from convcalc.readers.toml.ops.op import Keys, Lowered, spatial_axes
 from convcalc.recipes.pool import pool_stage

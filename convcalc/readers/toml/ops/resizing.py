@@ -9,9 +9,8 @@ from typing import Any
 
 from convcalc.errors import NotationError, ShapeError, quoted
 from convcalc.graph import primitives
-from convcalc.graph.graph import shown
-from convcalc.graph.stages import Axes
-from convcalc.notation import parse_axes, parse_padding, show_axes
+from convcalc.graph.shapes import shown
+from convcalc.notation import Axes, parse_axes, parse_padding, show_axes
 from convcalc.readers.toml.keys import finite_number, needed, truth
 from convcalc.readers.toml.ops.op import Keys, Lowered, check_same_axes, spatial_axes
 

@@ -1,0 +1,226 @@
+"""The working-out of whole reports: of a layer, a row of layer words, a network, a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+from convcalc import formulas
+from convcalc.explain import counts
+from convcalc.explain.fields import FieldRows
+from convcalc.explain.node import parts
+from convcalc.explain.rows import Explanation, row_of
+from convcalc.formulas import Symbol
+from convcalc.questions.compare import Comparison, ratio_of
+from convcalc.questions.cost import BYTES, Cost, total
+from convcalc.questions.memory import live_tensors
+from convcalc.questions.report import LayerReport, Report
+from convcalc.questions.roofline import Machine
+from convcalc.questions.schema import memory
+
+TOTALS = (
+    "parameters", "multiplications", "multiplications_effective", "additions", "macs", "flops", "activations",
+)  # fmt: skip
+"""What a cost table sums up over stages."""
+
+
+def explain_shape(report: Report) -> tuple[Explanation, ...]:
+    """The working-out of every output size of a layer, or of a row of layer words."""
+    return tuple(row for stage in report.stages for row in parts(stage.name, stage).sizes)
+
+
+def explain_params(report: Report) -> tuple[Explanation, ...]:
+    """The working-out of weights, biases and parameters."""
+    rows = [row for stage in report.stages for row in parts(stage.name, stage).parameters]
+    return (*rows, *_totals(report, ("weights", "biases", "parameters")))
+
+
+def explain_cost(report: Report) -> tuple[Explanation, ...]:
+    """The working-out of every count of the cost report."""
+    rows: list[Explanation] = []
+    for stage in report.stages:
+        for part in parts(stage.name, stage):
+            rows += part
+        rows.append(counts.stored(stage.name, stage.cost, report.dtype))
+    rows += _totals(report, TOTALS)
+    if len(report.stages) > 1:
+        rows.append(counts.stored("total", report.cost, report.dtype))
+    return tuple(rows)
+
+
+def explain_rf(report: Report, *, sizes: bool = True) -> tuple[Explanation, ...]:
+    """The working-out of sizes, unless they are unknown, and of receptive fields.
+
+    A layer is explained stage by stage, a row of layer words word by word.
+    """
+    fields, rows = FieldRows(report), list[Explanation]()
+    for layer in report.layers if sizes else ():
+        for stage in layer.stages:
+            rows += parts(_within(layer.op, layer, stage.node.stage) if layer.name else stage.name, stage).sizes
+    for layer in report.layers:
+        if layer.name:
+            rows += fields.rows(layer.op, layer.group.nodes)
+        else:
+            for stage in layer.stages:
+                rows += fields.rows(stage.name, range(stage.number, stage.number + 1))
+    return tuple(rows)
+
+
+def explain_comparison(comparison: Comparison) -> tuple[Explanation, ...]:
+    """The working-out of the base, of every compared type, and of the ratios."""
+    rows = [*explain_cost(comparison.base)]
+    for compared in comparison.compared:
+        name, report = compared.name, compared.report
+        rows += [row._replace(where=f"{name}: {row.where}") for row in explain_cost(report)]
+        for quantity, ratio in (
+            ("multiplications", compared.ratio_multiplications),
+            ("parameters", compared.ratio_parameters),
+        ):
+            if ratio is not None:
+                rows.append(_ratio(name, f"ratio of {quantity}", quantity, ratio, report, comparison.base))
+        if compared.closed_form and compared.ratio_formula and compared.ratio_multiplications is not None:
+            rows.append(
+                Explanation(
+                    name, "ratio, closed form", compared.closed_form, compared.ratio_formula,
+                    float(compared.ratio_multiplications), "the stages' multiplications over the base's",
+                )
+            )  # fmt: skip
+    return tuple(rows)
+
+
+def explain_network(report: Report, shown: Sequence[LayerReport]) -> tuple[Explanation, ...]:
+    """The working-out of the layers shown, and of the totals over all layers."""
+    fields, rows = FieldRows(report), list[Explanation]()
+    for layer in shown:
+        rows += _layer(layer, report, fields)
+    if len(shown) < len(report.layers):
+        rows += _of_layers("shown", "the layers shown", shown, total(layer.cost for layer in shown), report)
+    counted = "the layers that are counted" if report.unsupported else "the layers"
+    rows += _of_layers("total", counted, report.layers, report.cost, report)
+    rows += _memory(report)
+    rows += _by_kind(report)
+    rows += fields.rows("total", _up_to(report, report.fields.mapped))
+    rows += _since(report)
+    return tuple(rows)
+
+
+def _within(name: str, layer: LayerReport, stage: str) -> str:
+    """Where a stage is: in its layer, unless it is all of it."""
+    return f"{name}/{stage}" if len(layer.stages) > 1 else name
+
+
+def _totals(report: Report, names: Sequence[str]) -> Iterator[Explanation]:
+    if len(report.stages) > 1:
+        yield from counts.sums("total", "the stages", [stage.cost for stage in report.stages], report.cost, names)
+
+
+def _layer(layer: LayerReport, report: Report, fields: FieldRows) -> Iterator[Explanation]:
+    """The rows of one layer of a network; if it is not counted, its output, receptive field and bytes moved."""
+    name = layer.name
+    for stage in layer.stages:
+        for part in parts(_within(name, layer, stage.node.stage), stage):
+            yield from part
+    if len(layer.stages) > 1:
+        yield from counts.sums(name, "the stages", [stage.cost for stage in layer.stages], layer.cost)
+        yield from counts.macs(name, layer.cost)
+    if layer.counted:
+        yield _share(name, layer.multiplications, layer.share, report)
+    yield from fields.rows(name, layer.group.nodes)
+    yield from _movement(layer, report.dtype)
+    if report.machine:
+        yield from _bound(layer, report.dtype, report.machine)
+
+
+def _share(where: str, multiplications: int, share: Fraction, report: Report) -> Explanation:
+    formula = formulas.SHARE if report.multiplications else formulas.SHARE_OF_NONE
+    symbols = {"multiplications": multiplications, "all_multiplications": report.multiplications}
+    return row_of(where, "share", formula, float(share), **symbols)
+
+
+def _movement(layer: LayerReport, dtype: str) -> Iterator[Explanation]:
+    """Bytes that have to move, and the operations on each."""
+    parameters = sum(sum(counts.own_parameters(stage.node).values()) for stage in layer.stages)
+    symbols = {
+        "read": layer.moved - parameters - layer.activations,
+        "parameters": parameters,
+        "written": layer.activations,
+        "bytes_per_element": BYTES[dtype],
+    }
+    name, moved = layer.name, layer.moved * BYTES[dtype]
+    yield row_of(name, f"{dtype} bytes moved", formulas.BYTES_MOVED, moved, **symbols)
+    if moved:
+        symbols = {"flops": layer.flops, "bytes_moved": moved}
+        yield row_of(name, "operations per byte", formulas.INTENSITY, layer.intensity(dtype), **symbols)
+
+
+def _bound(layer: LayerReport, dtype: str, machine: Machine) -> Iterator[Explanation]:
+    assert layer.bound is not None
+    symbols = {"flops": layer.flops, "bytes_moved": layer.moved * BYTES[dtype], **_rates(machine)}
+    yield row_of(layer.name, "bound", formulas.BOUND, layer.bound.by, **symbols)
+    yield row_of(layer.name, "least seconds", formulas.LEAST_SECONDS, layer.bound.seconds, **symbols)
+
+
+def _rates(machine: Machine) -> dict[str, Symbol]:
+    return {"peak": Fraction(machine.peak), "bandwidth": Fraction(machine.bandwidth)}
+
+
+def _of_layers(
+    where: str, of: str, layers: Sequence[LayerReport], summed: Cost, report: Report
+) -> Iterator[Explanation]:
+    """What some layers, or all, come to: every count, their share of the whole, and the least time they take."""
+    yield from counts.sums(where, of, [layer.cost for layer in layers], summed)
+    yield _share(where, summed.multiplications, report.share(summed), report)
+    if report.machine:
+        bound = [(layer, layer.bound.by) for layer in layers if layer.bound]
+        symbols = {
+            "compute_bound_flops": sum(layer.flops for layer, by in bound if by == "compute"),
+            "memory_bound_bytes": sum(layer.moved * BYTES[report.dtype] for layer, by in bound if by == "memory"),
+            **_rates(report.machine),
+        }
+        seconds = report.least_seconds(layers)
+        yield row_of(where, "least seconds", formulas.LEAST_SECONDS_OF_ALL, seconds, **symbols)
+
+
+def _memory(report: Report) -> Iterator[Explanation]:
+    """Macs and flops, bytes of parameters, and the tensors that make the peak of memory."""
+    yield from counts.macs("total", report.cost)
+    size, dtype, peak_layer = BYTES[report.dtype], report.dtype, report.peak_layer
+    weights = memory(report.cost, dtype)["parameter_bytes"]
+    symbols: dict[str, Symbol] = {"parameters": report.parameters, "bytes_per_element": size}
+    yield row_of("total", f"{dtype} bytes of parameters", formulas.PARAMETER_BYTES, weights, **symbols)
+    live = list(live_tensors(report.graph, report.peak))
+    for label, shape, count in live:
+        yield row_of("total", f"live at {peak_layer}: {label}", formulas.ACTIVATIONS_LAYER, count, shape=shape)
+    symbols = {"live": [count for *_, count in live], "bytes_per_element": size}
+    yield row_of("total", "peak activation bytes", formulas.PEAK_BYTES, report.peak_activation_bytes, **symbols)
+    if report.machine:
+        ridge = report.machine.ridge
+        yield row_of("total", "ridge, operations per byte", formulas.RIDGE, ridge, **_rates(report.machine))
+
+
+def _by_kind(report: Report) -> Iterator[Explanation]:
+    """The totals of every kind of layer that has any."""
+    for kind, whole in report.by_kind().items():
+        own = [layer.cost for layer in report.layers if layer.kind == kind]
+        names = [name for name in ("parameters", "multiplications", "activations") if getattr(whole, name)]
+        for row in counts.sums("total", f"the {kind} layers", own, whole, names):
+            yield row._replace(quantity=f"{kind}: {row.quantity}")
+
+
+def _up_to(report: Report, number: int) -> range:
+    """The nodes of a layer from its first to this one."""
+    return range(report.graph.groups[report.graph.group_of[number]].nodes.start, number + 1)
+
+
+def _since(report: Report) -> Iterator[Explanation]:
+    """What became of the totals if convolutions are replaced."""
+    if report.before is not None:
+        for name in ("multiplications", "parameters"):
+            ratio = ratio_of(report, report.before, name)
+            if ratio is not None:
+                yield _ratio("total", f"{name}, now of before", name, ratio, report, report.before)
+
+
+def _ratio(where: str, quantity: str, count: str, ratio: Fraction, compared: Report, base: Report) -> Explanation:
+    numbers = {"compared": getattr(compared, count), "base": getattr(base, count)}
+    return row_of(where, quantity, formulas.RATIO, float(ratio), **numbers)

@@ -1,0 +1,103 @@
+"""What was executed, node by node, and what a comparison of a prediction with it says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from convcalc.engine.counter import Counter
+from convcalc.graph.graph import Node
+from convcalc.graph.primitives import Convolution, Correlate, TransposedCorrelate, parameter_shapes
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One number predicted and measured; `how` says what was measured, `layer` of which layer of a network."""
+
+    name: str
+    predicted: Any
+    measured: Any
+    ok: bool
+    how: str = ""
+    layer: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The check as plain JSON values."""
+        return {
+            "name": self.name,
+            **({"layer": self.layer} if self.layer else {}),
+            "predicted": self.predicted,
+            "measured": self.measured,
+            "ok": self.ok,
+            "how": self.how,
+        }
+
+
+def equal(name: str, predicted: Any, measured: Any, how: str, layer: str = "") -> Check:
+    """The check that two values are the same."""
+    return Check(name, predicted, measured, predicted == measured, how, layer)
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """One node as it was run: its number in the graph, its whole inputs, all its arrays, and its whole output.
+
+    `counter` has the multiplications that were executed, and for a convolution the algorithm that did so.
+    """
+
+    number: int
+    node: Node
+    inputs: tuple[np.ndarray, ...]
+    arrays: tuple[np.ndarray, ...]
+    out: np.ndarray
+    counter: Counter
+    padding_mode: str = "zeros"
+
+    @property
+    def parameters(self) -> int:
+        """Elements of the learned arrays that were used; those that an earlier node has too count there."""
+        roles = [role for role, _ in parameter_shapes(self.node.primitive)]
+        learned = zip(roles, self.arrays[: len(roles)], strict=True)
+        return sum(array.size for role, array in learned if role not in self.node.shared)
+
+
+@dataclass(frozen=True, slots=True)
+class Convolved:
+    """A convolution as it was run, with its arrays by name."""
+
+    primitive: Convolution
+    x: np.ndarray
+    weight: np.ndarray
+    bias: np.ndarray | None
+    out: np.ndarray
+    counter: Counter
+    padding_mode: str = "zeros"
+
+    def along(self, axis: int) -> Convolution:
+        """The convolution along one axis with one channel; its kernel is as long as the array's."""
+        primitive = self.primitive
+        assert not isinstance(primitive.padding, str), "padding is resolved before anything is run"
+        alone = primitive._replace(
+            in_channels=1,
+            out_channels=1,
+            groups=1,
+            bias=False,
+            kernel=(self.weight.shape[2 + axis],),
+            stride=(primitive.stride[axis],),
+            padding=(primitive.padding[axis],),
+            dilation=(primitive.dilation[axis],),
+        )
+        if isinstance(alone, TransposedCorrelate):
+            return alone._replace(output_padding=(alone.output_padding[axis],))
+        return alone
+
+
+def convolved(run: Executed) -> Convolved | None:
+    """A node's run as that of a convolution; None if it is none."""
+    primitive = run.node.primitive
+    if not isinstance(primitive, Correlate | TransposedCorrelate):
+        return None
+    bias = run.arrays[1] if primitive.bias else None
+    return Convolved(primitive, run.inputs[0], run.arrays[0], bias, run.out, run.counter, run.padding_mode)

@@ -1,0 +1,188 @@
+"""Values against the definition, summed directly, with a bound on what rounding may do to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+
+from convcalc.engine.algorithms import ALGORITHMS
+from convcalc.graph.primitives import Correlate, ShuffleChannels
+from convcalc.proof.direct import WIDE, DirectSums, direct_sums
+from convcalc.proof.executed import Check, Convolved, Executed, convolved
+from convcalc.proof.factor import eps_of, tolerance
+
+EVERYTHING = 1 << 16
+"""Every output is summed directly up to this many, if that takes no more than SUMMED_PRODUCTS."""
+SUMMED_PRODUCTS = 1 << 21
+"""Approximate limit on the products of one convolution's direct sums; larger arrays are sampled."""
+SAMPLED_POSITIONS, SAMPLED_GROUPS = 200, 64
+"""Most random positions, in addition to corners and edges, and most groups of channels in a sample."""
+PRODUCTS_AT_ONCE = 1 << 16
+
+
+def check_values(executed: Sequence[Executed], whole: Convolved | None = None) -> tuple[Check, float]:
+    """The output of every convolution and shuffle against its definition, and the largest error.
+
+    `whole` is the same result as one convolution with a full kernel, if that was factored; it is checked too.
+    An error is within bounds if rounding explains it: terms * eps * sum|products|, Higham 2002, section 3.1.
+    """
+    largest, checked, of = 0.0, 0, 0
+    worst = 0.0, 0.0, 0.0  # the error nearest its bound or furthest beyond: its share, itself, its bound
+    every = [(run.out, _errors_of(run)) for run in executed]
+    if whole is not None:
+        every.append((whole.out, _errors(whole, len(executed))))
+    for out, errors in every:
+        for error, bound, count in errors:
+            checked += count
+            share = error / bound if bound else float("inf") if error else 0.0
+            worst = max(worst, (share, error, bound))
+            largest = max(largest, error)
+        of += out.size
+    note = "" if checked == of else ", corners and edges among them"
+    detail = f"{checked:,} of {of:,} outputs against the direct sum{note}"
+    share, error, bound = worst
+    predicted = f"error <= {bound:.3g}" if share and bound else "error 0"
+    return Check("values", predicted, f"error {error:.3g}", share <= 1, detail), largest
+
+
+def _errors_of(run: Executed) -> Iterator[tuple[float, float, int]]:
+    """As `_errors`, of a node: a shuffle's outputs are all compared, without any error allowed."""
+    if isinstance(run.node.primitive, ShuffleChannels):
+        moved = _is_shuffled(run.inputs[0], run.out, run.node.primitive.groups)
+        yield 0.0 if moved else float("inf"), 0.0, run.out.size
+        return
+    convolution = convolved(run)
+    assert convolution is not None, "the recipes have convolutions and shuffles alone"
+    yield from _errors(convolution)
+
+
+def _errors(run: Convolved, factors: int = 0) -> Iterator[tuple[float, float, int]]:
+    """(largest error for its bound, that bound, outputs compared), part by part of the outputs checked.
+
+    `factors` is the number of convolutions that were really run instead of this one, if it was factored, else 0.
+    """
+    result = run.out.dtype
+    for positions, filters in sampled(run):
+        direct = _direct(run, run.weight, run.bias, positions, filters)
+        ours = run.out[(positions[:, :1], filters, *(at[:, np.newaxis] for at in positions[:, 1:].T))]
+        if result.kind == "i":
+            yield float(np.abs(ours - direct.values).max()), 0.0, ours.size
+            continue
+        factored = _factoring(run, direct, positions, filters, factors) if factors else 0.0
+        yield *_float_error(ours, direct, factored, _algorithm_error(run, filters)), ours.size
+
+
+def _direct(
+    run: Convolved, weight: np.ndarray, bias: np.ndarray | None, positions: np.ndarray, filters: np.ndarray
+) -> DirectSums:
+    wide = WIDE[run.out.dtype]
+    return direct_sums(run.primitive, run.x, weight, bias, positions, filters, wide, run.padding_mode)
+
+
+def _float_error(
+    ours: np.ndarray, direct: DirectSums, factored: np.ndarray | float, algorithm: np.ndarray | None
+) -> tuple[float, float]:
+    """The largest error for its bound, and the bound; if direct arithmetic gives NaN or Inf, so must the engine.
+
+    `algorithm` bounds the rounding per filter if products are not summed directly.
+    If a sum may pass the largest number on its way, the order of the terms decides, so any result is accepted.
+    """
+    compute, last = np.finfo(np.float32 if ours.dtype == np.float16 else ours.dtype), np.finfo(ours.dtype)
+    with np.errstate(all="ignore"):
+        overflowing = (direct.magnitudes >= float(compute.max)) & ~np.isnan(direct.values)
+        excused = overflowing | (np.isnan(ours) & np.isnan(direct.values))
+        rounding = (4 if ours.dtype.kind == "c" else 1) * direct.terms * float(compute.eps) * direct.magnitudes
+        if algorithm is not None:
+            rounding = np.broadcast_to(algorithm, direct.magnitudes.shape)
+        small = direct.terms * float(last.smallest_subnormal)
+        bounds = (rounding + factored + float(last.eps) * np.abs(direct.values) + small)[..., np.newaxis]
+        measured, wanted = _parts(ours), _parts(direct.values)
+        target = wanted.astype(measured.dtype)
+        finite = np.isfinite(target)
+        errors = np.where(
+            finite, np.abs(measured.astype(wanted.dtype) - wanted), np.where(measured == target, 0, np.inf)
+        )
+        errors = np.where(excused[..., np.newaxis], 0, np.where(np.isnan(errors), np.inf, errors))
+        bounds = np.where(finite, bounds, 0)
+        worst = np.argmax(np.where(errors > 0, errors / np.maximum(bounds, np.finfo(bounds.dtype).tiny), 0))
+    return float(errors.flat[worst]), float(bounds.flat[worst])
+
+
+def _parts(values: np.ndarray) -> np.ndarray:
+    """Real and, of complex numbers, imaginary parts, side by side on a new last axis."""
+    return np.stack([values.real, values.imag] if values.dtype.kind == "c" else [values], axis=-1)
+
+
+def _factoring(
+    run: Convolved, direct: DirectSums, positions: np.ndarray, filters: np.ndarray, factors: int
+) -> np.ndarray:
+    """What factoring may add to the error: a rounding in every factor and convolution, and the kernel's own distance.
+
+    A kernel passes for one of rank 1 if |kernel - factored| is at most tolerance * |kernel|, in Frobenius norm. So no
+    tap is off by more than that, and the error is at most that bound convolved with |x|.
+    """
+    assert isinstance(run.primitive, Correlate)
+    weight, wide = run.weight, WIDE[run.out.dtype]
+    eps = max(float(np.finfo(run.out.dtype).eps), eps_of(weight.dtype))
+    off = np.full(weight.shape, tolerance(weight) * float(np.linalg.norm(weight.astype(wide))))
+    pixels = _direct(run, off, None, positions, filters)
+    error: np.ndarray = 4 * factors * direct.terms * eps * direct.magnitudes + pixels.magnitudes
+    return error
+
+
+def _algorithm_error(run: Convolved, filters: np.ndarray) -> np.ndarray | None:
+    """The algorithm's own bound for these filters, relative to max|x|; None if it is the direct sum's."""
+    problem, choice = run.counter.problem, run.counter.choice
+    scale = None if problem is None or choice is None else ALGORITHMS[choice.algorithm].error_scale
+    if scale is None or problem is None:
+        return None
+    some = replace(problem, weight=problem.weight[filters // problem.filters, filters % problem.filters][np.newaxis])
+    numbers = np.finfo(problem.compute)
+    # Below the smallest normal number rounding is absolute, and eps times that number is its step.
+    largest = max(float(np.abs(run.x).max()), float(numbers.smallest_normal))
+    error: np.ndarray = scale(some)[0] * float(numbers.eps) * largest
+    return error
+
+
+def _is_shuffled(x: np.ndarray, out: np.ndarray, groups: int) -> bool:
+    """Whether output channel n*groups + g is input channel g*(channels / groups) + n, for all of them."""
+    each = x.shape[1] // groups
+    return all(
+        np.array_equal(out[:, n * groups + g], x[:, g * each + n], equal_nan=True)
+        for g in range(groups)
+        for n in range(each)
+    )
+
+
+def sampled(run: Convolved) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """((batch, *position) rows, filters of one group) to check, part by part: all of them on small arrays.
+
+    On larger ones corners, edges and random positions; if there are many groups or filters, other ones in every part.
+    """
+    primitive, sizes = run.primitive, (run.out.shape[0], *run.out.shape[2:])
+    per_group, products = primitive.out_channels // primitive.groups, run.weight.size // primitive.out_channels
+    random = np.random.default_rng(0)
+    if run.out.size <= EVERYTHING and run.out.size * products <= SUMMED_PRODUCTS:
+        positions = np.indices(sizes).reshape(len(sizes), -1).T
+        groups, most = list(range(primitive.groups)), per_group
+    else:
+        marks = [{0, sizes[0] - 1}, *({0, size // 2, size - 1} for size in sizes[1:])]
+        chosen = [*product(*marks), *random.integers(0, sizes, (SAMPLED_POSITIONS, len(sizes))).tolist()]
+        positions = np.unique(chosen, axis=0)
+        at_each = max(1, SUMMED_PRODUCTS // (len(positions) * products))
+        groups = _spread(primitive.groups, min(at_each, SAMPLED_GROUPS))
+        most = min(per_group, max(1, at_each // len(groups)))
+    together = max(1, PRODUCTS_AT_ONCE // (most * products))
+    spread = np.array(_spread(per_group, most))
+    for number, start in enumerate(range(0, len(positions), together)):
+        for group in groups:
+            first, shift = (group + number) % primitive.groups * per_group, random.integers(per_group)
+            yield positions[start : start + together], first + (spread + shift) % per_group
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """Up to `most` of range(count), evenly spread from the first to the last."""
+    return sorted({round(i) for i in np.linspace(0, count - 1, min(count, most))})

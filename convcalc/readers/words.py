@@ -1,0 +1,257 @@
+"""A row of layer words becomes a graph: `k7s2p3f64 max:k3s2p1 gap fc1000`, on an input of known or unknown size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from functools import partial
+from math import lcm, prod
+
+from convcalc.errors import ConvcalcError, NotationError, ShapeError
+from convcalc.graph.graph import Builder, Graph, Layer
+from convcalc.graph.primitives import Convolution, TransposedCorrelate, Windowed, windows
+from convcalc.graph.shapes import place, resolved, size_along
+from convcalc.notation import (
+    Axes,
+    LayerWord,
+    PerAxis,
+    axis_count,
+    parse_layout,
+    parse_size,
+    parse_words,
+    show_size,
+    whole_number,
+)
+from convcalc.readers.toml.ops import lower, op_named
+from convcalc.recipes import BY_NAME, named_dims, recipe_named
+from convcalc.recipes.options import LayerOptions, convolution, request_for
+from convcalc.recipes.pool import pool_stage
+
+POOLS = {"max_pool": "max", "avg_pool": "avg"}
+WHOLE, FLAT = ("global_avg_pool", "global_max_pool"), ("flatten", "linear")
+"""Ops that read the whole map, and ops after which there is no map."""
+PER_AXIS = ("kernel", "stride", "padding", "dilation", "output_padding", "factor")
+OPTIONS = frozenset(field.name for field in fields(LayerOptions))
+
+
+def row_graph(
+    texts: Sequence[str],
+    input: PerAxis | None = None,
+    *,
+    batch: int = 1,
+    bias: bool = False,
+    layout: str = "channels-first",
+) -> Graph:
+    """The graph of a row of layer words on an input of (channels, *spatial); layers are named by their numbers.
+
+    A layer without filters keeps the channels. Without an input the row stands on one that is large enough for it,
+    and what depends on the size is refused. `bias` gives every convolution and linear layer one.
+    Raises NotationError or ShapeError, naming the layer; if the input is too small, with the smallest that the whole
+    chain accepts.
+    """
+    layout, words = parse_layout(layout), parse_words(texts, tuple(BY_NAME))
+    size = None if input is None else parse_size(input, "input", layout)
+    row = _Row(words, len(size) - 1 if size else _named_axes(words), bias)
+    return row.graph(size, batch, layout) if size else row.unsized_graph(batch)
+
+
+class _Row:
+    """Words on their way into a graph."""
+
+    def __init__(self, words: Sequence[LayerWord], dims: int, bias: bool) -> None:
+        self.words, self.dims, self.bias = words, dims, bias
+        self.known: dict[tuple[str, str, int], Layer] = {}
+        """Windowed layers by word and channels: most rows repeat a few words."""
+
+    def graph(self, size: Axes, batch: int, layout: str) -> Graph:
+        """The row on an input of this size."""
+        try:
+            return self._built((batch, *size))
+        except ShapeError as error:
+            smallest = self._smallest(size)
+            if smallest == size:
+                raise
+            accepted = show_size(smallest, layout)
+            raise ShapeError(f"{error}; the smallest input that the whole chain accepts is {accepted}") from None
+
+    def unsized_graph(self, batch: int) -> Graph:
+        """The row on an input that is large enough, for answers that do not depend on its size."""
+        for number, word in enumerate(self.words, 1):
+            if word.op in (*WHOLE, *FLAT):
+                raise NotationError(
+                    f"{self._where(number)}: reads the whole input, whose size is not given; "
+                    f"write it before the words, such as {'x'.join(['3', *['224'] * self.dims])}"
+                )
+        channels, room = self._first_channels(), 1
+        for number, layer in reversed(list(self._windowed(channels))):
+            try:
+                room = _room_before(layer, self.dims, room)
+            except ConvcalcError as error:
+                raise self._located(number, error) from None
+        return self._built((batch, channels, *(room,) * self.dims))
+
+    def _built(self, shape: Axes) -> Graph:
+        builder = Builder()
+        last = builder.input(shape)
+        for number, word in enumerate(self.words, 1):
+            shape = builder.nodes[last].shape or ()
+            try:
+                layer = self._windowed_layer(word, shape[1]) if _is_windowed(word) else self._other(word, shape)
+                last = builder.add(str(number), word.text, layer, [last])
+            except ConvcalcError as error:
+                raise self._located(number, error) from None
+        return builder.graph("chain", last)
+
+    def _where(self, number: int) -> str:
+        return f"layer {number} of {len(self.words)}, {self.words[number - 1].text}"
+
+    def _located(self, number: int, error: ConvcalcError) -> ConvcalcError:
+        """The error at its layer, which the graph calls by its number alone."""
+        return type(error)(f"{self._where(number)}: {str(error).removeprefix(f'{number}: ')}")
+
+    def _windowed_layer(self, word: LayerWord, channels: int) -> Layer:
+        """The convolution or pool that a word means on this many channels."""
+        key = word.text, word.op, channels
+        if key not in self.known:
+            self.known[key] = self._pool(word) if word.op in POOLS else self._convolution(word, channels)
+        return self.known[key]
+
+    def _pool(self, word: LayerWord) -> Layer:
+        self._check_dims(word, None)
+        if "kernel" not in word.values:
+            raise NotationError("a pool needs its kernel, got none; write for example max:k2")
+        kind = POOLS[word.op]
+        return Layer(((kind, pool_stage(kind, word.values, self.dims)),))
+
+    def _convolution(self, word: LayerWord, channels: int) -> Layer:
+        recipe = recipe_named(word.op)
+        self._check_dims(word, named_dims(word.op))
+        if "kernel" not in word.values and recipe.default_kernel != 1:
+            raise NotationError("a layer needs its kernel, got none; write for example k3")
+        expected = word.values.get("in_channels", channels)
+        if expected != channels:
+            raise ShapeError(f"takes in_channels={expected}, got {channels} channels; write {channels} there")
+        options = {name: value for name, value in word.values.items() if name in OPTIONS}
+        options["bias"] = self.bias or options.get("bias", False)
+        return convolution(
+            recipe,
+            request_for(
+                recipe, LayerOptions(**options), channels=channels, dims=self.dims, spatial=None, filters=channels
+            ),
+        )
+
+    def _check_dims(self, word: LayerWord, named: int | None) -> None:
+        stated = word.dims or named
+        if stated not in (None, self.dims):
+            raise NotationError(f"has {stated} spatial axes, got a chain with {self.dims}")
+
+    def _other(self, word: LayerWord, shape: Axes) -> Layer:
+        """What any other word becomes, by the table of the ops that files have."""
+        keys = {name: list(v) if isinstance(v, tuple) else v for name, v in word.values.items()}
+        arriving = {"in_features": prod(shape[1:]), "in_channels": shape[1]}
+        for name, count in arriving.items():
+            if keys.pop(name, count) not in (count, [count]):
+                raise ShapeError(
+                    f"takes {name}={word.values[name]}, got {count} from {show_size(shape[1:])}; write {count} there"
+                )
+        if word.op == "linear":
+            keys["bias"] = self.bias or keys.get("bias", False)
+        [(_, layer)] = lower(word.op, keys, [shape])
+        return layer if isinstance(layer, Layer) else Layer(((op_named(word.op), layer),))
+
+    def _first_channels(self) -> int:
+        """Channels that the first layers can take, if the input is not known."""
+        first = next((word for word in self.words if _is_windowed(word)), None)
+        if first is not None and "in_channels" in first.values:
+            return whole_number(first.values["in_channels"], "in_channels")
+        return lcm(*(_groups(word) for word in self.words))
+
+    def _windowed(self, channels: int) -> Iterator[tuple[int, Layer]]:
+        """The convolutions and pools by number, on an input of this many channels."""
+        for number, word in enumerate(self.words, 1):
+            if _is_windowed(word):
+                try:
+                    layer = self._windowed_layer(word, channels)
+                except ConvcalcError as error:
+                    raise self._located(number, error) from None
+                yield number, layer
+                for _, primitive in layer.stages:
+                    channels = primitive.out_channels if isinstance(primitive, Convolution) else channels
+
+    def _smallest(self, size: Axes) -> Axes:
+        """The smallest size that the whole chain accepts and that is not below `size`, axis by axis."""
+        try:
+            layers = dict(self._windowed(size[0]))
+            accepts = partial(self._accepts, layers, size[0])
+            smallest = [_least(partial(accepts, axis), size[1 + axis]) for axis in range(self.dims)]
+        except (NotationError, ShapeError):  # of another kind: no size would do
+            return size
+        return (size[0], *smallest)
+
+    def _accepts(self, layers: dict[int, Layer], channels: int, axis: int, size: int) -> bool:
+        """Whether every layer has an output if the input has this size along the axis."""
+        for number, word in enumerate(self.words, 1):
+            if number in layers:
+                for _, primitive in layers[number].stages:
+                    try:
+                        if isinstance(primitive, Windowed):
+                            size = size_along(resolved(primitive, (size,) * self.dims), axis, size)
+                    except ShapeError:
+                        return False
+                    channels = primitive.out_channels if isinstance(primitive, Convolution) else channels
+                continue
+            shape: Axes = (1, channels, *(size,) * self.dims)  # the axes are independent: all are as long
+            for _, primitive in self._other(word, shape).stages:
+                shape = place(primitive, [shape]).shape or ()
+            if len(shape) < 3:
+                break
+            size = shape[2 + axis]
+        return True
+
+
+def _least(accepted: Callable[[int], bool], low: int) -> int:
+    """The least number from `low` on that is accepted, if all beyond it are too. Raises ShapeError if there is none."""
+    high = low
+    while not accepted(high):
+        high *= 2
+        if high.bit_length() > 400:
+            raise ShapeError("no size is accepted")
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if accepted(middle) else (middle + 1, high)
+    return low
+
+
+def _room_before(layer: Layer, dims: int, outputs: int) -> int:
+    """An input size, the same on every axis, that is large enough for so many outputs of a layer on every axis.
+
+    Raises ShapeError for a padding word that depends on the size.
+    """
+    for _, primitive in reversed(layer.stages):
+        if isinstance(primitive, Windowed):
+            along = windows(resolved(primitive, (None,) * dims))
+            if isinstance(primitive, TransposedCorrelate):
+                outputs = max((outputs + w.before + w.after) // w.stride + 2 for w in along)
+            else:
+                outputs = max((outputs - 1) * w.stride + w.extent for w in along)
+    return outputs
+
+
+def _is_windowed(word: LayerWord) -> bool:
+    return word.op in POOLS or word.op in BY_NAME
+
+
+def _groups(word: LayerWord) -> int:
+    if word.op not in BY_NAME:
+        return 1
+    return whole_number(word.values.get("groups", recipe_named(word.op).default_groups), f"{word.text}: groups")
+
+
+def _named_axes(words: Sequence[LayerWord]) -> int:
+    """The axes that a type or a per-axis value names; two if the words leave it open."""
+    counts = [axis_count(value) for word in words for name, value in word.values.items() if name in PER_AXIS]
+    stated = [dims for word in words if (dims := word.dims or named_dims(word.op))]
+    count = max([*stated, *(c for c in counts if c > 1)], default=2)
+    if count > 3:
+        raise NotationError(f"a layer has 1 to 3 spatial axes, got values for {count}")
+    return count

@@ -1,0 +1,266 @@
+"""`convcalc run`: where results go, and every refusal."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convcalc import analyze
+from tests.proof.command import (
+    CHECKS,
+    IMAGE,
+    RUN_KEYS,
+    SOBEL,
+    Invoked,
+    Saved,
+    by_definition,
+    refusal,
+)
+
+
+def test_output_file_holds_exactly_the_array(saved: Saved, invoked: Invoked, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code, stdout, stderr = invoked(saved("x", IMAGE), saved("k", SOBEL), "-o", str(out))
+    assert code == 0
+    assert "every check agrees" in stdout + stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["k.npy", "out", "x.npy"]  # exactly this name, no .npy added
+    expected = by_definition(
+        analyze(input=(1, 6, 7), filters=1).to_dict()["stages"][0], IMAGE[None, None], SOBEL[None, None]
+    )
+    np.testing.assert_array_equal(np.load(out, allow_pickle=False), expected[0, 0])
+
+
+def test_table_has_a_row_for_every_check(saved: Saved, invoked: Invoked) -> None:
+    code, stdout, _ = invoked(saved("x", IMAGE), saved("k", SOBEL))
+    rows = [line.split("\t") for line in stdout.splitlines()]
+    assert code == 0
+    assert rows[0][:4] == ["check", "predicted", "measured", "ok"]
+    assert [row[0] for row in rows[1:6]] == CHECKS
+    assert rows[1][1:4] == ["1x4x5", "1x4x5", "yes"]
+    assert rows[3][1:4] == ["180", "180", "yes"]
+
+
+def test_missing_directory_is_refused_before_anything_is_computed(
+    saved: Saved, invoked: Invoked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("convcalc.proof.run.run", lambda *_: pytest.fail("computed in vain"))
+    message = refusal(invoked, saved("x", IMAGE), saved("k", SOBEL), "-o", str(tmp_path / "none" / "out.npy"))
+    assert "its directory must exist" in message
+
+
+def test_existing_output_is_left_alone_on_error(saved: Saved, invoked: Invoked, tmp_path: Path) -> None:
+    out = tmp_path / "out.npy"
+    out.write_bytes(b"precious")
+    for arguments in (
+        [saved("x", IMAGE), saved("k", np.ones((9, 9)))],
+        [saved("x", IMAGE), str(tmp_path / "none.npy")],
+    ):
+        refusal(invoked, *arguments, "-o", str(out))
+        assert out.read_bytes() == b"precious"
+    assert invoked(saved("x", IMAGE), saved("k", SOBEL), "-o", str(out))[0] == 0
+    assert np.load(out).shape == (4, 5)
+
+
+def test_output_may_replace_the_input(saved: Saved, invoked: Invoked) -> None:
+    x = saved("x", IMAGE)
+    assert invoked(x, saved("k", SOBEL), "-o", x)[0] == 0
+    assert np.load(x).shape == (4, 5)
+
+
+def test_stdin_and_stdout(saved: Saved) -> None:
+    kernel = saved("k", SOBEL)
+    data = io.BytesIO()
+    np.save(data, IMAGE)
+    command = [sys.executable, "-m", "convcalc", "run"]
+    done = subprocess.run(
+        [*command, "-", kernel, "-o", "-"], input=data.getvalue(), capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(np.load(io.BytesIO(done.stdout))[0, 0], (IMAGE[:3, :3] * SOBEL).sum())
+    assert done.stdout.startswith(b"\x93NUMPY")
+    assert b"every check agrees" in done.stderr
+    assert b"output_shape" in done.stderr
+    chained = subprocess.run(
+        [*command, saved("x", IMAGE), "-", "--json"], input=Path(kernel).read_bytes(), capture_output=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert chained.returncode == 0
+    assert json.loads(chained.stdout)["ok"]
+    assert chained.stderr == b""
+
+
+def test_stdin_that_ends_too_soon(saved: Saved) -> None:
+    data = io.BytesIO()
+    np.save(data, IMAGE)
+    done = subprocess.run(
+        [sys.executable, "-m", "convcalc", "run", "-", saved("k", SOBEL)],
+        input=data.getvalue()[:-1], capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"error: stdin: must hold 336 bytes of data")
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("extra", [["-o", "-"], ["--preview"]])
+def test_json_fills_stdout_alone(extra: list[str], saved: Saved, invoked: Invoked) -> None:
+    assert "--json fills stdout" in refusal(invoked, saved("x", IMAGE), saved("k", SOBEL), "--json", *extra)
+
+
+def test_one_array_on_stdin(saved: Saved, invoked: Invoked) -> None:
+    assert "stdin holds one array" in refusal(invoked, "-", "-")
+    assert "stdin holds one array" in refusal(invoked, "-", saved("k", SOBEL), "--bias", "-")
+
+
+def test_preview_draws_a_picture(saved: Saved, invoked: Invoked) -> None:
+    x = np.zeros((8, 8))
+    x[:, 4:] = 1
+    code, stdout, stderr = invoked(saved("x", x), saved("k", SOBEL), "-p", "same", "--preview")
+    assert code == 0
+    plain = invoked(saved("x", x), saved("k", SOBEL), "-p", "same")[1]
+    assert plain == stdout  # off a terminal the picture goes to stderr and the rows stay rows
+    assert len(stderr.splitlines()) > 4
+
+
+def test_no_check_only_convolves(saved: Saved, invoked: Invoked, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("check_values", "check_receptive_field", "check_multiplications"):
+        monkeypatch.setattr(f"convcalc.proof.run.{name}", lambda *_: pytest.fail("checked"))
+    code, stdout, _ = invoked(saved("x", IMAGE), saved("k", SOBEL), "--no-check", "--json")
+    found = json.loads(stdout)
+    assert code == 0
+    assert found["checks"] == []
+    assert found["max_abs_error"] is None
+    assert set(found) == RUN_KEYS
+
+
+# Refusals
+
+
+def broken_files(folder: Path) -> dict[str, str]:
+    """Files that are no good, by what is wrong with them."""
+    whole = io.BytesIO()
+    np.save(whole, IMAGE)
+    files = {
+        "truncated": whole.getvalue()[:-1],
+        "header only": whole.getvalue()[:128],
+        "half a header": whole.getvalue()[:40],
+        "too long": whole.getvalue() + b"x",
+        "empty": b"",
+        "text": b"1 2 3\n4 5 6\n",
+    }
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    np.save(folder / "objects.npy", np.array([{"a": 1}, None], object), allow_pickle=True)
+    np.save(folder / "strings.npy", np.array(["a", "b"]))
+    np.save(folder / "dates.npy", np.array(["2000-01-01"], "datetime64[D]"))
+    np.save(folder / "records.npy", np.zeros(3, [("a", int), ("b", float)]))
+    np.save(folder / "nothing.npy", np.zeros((0, 3)))
+    np.savez(folder / "archive.npz", x=IMAGE)
+    (folder / "folder").mkdir()
+    return {path.name: str(path) for path in folder.iterdir()} | {"missing": str(folder / "nowhere" / "x.npy")}
+
+
+BROKEN = ("truncated", "header only", "half a header", "too long", "empty", "text", "objects.npy", "strings.npy",
+          "dates.npy", "records.npy", "nothing.npy", "archive.npz", "folder", "missing")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_files_that_are_no_good(name: str, tmp_path: Path, invoked: Invoked) -> None:
+    (tmp_path / "broken").mkdir()
+    broken = broken_files(tmp_path / "broken")[name]
+    np.save(tmp_path / "good.npy", IMAGE)
+    good, out = str(tmp_path / "good.npy"), tmp_path / "out.npy"
+    for arguments in ([broken, good], [good, broken], [good, good, "--bias", broken]):
+        message = refusal(invoked, *arguments, "-o", str(out))
+        assert f"{broken}: " in message
+        assert not out.exists()
+
+
+def test_file_name_cannot_break_the_line(invoked: Invoked) -> None:
+    message = refusal(invoked, "no\nsuch\x1b[31m.npy", "k.npy")
+    assert r"no\nsuch\x1b[31m.npy" in message
+
+
+@pytest.mark.parametrize(
+    ("x", "kernels", "arguments", "message"),
+    [
+        ((3, 9, 9), [(4, 3, 2, 2)] * 2, [], "standard takes 1 kernel (conv), got 2"),
+        ((3, 9, 9), [(3, 1, 2, 2)], ["-t", "ds"], "depthwise-separable takes 2 kernels (depthwise, pointwise), got 1"),
+        ((3, 9, 9), [(3, 1, 2, 2)] * 3, ["-t", "spatial"], "spatially-separable takes 2 kernels (column, row), got 3"),
+        (
+            (3, 9, 9),
+            [(4, 2, 2, 2)],
+            [],
+            "(N, C/groups, *k), got shape (4, 2, 2, 2) on 3 channels with groups=1; use a kernel of shape (4, 3, 2, 2)",
+        ),
+        (
+            (3, 9, 9),
+            [(4, 2, 2, 2)],
+            ["-t", "t"],
+            "(C, N/groups, *k), got shape (4, 2, 2, 2) on 3 channels with groups=1; use a kernel of shape (3, 2, 2, 2)",
+        ),
+        ((3, 9, 9), [(3, 1, 2, 2), (4, 2, 1, 1)], ["-t", "ds"], "the pointwise stage takes a kernel (N, C/groups, *k)"),
+        ((3, 9, 9), [(4, 3, 3, 3), (5, 4, 3, 3)], ["-t", "spatial"], "the column stage takes a kernel"),
+        ((3, 9, 9), [(2, 2)], [], "use groups=3, or a kernel of shape (1, 3, 2, 2)"),
+        ((3, 9, 9), [(4, 3, 3, 3)], ["-g", "2"], "groups must divide in_channels, got groups=2 and in_channels=3"),
+        ((9, 9), [(10, 2)], [], "height: the window must fit the padded input"),
+        ((9, 9), [(3, 3)], ["-t", "1x1"], "kernel: is 1 on every axis for this type, got 3"),
+        ((9,), [(3, 3)], [], "2-D data has 2 axes, 3 with channels or 4 with a batch, got shape (9,)"),
+        ((1,) * 6, [(3, 3)], [], "2-D data has 2 axes"),
+        ((9, 9), [(1,) * 6], [], "a kernel has 1 to 5 axes"),
+        ((9, 9), [()], [], "a kernel has 1 to 5 axes, got shape ()"),
+        ((), [(3,)], [], "1-D data has 1 axes"),
+        ((3, 9, 9), [(4, 3, 2, 2)], ["--dims", "1"], "a 1-D kernel has 1 to 3 axes, got shape (4, 3, 2, 2)"),
+        ((9, 9), [(3, 3)], ["--dims", "4"], "dims: must be 1, 2 or 3, got 4"),
+        ((9, 9), [(3, 3)], ["--dims", "1", "-t", "2d"], "dims: must be 2, got 1"),
+        ((9, 9), [(3, 3)], ["-t", "nosuch"], "unknown convolution type 'nosuch'"),
+        ((9, 9), [(3, 3)], ["-s", "0"], "stride: must be at least 1, got 0"),
+        ((9, 9), [(3, 3)], ["-s", "1x2x3"], "stride: takes one value for all axes or 2"),
+        ((9, 9), [(3, 3)], ["-p", "sane"], "padding: must be numbers like 1"),
+        ((9, 9), [(3, 3)], ["-p", "-1"], "padding"),
+        ((9, 9), [(3, 3)], ["-d", "1.5"], "dilation: must be a whole number"),
+        ((9, 9), [(3, 3)], ["--padding-mode", "mirror"], "must be one of zeros, reflect, replicate, circular"),
+        ((9, 9), [(3, 3)], ["--padding-mode", "reflect", "-p", "9"], "reflect padding must be smaller than the input"),
+        ((9, 9), [(3, 3)], ["-t", "t", "--padding-mode", "reflect"], "a transposed convolution has zeros only"),
+        ((9, 9), [(3, 3)], ["-t", "t", "-p", "full"], "padding of a transposed convolution crops its result"),
+        ((9, 9), [(3, 3)], ["-t", "t", "--output-size", "99"], "output-size: height must be from 11 to 11, got 99"),
+        ((9, 9), [(3, 3)], ["--output-padding", "1"], "output-padding: is not an option of standard"),
+        ((9, 9), [(3, 3)], ["--layout", "last"], "layout: must be channels-first or channels-last, got 'last'"),
+        ((9, 9), [(3, 3)], ["--rank", "1"], "rank: is for one full kernel of type spatially-separable"),
+        ((9, 9), [(3, 3)], ["-t", "spatial", "--rank", "0"], "rank: must be at least 1, got 0"),
+        ((9, 9), [(3, 3)], ["-t", "spatial", "--rank", "99999999999"], "rank must be at most 3"),
+        ((9, 9), [(3, 3)], ["--kernel", "3"], "no such option: --kernel"),
+    ],
+)
+def test_what_does_not_go_together(
+    x: tuple[int, ...], kernels: list[tuple[int, ...]], arguments: list[str], message: str, saved: Saved,
+    invoked: Invoked,
+) -> None:  # fmt: skip
+    names = [saved("x", np.ones(x)), *(saved(f"k{i}", np.ones(shape)) for i, shape in enumerate(kernels))]
+    assert message in refusal(invoked, *names, *arguments)
+
+
+def test_bias_that_does_not_fit(saved: Saved, invoked: Invoked) -> None:
+    x, kernel = saved("x", np.ones((3, 9, 9))), saved("k", np.ones((4, 3, 2, 2)))
+    wrong, right = saved("wrong", np.ones(3)), saved("right", np.ones(4))
+    assert "wrong.npy: the conv stage takes one bias per filter, got shape (3,); use shape (4,)" in refusal(
+        invoked, x, kernel, "--bias", wrong
+    )
+    assert "give one bias, for the last stage, or 1, got 2" in refusal(
+        invoked, x, kernel, "--bias", right, "--bias", right
+    )
+
+
+def test_integers_that_could_overflow_are_refused(saved: Saved, invoked: Invoked) -> None:
+    x, kernel = saved("x", np.full((3, 3), 2**62)), saved("k", np.ones((2, 2), int))
+    assert "integer results must be sure to fit int64" in refusal(invoked, x, kernel)
+
+
+def test_missing_arguments(invoked: Invoked) -> None:
+    assert "INPUT.npy" in refusal(invoked)
+    assert "KERNEL.npy" in refusal(invoked, "x.npy")

@@ -1,0 +1,180 @@
+"""Values against the definition: whatever is wrong with an output is noticed, and what rounding explains is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+
+from convcalc import Report, analyze
+from convcalc.engine.primitive import run_primitive
+from convcalc.graph.primitives import ShuffleChannels
+from convcalc.proof import values
+from convcalc.proof.executed import Check, Executed, convolved
+from convcalc.proof.values import check_values
+from tests.proof.examples import EXAMPLES, LAYER
+from tests.proof.running import INF, NAN, disagreeing, ran, run_nodes
+
+
+@pytest.fixture(params=EXAMPLES)
+def report(request: pytest.FixtureRequest) -> Report:
+    return EXAMPLES[request.param]
+
+
+def values_after(nodes: list[Executed], which: int, change: Callable[[np.ndarray], np.ndarray]) -> Check:
+    """The check of values if one node's output is changed after the fact, before the next one uses it."""
+    altered, [x] = [], nodes[0].inputs
+    for index, node in enumerate(nodes):
+        out = run_primitive(node.node.primitive, [x], node.arrays, padding_mode=node.padding_mode)
+        if index == which:
+            out = np.ascontiguousarray(change(out.copy()))
+        altered.append(replace(node, inputs=(x,), out=out))
+        x = out
+    return check_values(altered)[0]
+
+
+def corners(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    return product(*({0, size - 1} for size in shape))
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float16", "float32", "float64", "complex64"])
+def test_values_notices_any_corner(dtype: str, report: Report) -> None:
+    nodes = run_nodes(report, dtype)
+    assert check_values(nodes)[0].ok
+    largest = float(np.abs(nodes[-1].out).max())
+    off = 1 if dtype == "int16" else 64 * float(np.finfo(dtype).eps) * largest
+    for corner in corners(nodes[-1].out.shape):
+
+        def change(out: np.ndarray, corner: tuple[int, ...] = corner) -> np.ndarray:
+            out[corner] += off
+            return out
+
+        assert not values_after(nodes, len(nodes) - 1, change).ok
+
+
+CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "shifted": lambda out: np.roll(out, 1, -1),
+    "shifted down": lambda out: np.roll(out, 1, 2),
+    "mirrored": lambda out: out[..., ::-1],
+    "filters exchanged": lambda out: out[:, ::-1],
+    "negative": lambda out: -out,
+    "nothing": lambda out: out * 0,
+    "one NaN": lambda out: np.where(np.arange(out.size).reshape(out.shape) == out.size // 2, np.nan, out).astype(
+        out.dtype
+    ),
+    "one Inf": lambda out: np.where(np.arange(out.size).reshape(out.shape) == 0, np.inf, out).astype(out.dtype),
+    "a permille too large": lambda out: out * out.dtype.type(1.001),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("stage", [0, -1])
+def test_values_notices_changes_in_every_stage(change: str, stage: int, report: Report) -> None:
+    nodes = run_nodes(report)
+    assert not values_after(nodes, stage % len(nodes), CHANGES[change]).ok
+
+
+@pytest.mark.parametrize("stage", [0, 1])
+def test_values_notices_a_wrong_shuffle(stage: int) -> None:
+    nodes = run_nodes(analyze("shuffled-grouped", input=(6, 5, 4), kernel=2, filters=12, groups=3))
+    assert isinstance(nodes[1].node.primitive, ShuffleChannels)
+    assert check_values(nodes)[0].ok
+    for change in (lambda out: out[:, ::-1], lambda out: np.roll(out, 1, 1), lambda out: out.swapaxes(-1, -2) * 0):
+        assert not values_after(nodes, stage, change).ok
+    undone = replace(nodes[1], out=nodes[1].inputs[0])
+    assert not check_values([nodes[0], undone])[0].ok
+
+
+def test_values_notices_a_missing_bias_and_another_mode() -> None:
+    [node] = run_nodes(LAYER, mode="reflect")
+    assert check_values([node])[0].ok
+    weight, bias = node.arrays
+    bare = node.node._replace(primitive=node.node.primitive._replace(bias=False))
+    assert not check_values([replace(node, node=bare)])[0].ok
+    assert not check_values([replace(node, arrays=(weight, bias[::-1].copy()))])[0].ok
+    for mode in ("zeros", "replicate", "circular"):
+        assert not check_values([replace(node, padding_mode=mode)])[0].ok
+
+
+@pytest.mark.parametrize("bad", [NAN, INF, -INF])
+def test_values_notices_nan_and_inf_that_moved(bad: float) -> None:
+    x, w = np.ones((1, 1, 9), np.float32), np.ones((1, 1, 2), np.float32)
+    x[0, 0, 4] = bad
+    [node] = run_nodes(analyze(input=(1, 9), kernel=2, filters=1))
+    right = np.array([[[2, 2, 2, bad, bad, 2, 2, 2]]], np.float32)
+    node = replace(node, inputs=(x,), arrays=(w,), out=right)
+    assert check_values([node])[0].ok
+    others = [other for other in (NAN, INF, -INF, 2, 1e38) if str(other) != str(bad)]
+    wrong = [np.roll(right, 1, -1), np.where(np.arange(8) == 0, np.float32(bad), right)]
+    wrong += [np.where(np.arange(8) == 3, np.float32(other), right) for other in others]
+    for out in wrong:
+        assert not check_values([replace(node, out=out)])[0].ok
+
+
+def test_values_notices_an_overflow_that_is_none() -> None:
+    """float16 is computed in float32, where 8*60000 is no overflow: the result must be Inf."""
+    x, w = np.full((1, 1, 4), 60000, np.float16), np.full((1, 1, 2), 4, np.float16)
+    found = ran("standard", {}, x, [w])
+    assert found.ok
+    assert np.isinf(found.out).all()
+    [node] = run_nodes(analyze(input=(1, 4), kernel=2, filters=1), "float16")
+    largest = np.full_like(found.out, 65504)
+    assert not check_values([replace(node, inputs=(x,), arrays=(w,), out=largest)])[0].ok
+
+
+def test_values_of_sums_that_may_overflow_on_their_way() -> None:
+    """3e38 + 3e38 - 3e38 is 3e38, or Inf in float32, as the order of the terms decides."""
+    found = ran("standard", {}, np.full((1, 1, 3), 3e38, np.float32), [np.array([[[1, 1, -1]]], np.float32)])
+    assert found.ok
+
+
+def test_values_of_a_large_array_are_a_sample_with_every_corner() -> None:
+    report = analyze(input=(3, 300, 400), kernel=3, filters=5, padding=1)
+    [node] = run_nodes(report)
+    agreed, _ = check_values([node])
+    assert agreed.ok
+    checked, of = (int(n.replace(",", "")) for n in (agreed.how.split()[0], agreed.how.split()[2]))
+    assert (checked < of, of) == (True, 5 * 300 * 400)
+    assert "corners and edges" in agreed.how
+    for n, y, x in product((0, 4), (0, 150, 299), (0, 200, 399)):
+        out = node.out.copy()
+        out[0, n, y, x] += 0.01
+        assert not check_values([replace(node, out=out)])[0].ok
+    for change in ("shifted", "mirrored", "filters exchanged", "a permille too large"):
+        assert not values_after([node], 0, CHANGES[change]).ok
+
+
+def test_values_of_a_small_array_are_all_checked() -> None:
+    found = ran("standard", {}, np.ones((1, 1, 200, 200)), [np.ones((1, 1, 3, 3))])
+    assert found.checks[-1].how.startswith("39,204 of 39,204 outputs")
+
+
+def test_sampled_channels_are_not_always_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(values, "SUMMED_PRODUCTS", 1 << 13)
+    monkeypatch.setattr(values, "PRODUCTS_AT_ONCE", 64)
+    for type, options in (
+        ("standard", {"filters": 64, "groups": 2}), ("depthwise", {"multiplier": 3}), ("transposed", {"filters": 64}),
+    ):  # fmt: skip
+        report = analyze(type, input=(16, 30, 20), kernel=3, **options)
+        [node] = run_nodes(report)
+        convolution = convolved(node)
+        assert convolution is not None
+        seen = [filters for _, filters in values.sampled(convolution)]
+        assert len(seen[0]) < report.output[0]
+        assert len(set(np.concatenate(seen))) > 3 * report.output[0] // 4
+        assert check_values([node])[0].ok
+
+
+def test_integers_beyond_float_are_compared_exactly() -> None:
+    big = 2**61 + 1
+    found = ran("standard", {}, np.full((1, 1, 3), big), [np.ones((1, 1, 2), int)], np.array([2**60 + 1], np.uint64))
+    assert disagreeing(found) == []
+    assert (found.out == 2 * big + 2**60 + 1).all()
+    [node] = run_nodes(analyze(input=(1, 3), kernel=2, filters=1, bias=True), "int64")
+    arrays = np.ones((1, 1, 2), int), np.array([2**60 + 1], np.uint64)
+    alone = replace(node, inputs=(np.full((1, 1, 3), big),), arrays=arrays, out=found.out)
+    assert check_values([alone])[0].ok
+    assert not check_values([replace(alone, out=found.out + 1)])[0].ok
