@@ -31,7 +31,7 @@ from typing import Any
 from zlib import crc32
 
 SETTINGS = {"OMP_NUM_THREADS": "1", "PYTHONINTMAXSTRDIGITS": "0", "COLUMNS": "100", "NO_COLOR": "1"}
-IGNORED, MISSING, MOST_PRINTED = ("seconds",), "(missing)", 200
+IGNORED, MISSING, MAX_PRINTED = ("seconds",), "(missing)", 200
 
 # Layers and chains. A `|` stands between two rows; what is written for three axes is cut to one and two.
 
@@ -359,7 +359,7 @@ def compare(old: Path, new: Path, ignored: Sequence[str]) -> int:
         for path, was, now in differences(before.get(line, MISSING), after.get(line, MISSING), (*IGNORED, *ignored)):
             changed.add(line)
             kinds[re.sub(r"\.\d+", ".*", path) or "command"] += 1
-            if kinds.total() <= MOST_PRINTED:
+            if kinds.total() <= MAX_PRINTED:
                 print(f"convcalc {line[:200]}\n    {path}: {str(was)[:100]!r} -> {str(now)[:100]!r}")
     print(f"{len(before | after)} commands, {len(changed)} that differ, in {kinds.total()} places")
     for kind, count in kinds.most_common():

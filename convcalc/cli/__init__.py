@@ -1,4 +1,4 @@
-"""The command line: `main` runs a command and turns whatever goes wrong into one line and an exit code."""
+"""The command line: `main` runs a command and turns every error into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import gc
 import os
 import sys
 from contextlib import suppress
+from io import TextIOWrapper
 
 ANSWERED, DISAGREED, AT_FAULT, INTERRUPTED, READER_GONE = 0, 1, 2, 130, 141
 
 
 def main() -> None:
     """Run convcalc on the arguments of this process and exit."""
-    if sys.stderr is None:  # closed by whoever started us: what it would say is lost, the answer is not
+    if sys.stderr is None:  # closed by the caller: messages are lost, the answer is not
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # open as long as the process
-    if hasattr(sys.stdout, "reconfigure"):  # what a terminal's encoding lacks is a question mark, not an error
+    if isinstance(sys.stdout, TextIOWrapper):  # a character that the encoding lacks becomes a question mark
         sys.stdout.reconfigure(errors="replace")
-    gc.set_threshold(100_000)  # a large network is many objects and no cycles, which need no looking for
+    gc.set_threshold(100_000)  # a large network is many objects without cycles: collect rarely
     sys.set_int_max_str_digits(0)  # exact integers are printed whole, however long
     sys.exit(exit_code(sys.argv[1:]))
 
@@ -46,8 +47,8 @@ def exit_code(arguments: list[str]) -> int:
     except OSError as error:
         _silence_stdout()
         return _fail(f"output: could not be written, got {error.strerror or error}; free space or write elsewhere")
-    except Exception as error:  # a defect of ours is still one line for the user
-        return _fail(f"convcalc: must not fail here, got {type(error).__name__}: {error}; please report the command")
+    except Exception as error:  # a bug in convcalc is still one line for the user
+        return _fail(f"convcalc: internal error, got {type(error).__name__}: {error}; please report this command")
 
 
 def _fail(message: str) -> int:
@@ -58,6 +59,6 @@ def _fail(message: str) -> int:
 
 
 def _silence_stdout() -> None:
-    """Send what is still buffered for stdout nowhere, so that the interpreter's last flush cannot fail again."""
+    """Discard what is still buffered for stdout, so that the interpreter's last flush cannot fail again."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""How the asking commands answer: JSON, the working-out, or a table."""
+"""How commands answer: with JSON, the working-out, or a table."""
 
 from __future__ import annotations
 

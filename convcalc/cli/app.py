@@ -65,8 +65,8 @@ def top(
 def invoke(arguments: list[str]) -> int:
     """The exit code that the command returned.
 
-    Typer's own main is passed by: it exits 1 where the reader of a pipe went away and prints usage over several
-    lines. Raises NotationError for a command line that cannot be parsed.
+    Typer's own main is not used: it exits 1 if the reader of a pipe went away, and prints usage over several lines.
+    Raises NotationError for a command line that cannot be parsed.
     """
     command = get_command(app)
     if COMPLETION_VARIABLE in os.environ:
@@ -79,10 +79,10 @@ def invoke(arguments: list[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     except Exception as error:
-        told = complaint(error)
-        if told is None:
+        found = complaint(error)
+        if found is None:
             raise
-        raise NotationError(_usage_line(*told, arguments)) from None
+        raise NotationError(_usage_line(*found, arguments)) from None
 
 
 def _usage_line(message: str, path: str, arguments: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""How commands are built on Typer: loaded when asked for, with help that starts with examples.
+"""How commands are built on Typer: loaded when named, with help that starts with examples.
 
 A command's module is imported only when the command is named, which keeps the start-up small.
 """

@@ -1,4 +1,4 @@
-"""`convcalc cost`: multiplications, additions and memory, alone or beside other types."""
+"""`convcalc cost`: multiplications, additions and memory, alone or compared with other types."""
 
 from __future__ import annotations
 
@@ -8,14 +8,9 @@ from typing import Annotated
 import typer
 
 from convcalc.cli.answer import answer
-from convcalc.cli.options import Asked, complete_type, layer_command
-from convcalc.questions.cost import BYTES
+from convcalc.cli.options import Asked, complete_dtype, complete_type, layer_command
 from convcalc.recipes import BY_NAME
 from convcalc.render.views import compare_view, cost_view
-
-
-def _complete_dtype(incomplete: str) -> list[str]:
-    return [name for name in BYTES if name.startswith(incomplete)]
 
 
 @layer_command
@@ -26,7 +21,7 @@ def command(
         typer.Option(
             "--compare",
             metavar="TYPE|all",
-            help="Other types for the same input and output, with ratios; may be repeated.",
+            help="Compare with other types for the same input and output; may be repeated.",
             rich_help_panel="Comparing",
             autocompletion=complete_type,
             show_default=False,
@@ -39,12 +34,12 @@ def command(
             metavar="NAME",
             help="Element type for bytes [float32].",
             rich_help_panel="Layer",
-            autocompletion=_complete_dtype,
+            autocompletion=complete_dtype,
             show_default=False,
         ),
     ] = None,
 ) -> int:
-    """Multiplications, additions, MACs, FLOPs and memory of a layer or a row; with --compare beside other types.
+    """Multiplications, additions, MACs, FLOPs and memory of a layer or a row; with --compare also of other types.
 
     Examples:
       convcalc cost -i 64x56x56 -k 3 -p 1 -f 64
@@ -61,7 +56,7 @@ def command(
         )
     from convcalc.questions.compare import compare, compare_chain
 
-    # Types may follow the option one by one, where they stand among the words
+    # Types after the first may follow --compare without commas; the parser then takes them for layer words.
     types = [word for word in asked.words if word in BY_NAME or word == "all"]
     asked = replace(asked, words=tuple(word for word in asked.words if word not in types))
     names = [name for word in (*compare_with, *types) for name in word.split(",")]

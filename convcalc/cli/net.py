@@ -6,18 +6,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from itertools import product
 from typing import Annotated
 
 import typer
 
 from convcalc.cli import ANSWERED
 from convcalc.cli.answer import Form, answer, print_json
-from convcalc.cli.options import EXPLAIN, JSON, LAYOUT, flag, option
-from convcalc.errors import NotationError
+from convcalc.cli.conflicts import NET, check_conflicts
+from convcalc.cli.options import EXPLAIN, JSON, LAYOUT, complete_dtype, flag, option
 from convcalc.notation import parse_features, parse_layout, whole_number
-from convcalc.questions.cost import BYTES
 from convcalc.questions.schema import SCHEMA
 from convcalc.readers import zoo, zoo_names
 
@@ -26,44 +23,40 @@ def _complete_model(incomplete: str) -> list[str]:
     return [name for name in zoo_names() if name.startswith(incomplete)]
 
 
-def _complete_dtype(incomplete: str) -> list[str]:
-    return [name for name in BYTES if name.startswith(incomplete)]
-
-
 SHOWING, ASKING, PROVING, READING = "What to show", "What if", "Proof by execution", "Reading and writing"
 MODEL = Annotated[
     str | None,
     typer.Argument(
-        metavar="MODEL", help="A network of the zoo, a .toml or an .onnx file; without it, what the zoo has.",
+        metavar="MODEL", help="A network of the zoo, or a .toml or .onnx file; without it, the zoo is listed.",
         autocompletion=_complete_model, show_default=False,
     ),
 ]  # fmt: skip
-INPUT = option("-i", "--input", metavar="SIZE", help="Another input than the network's own.", panel=ASKING)
+INPUT = option("-i", "--input", metavar="SIZE", help="Input size, instead of the network's own.", panel=ASKING)
 BATCH = option("--batch", metavar="N", help="Batch size; counts are for the whole batch [1].", panel=ASKING)
-WIDTH = option("--width", metavar="X", help="Scale the filters of every convolution by this [1].", panel=ASKING)
+WIDTH = option("--width", metavar="X", help="Factor on the filters of every convolution [1].", panel=ASKING)
 DTYPE = option(
-    "--dtype", metavar="NAME", help="Element type for bytes [float32].", panel=SHOWING, complete=_complete_dtype
+    "--dtype", metavar="NAME", help="Element type for bytes [float32].", panel=SHOWING, complete=complete_dtype
 )
-SORT = option("--sort", metavar="COLUMN", help="Order the rows, largest first, by a column such as multiplications.",
+SORT = option("--sort", metavar="COLUMN", help="Sort the rows by a column, largest first, e.g. multiplications.",
               panel=SHOWING)  # fmt: skip
-ONLY = option("--only", metavar="WHAT", help="Only layers of this op, kind or name (conv, linear, layer1/*).",
+ONLY = option("--only", metavar="WHAT", help="Show only layers of this op, kind or name, e.g. conv or layer1/*.",
               panel=SHOWING)  # fmt: skip
-PEAK = option("--peak", metavar="RATE", help="A machine's arithmetic, such as 100GOPS.", panel=SHOWING)
-BANDWIDTH = option("--bandwidth", metavar="RATE", help="Its memory bandwidth, such as 10GB/s.", panel=SHOWING)
+PEAK = option("--peak", metavar="RATE", help="Peak arithmetic rate of a machine, e.g. 100GOPS.", panel=SHOWING)
+BANDWIDTH = option("--bandwidth", metavar="RATE", help="Memory bandwidth of that machine, e.g. 10GB/s.", panel=SHOWING)
 COMPARE = Annotated[
     list[str] | None,
     typer.Option(
-        "--compare", metavar="MODEL", help="Another network beside it; may be repeated.", rich_help_panel=ASKING,
+        "--compare", metavar="MODEL", help="Compare with another network; may be repeated.", rich_help_panel=ASKING,
         autocompletion=_complete_model, show_default=False,
     ),
 ]  # fmt: skip
 REPLACE = option(
-    "--replace", metavar="TYPE=TYPE", help="Replace convolutions, as in standard=depthwise-separable.", panel=ASKING
+    "--replace", metavar="TYPE=TYPE", help="Replace convolutions, e.g. standard=depthwise-separable.", panel=ASKING
 )
-SWEEP = option("--sweep", metavar="SIZES", help="Over heights and widths, such as 128..320:32.", panel=ASKING)
-SWEEP_WIDTH = option("--sweep-width", metavar="X,X", help="Over factors of --width, as 0.25,0.5,1.0.", panel=ASKING)
+SWEEP = option("--sweep", metavar="SIZES", help="Report at several input sizes, e.g. 128..320:32.", panel=ASKING)
+SWEEP_WIDTH = option("--sweep-width", metavar="X,X", help="Report at several widths, e.g. 0.25,0.5,1.0.", panel=ASKING)
 CHECK = flag("--check", help="Run the network and check every number.", panel=PROVING)
-ARRAY = option("--array", metavar="X.npy", help="The data to run on; - is stdin [random].", panel=PROVING)
+ARRAY = option("--array", metavar="X.npy", help="Array to run on; - is stdin [random].", panel=PROVING)
 OUTPUT_FILE = option("-o", "--output", metavar="OUT.npy", help="Write the output; - is stdout.", panel=PROVING)
 CSV = flag("--csv", help="Print the rows as CSV.", panel=READING)
 
@@ -109,24 +102,14 @@ def command(
     from convcalc.render import network as views
 
     order = parse_layout("channels-first" if layout is None else layout)
-    several = {"--compare": compare, "--sweep": sweep, "--sweep-width": sweep_width}
-    rows = {"--only": only, "--sort": sort}
+    check_conflicts("net", NET, {
+        "a MODEL": model, "--input": input, "--batch": batch, "--width": width, "--replace": replace,
+        "--compare": compare, "--sweep": sweep, "--sweep-width": sweep_width, "--dtype": dtype, "--sort": sort,
+        "--only": only, "--peak": peak, "--bandwidth": bandwidth, "--check": check, "--array": array,
+        "--output": output, "--layout": layout, "--explain": explain, "--csv": csv, "--json": json,
+    })  # fmt: skip
     if model is None:
-        changes = {"--input": input, "--batch": batch, "--width": width, "--replace": replace, "--dtype": dtype}
-        machines = {"--peak": peak, "--bandwidth": bandwidth, "--check": check, "--array": array, "--output": output}
-        forms = {"--layout": layout, "--explain": explain, "--csv": csv}
-        for name in _given({**changes, **machines, **several, **rows, **forms}):
-            raise NotationError(f"net: {name} is about a network, got none; name one, such as resnet50")
         return _show_zoo(json)
-    _check_alone({"--json": json, "--csv": csv})
-    _check_alone({"--csv": csv, "--explain": explain, "--check": check, **several})
-    for first, second in product(_given(several), _given(rows)):
-        raise NotationError(f"net: {second} is for the rows of one network, got {first} too; choose one")
-    for name in () if check else _given({"--array": array, "--output": output}):
-        raise NotationError(f"net: {name} is for a network that is run; add --check")
-    for name in _given({**rows, "--dtype": dtype, "--peak": peak, "--bandwidth": bandwidth}) if check else ():
-        if not json:
-            raise NotationError(f"net: {name} is about rows, which --check shows with --json alone; add it")
     options = NetworkOptions(
         input=None if input is None else parse_features(input, "input", order),
         batch=whole_number(1 if batch is None else batch, "batch"),
@@ -139,8 +122,8 @@ def command(
         swept = over_widths(model, sweep_width or "", options) if sweep is None else over_sizes(model, sweep, options)
         return answer(Form(False, json), swept.to_dict, lambda: views.sweep_view(swept, order), None)
     if compare:
-        beside = compared(model, compare, options)
-        return answer(Form(False, json), beside.to_dict, lambda: views.comparison_view(beside, order), None)
+        comparison = compared(model, compare, options)
+        return answer(Form(False, json), comparison.to_dict, lambda: views.comparison_view(comparison, order), None)
     report = report_of(model, options)
     shown = chosen(report, only, sort)
     if check:
@@ -172,15 +155,3 @@ def _show_zoo(json: bool) -> int:
     else:
         show(zoo_view(networks))
     return ANSWERED
-
-
-def _given(options: Mapping[str, object]) -> list[str]:
-    """The names of the options that say something."""
-    return [name for name, value in options.items() if value not in (None, False, ())]
-
-
-def _check_alone(options: Mapping[str, object]) -> None:
-    """Raises NotationError where more than one of these options is given."""
-    both = _given(options)
-    if len(both) > 1:
-        raise NotationError(f"net: {both[0]} and {both[1]} do not go together, got both; choose one")

@@ -23,10 +23,9 @@ def answer_checked(
     report: Report, value: dict[str, Any], layout: str, *, file: str | None, array: str | None,
     output: str | None, json: bool,
 ) -> int:  # fmt: skip
-    """Run the report's network on an array in a file or on random data, check it, and show how that went.
+    """Run the report's network on an array from a file or on random data, check it, and show the checks.
 
-    `value` is the report as JSON, to which the checks are added; `file` the ONNX file that the network is that of,
-    whose weights are taken.
+    `value` is the report as JSON, to which the checks are added; `file` is the ONNX file to take the weights from.
     """
     if json and output == "-":
         raise NotationError("net: --json fills stdout, got --output - too; choose one")
@@ -40,8 +39,8 @@ def answer_checked(
 
         arrays, weights = file_weights(file, input=report.input, batch=report.batch)
         reference = runtime_reference(file, report.graph) if arrays is not None else None
-    with progress(f"{report.name}: checking") as told:
-        run = check_network(report.graph, x, arrays, fields=report.fields, reference=reference, progress=told)
+    with progress(f"{report.name}: checking") as show_progress:
+        run = check_network(report.graph, x, arrays, fields=report.fields, reference=reference, progress=show_progress)
     if run.out is not None:
         without_batch = given is not None and x is not None and given.array.ndim < x.ndim
         run = replace(run, out=_in_order(run.out, layout, without_batch))
@@ -59,10 +58,10 @@ def answer_checked(
 
 
 def _whole(given: Named, shape: Axes, layout: str) -> np.ndarray:
-    """The array with its batch and its channels first, as floats. Raises DataError if it is not the network's input."""
+    """The array as floats, (batch, channels, *spatial). Raises DataError if it is not the network's input."""
     name, array = given.name, given.array
     if array.dtype.kind == "c":
-        raise DataError(f"{name}: a network takes real numbers, got {array.dtype}; give one part of them")
+        raise DataError(f"{name}: a network takes real numbers, got {array.dtype}; give the real or the imaginary part")
     x = array if array.ndim == len(shape) else array[np.newaxis]
     if layout == "channels-last" and x.ndim > 1:
         x = np.moveaxis(x, -1, 1)
@@ -75,7 +74,7 @@ def _whole(given: Named, shape: Axes, layout: str) -> np.ndarray:
 
 
 def _in_order(out: np.ndarray, layout: str, without_batch: bool) -> np.ndarray:
-    """The output in the order of axes asked for, without a batch where the input had none."""
+    """The output in the wanted layout, without a batch axis if the input had none."""
     if layout == "channels-last" and out.ndim > 1:
         out = np.moveaxis(out, 1, -1)
     return out[0] if without_batch and len(out) == 1 else out

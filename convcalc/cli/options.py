@@ -1,4 +1,4 @@
-"""The arguments and options that describe a layer or a row of layers, shared by the commands that answer for one."""
+"""The arguments and options that describe a layer or a row of layers, shared by the commands about layers."""
 
 from __future__ import annotations
 
@@ -14,18 +14,23 @@ from convcalc.cli.typer_compat import with_parameters
 from convcalc.errors import NotationError, quoted, shortened
 from convcalc.graph.graph import Graph
 from convcalc.notation import LAYOUTS, PADDING_WORDS, is_size, parse_layout, parse_words, whole_number
+from convcalc.questions.cost import BYTES
 from convcalc.questions.report import Report, layer_report
 from convcalc.recipes import BY_NAME
 from convcalc.recipes.options import LayerOptions, layer_graph
 
 
 def complete_type(incomplete: str) -> list[tuple[str, str]]:
-    """The type names that begin so, with their one line."""
+    """The type names with this beginning, each with its summary."""
     return [(name, recipe.summary) for name, recipe in BY_NAME.items() if name.startswith(incomplete)]
 
 
 def _complete_padding(incomplete: str) -> list[str]:
     return [word for word in PADDING_WORDS if word.startswith(incomplete)]
+
+
+def complete_dtype(incomplete: str) -> list[str]:
+    return [name for name in BYTES if name.startswith(incomplete)]
 
 
 def _complete_layout(incomplete: str) -> list[str]:
@@ -68,7 +73,7 @@ LAYER = {
     "type": TYPE,
     "input": INPUT,
     "kernel": option("-k", "--kernel", metavar="N[xN]", help="Kernel, one number or one per axis [3]."),
-    "filters": option("-f", "--filters", "--out-channels", metavar="N", help="Filters, that is output channels."),
+    "filters": option("-f", "--filters", "--out-channels", metavar="N", help="Filters: the output channels."),
     "stride": STRIDE,
     "padding": PADDING,
     "dilation": DILATION,
@@ -76,7 +81,9 @@ LAYER = {
     "multiplier": option("-m", "--multiplier", metavar="N", help="Depthwise: filters per channel [1]."),
     "mid_channels": option("--mid-channels", metavar="N", help="Spatially separable: channels between [filters]."),
     "output_padding": OUTPUT_PADDING,
-    "output_size": option("--output-size", metavar="N[xN]", help="Transposed: the size wanted; derives the padding."),
+    "output_size": option(
+        "--output-size", metavar="N[xN]", help="Transposed: the output size; derives the output padding."
+    ),
     "bias": flag("--bias", help="One bias per filter, in every stage.", panel="Layer"),
     "batch": option("--batch", metavar="N", help="Batch size; counts are for the whole batch [1]."),
     "layout": LAYOUT,
@@ -86,7 +93,7 @@ LAYER = {
 
 
 def complete_word(incomplete: str) -> list[str]:
-    """The beginnings of layer words that begin so."""
+    """The types that a layer word with this beginning may name, each with its colon."""
     return [f"{name}:" for name in (*POOLS, *BY_NAME) if name.startswith(incomplete)]
 
 
@@ -103,7 +110,7 @@ WORDS = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the shared arguments and options said: a layer or a row of layer words, and how to answer."""
+    """The shared arguments and options: a layer or a row of layer words, and how to answer."""
 
     command: str
     words: tuple[str, ...]
@@ -137,7 +144,7 @@ class Asked:
                 f"{self.command}: takes layer words or the options of one layer, got both, --{other} among them; "
                 "write it into the words, as k3s2p1"
             )
-        parse_words(self.words, tuple(BY_NAME))  # a word that cannot be read comes before a size that lacks
+        parse_words(self.words, tuple(BY_NAME))  # an unreadable word is reported before a missing size
         if not self.sized and self.command != "rf":
             alone = next((word for word in self.words if word in BY_NAME), None)
             if alone is not None:
@@ -153,12 +160,12 @@ class Asked:
         return row_graph(self.words, options.input, batch=self.batch, bias=options.bias, layout=options.layout)
 
     def report(self, dtype: str = "float32") -> Report:
-        """All answers about it."""
+        """The report of that graph."""
         return layer_report(self.graph(), dtype=dtype)
 
 
 def layer_command(function: Callable[..., int]) -> Callable[..., int]:
-    """Gives a command `function(asked, ...)` the shared arguments and options in front of its own."""
+    """A command with the shared arguments and options, passed to `function` as `asked`, in front of its own."""
     own = [p for p in inspect.signature(function, eval_str=True).parameters.values() if p.name != "asked"]
     shared = [
         inspect.Parameter(

@@ -1,4 +1,4 @@
-"""A progress bar for people: on stderr, and only where that is a terminal."""
+"""A progress bar on stderr, if that is a terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A function to tell how much is done, of how much, None where nobody looks; the bar goes when all is done."""
+    """A function that shows (steps done, steps in all), None if stderr is no terminal; the bar vanishes at the end."""
     if not sys.stderr.isatty():
         yield None
         return

@@ -27,8 +27,6 @@ from convcalc.cli.options import (
 from convcalc.errors import NotationError
 
 MODES = ("zeros", "reflect", "replicate", "circular")
-
-
 ALGORITHMS = ("auto", "direct", "rows", "bands", "planes", "winograd", "fft")
 
 
@@ -41,7 +39,7 @@ def _complete_mode(incomplete: str) -> list[str]:
 
 
 READING = "Reading and writing"
-INPUT_FILE = Annotated[str, typer.Argument(metavar="INPUT.npy", help="The data; - is stdin.")]
+INPUT_FILE = Annotated[str, typer.Argument(metavar="INPUT.npy", help="The input array; - is stdin.")]
 KERNEL_FILES = Annotated[
     list[str],
     typer.Argument(metavar="KERNEL.npy", help="One kernel, or one per stage in stage order."),
@@ -54,12 +52,12 @@ BIAS_FILES = Annotated[
     ),
 ]  # fmt: skip
 MODE = option("--padding-mode", metavar="MODE", help=f"{', '.join(MODES)} [zeros].", complete=_complete_mode)
-OUTPUT_SIZE = option("--output-size", metavar="N[xN]", help="Transposed: the size wanted.")
+OUTPUT_SIZE = option("--output-size", metavar="N[xN]", help="Transposed: the output size.")
 FLIP = flag("--flip", help="True convolution: the kernel is flipped.", panel="Layer")
 RANK = option("--rank", metavar="R", help="Run the rank-R approximation of one full separable kernel.")
 ALGORITHM = option(
     "--algorithm", metavar="NAME", complete=_complete_algorithm,
-    help=f"{', '.join(ALGORITHMS)}; direct where it does not fit [auto].",
+    help=f"{', '.join(ALGORITHMS)}; direct if it does not fit [auto].",
 )  # fmt: skip
 DIMS = option("--dims", metavar="D", help="Spatial axes: 1, 2 or 3.", panel=READING)
 OUTPUT_FILE = option("-o", "--output", metavar="OUT.npy", help="Write the result; - is stdout.", panel=READING)
@@ -91,7 +89,7 @@ def command(
 ) -> int:
     """Convolve .npy arrays with NumPy, then check shape, parameters, multiplications, receptive field and values.
 
-    Kernels are (N, C/groups, *k), transposed (C, N/groups, *k); inputs (batch, C, *spatial) or without what they lack.
+    Kernels are (N, C/groups, *k), transposed (C, N/groups, *k); inputs (batch, C, *spatial), batch and C optional.
 
     Examples:
       convcalc run examples/photo.npy examples/sobel.npy --preview

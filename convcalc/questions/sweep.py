@@ -14,8 +14,8 @@ from convcalc.questions.compare import ratio_of
 from convcalc.questions.report import Report
 from convcalc.questions.schema import SCHEMA, field_dict
 
-MOST_POINTS = 1000
-MOST_WIDTH = 10**6
+MAX_POINTS = 1000
+MAX_WIDTH = 10**6
 _RANGE = re.compile(r"([0-9]+)\.\.([0-9]+)(?::([0-9]+))?")
 
 
@@ -80,8 +80,8 @@ def sizes(text: str) -> tuple[str, ...]:
             values.append(show_size([whole_number(number, "sweep") for number in part.split("x")]))
             continue
         first, last, step = (whole_number(number or "1", "sweep") for number in found.groups())
-        if first > last or (last - first) // step >= MOST_POINTS:
-            raise NotationError(f"sweep: a range goes up, in at most {MOST_POINTS} steps, got {part}")
+        if first > last or (last - first) // step >= MAX_POINTS:
+            raise NotationError(f"sweep: a range goes up, in at most {MAX_POINTS} steps, got {part}")
         values += map(str, range(first, last + 1, step))
     return tuple(dict.fromkeys(values))
 
@@ -101,9 +101,9 @@ def width_of(text: str, name: str) -> Fraction:
         width = Fraction(text) if len(text) <= MAX_DIGITS and "e" not in text.lower() else Fraction(0)
     except (ValueError, ZeroDivisionError):
         width = Fraction(0)
-    if not 0 < width < MOST_WIDTH:
+    if not 0 < width < MAX_WIDTH:
         raise NotationError(
-            f"{name}: must be a number above 0 and below {MOST_WIDTH}, without an exponent, such as 0.5, "
+            f"{name}: must be a number above 0 and below {MAX_WIDTH}, without an exponent, such as 0.5, "
             f"got {quoted(text)}"
         )
     return width

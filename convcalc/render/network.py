@@ -42,7 +42,7 @@ def network_view(report: Report, layers: Sequence[LayerReport], layout: str) -> 
     ]
     return Table(
         title(report, layout), tuple(columns), tuple(rows), 2 if part else 1, tuple(aside),
-        spare=(
+        optional=(
             "activations", BARS, "op", "receptive field", "share", "output",
             *(("parameters", "multiplications") if report.machine else ()),
         ),
@@ -97,7 +97,7 @@ def sweep_view(sweep: Sweep, layout: str) -> Table:
     columns = (sweep.over, "input", "output", *(label for label, _ in shown), "of the first")
     return Table(
         f"{_name(first.name, sweep.changes)} over {sweep.over}s", columns, tuple(rows), aside=(NETWORK_RULE,),
-        spare=(
+        optional=(
             "activations", "output", "of the first", "peak activation bytes",
             *(("parameters",) if first.machine else ()),
         ),

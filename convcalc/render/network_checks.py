@@ -29,8 +29,8 @@ def checks_view(report: Report, run: NetworkRun, layout: str, ran_on: str, path:
         ("check", *(("layer",) if wrong else ()), "predicted", "measured", "ok", "how"),
         tuple(_row(check, bool(wrong)) for check in shown),
         aside=tuple(aside),
-        spare=("how",),
-        quiet=("how",),
+        optional=("how",),
+        unreported=("how",),
         verdict=verdict(run),
         good=run.ok,
     )

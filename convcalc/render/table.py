@@ -21,12 +21,12 @@ Fold: TypeAlias = Literal["none", "some", "all"]
 BAR_WIDTH = 10
 GAP = 2
 """Cells between columns."""
-LEAST_NAME = 14
-"""The room for names of rows, folded, below which a table is shown entry by entry."""
+MIN_NAME = 14
+"""Fewest cells for folded names of rows; with less room a table is shown entry by entry."""
 INDENT = "  "
 _PARTS, _PIECES = re.compile(r"[^/\s]*[/\s]+|[^/\s]+"), re.compile(r"[^._:-]*[._:-]+|[^._:-]+")
 BARS = "bars"
-"""Among the spare columns: the bars in front of shares, which may go before the shares themselves do."""
+"""Among the optional columns: the bars in front of shares, which may be hidden before the shares are."""
 
 
 class Bar(float):
@@ -36,7 +36,7 @@ class Bar(float):
         return f"{float(self):.6g}"
 
     def per_cent(self) -> str:
-        """The share in per cent; what is more than nothing is not shown as 0."""
+        """The share in per cent; a share above 0 is never shown as 0."""
         return "<0.01%" if 0 < self < 0.00005 else f"{self:.2%}"
 
     def drawn(self) -> str:
@@ -50,9 +50,9 @@ class Bar(float):
 class Table:
     """Columns and rows; the first column names the row, and the last `totals` rows stand apart.
 
-    `spare` columns may be dropped, in that order, on a terminal too narrow for all, `quiet` ones among them without a
-    word; with `folding`, long names of rows are folded before the last of them is. `aside` is what else to say:
-    below the table on a terminal, on stderr elsewhere, so that stdout stays rows; the verdict comes last of all.
+    `optional` columns are hidden first, in this order, if the terminal is too narrow, `unreported` ones unmentioned.
+    With `folding`, long names of rows are folded before the last optional column is hidden. `aside` are notes, printed
+    below the table on a terminal and on stderr elsewhere, so that stdout has only rows; the verdict comes last.
     """
 
     title: str
@@ -60,15 +60,15 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     totals: int = 0
     aside: tuple[str, ...] = ()
-    spare: tuple[str, ...] = ()
-    quiet: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    unreported: tuple[str, ...] = ()
     folding: bool = False
     verdict: str = ""
     good: bool = True
 
 
 def show(table: Table, file: TextIO | None = None) -> None:
-    """Print a table to a file, stdout if None, in the form that whoever reads it needs."""
+    """Print a table to a file, stdout if None: for people on a terminal, tab-separated elsewhere."""
     file = file or sys.stdout
     if file.isatty():
         _show_on_terminal(table, terminal(file))
@@ -118,7 +118,7 @@ def _pretty(cell: Cell, bars: bool = True) -> str:
 
 
 def _show_on_terminal(table: Table, console: Console) -> None:
-    """The widest form that fits: as it is, with less of it, turned on its side, or entry by entry."""
+    """The first form that fits: whole, with columns hidden, rows and columns exchanged, or entry by entry."""
     console.print(table.title, style="bold")
     fitting = (form for form in forms(table) if form.room(console.width) >= form.least(console.width))
     form = next(fitting, None) if table.rows else None
@@ -135,7 +135,7 @@ def _show_on_terminal(table: Table, console: Console) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column as text: its cells, their width, and those of its heading on one line and on as many as it has words."""
+    """A column as text: its cells and their width; the widths of its heading on one line and of its longest word."""
 
     name: str
     cells: tuple[str, ...]
@@ -152,11 +152,10 @@ def _column(name: str, cells: Sequence[str], numeric: bool) -> Column:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A way to show a table: the columns kept of it, and what the caption says of the rest.
+    """A way to show a table: the columns that are shown, and a caption about the hidden ones.
 
-    With `narrow`, headings take as many lines as they have words. `fold` says which names of rows may be folded: none;
-    some, which are a quarter of them or else what is longer than three tenths of the terminal; or all, as far as they
-    can be read.
+    With `narrow`, headings have one word per line. `fold` says which names of rows may be folded: none; some, the
+    longest quarter of them or those longer than three tenths of the terminal; or all, down to MIN_NAME.
     """
 
     columns: tuple[Column, ...]
@@ -167,30 +166,30 @@ class Form:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Of the columns, in cells of the terminal."""
+        """The columns' widths, in cells of the terminal."""
         return tuple(max(c.width, c.word if self.narrow else c.heading) for c in self.columns)
 
     def room(self, width: int) -> int:
-        """What a terminal has left for the names of rows."""
+        """The cells that a terminal of this width leaves for the names of rows."""
         return width - sum(self.widths[1:]) - GAP * (len(self.columns) - 1)
 
     def least(self, width: int) -> int:
-        """What the names of rows need."""
+        """The cells that the names of rows need on a terminal of this width."""
         whole = self.widths[0]
         match self.fold:
             case "none":
                 return whole
             case "some":
                 names = sorted(map(_width, self.columns[0].cells))
-                return min(whole, max(LEAST_NAME, min(names[len(names) * 3 // 4], width * 3 // 10)))
+                return min(whole, max(MIN_NAME, min(names[len(names) * 3 // 4], width * 3 // 10)))
             case "all":
-                return min(whole, LEAST_NAME)
+                return min(whole, MIN_NAME)
 
 
 def forms(table: Table) -> Iterator[Form]:
     """A table of at least one row in forms of decreasing width.
 
-    Columns are dropped one by one; before each of them headings, and names if they may, are folded.
+    Columns are hidden one by one; before each of them headings are folded, and so are names if `folding`.
     """
     values = list(zip(*table.rows, strict=True))
     numeric = [all(map(_is_number, column)) for column in values]
@@ -203,11 +202,11 @@ def forms(table: Table) -> Iterator[Form]:
         for with_bars in (bars, False)
     )
     shown, kept = drawn, list(range(len(drawn)))
-    for spare in ("", *table.spare):
-        if spare == BARS:
+    for hidden in ("", *table.optional):
+        if hidden == BARS:
             shown = plain
         else:
-            kept = [i for i in kept if table.columns[i] != spare]
+            kept = [i for i in kept if table.columns[i] != hidden]
         form = Form(tuple(shown[i] for i in kept), table.totals, _caption(table, kept, bars and shown is plain))
         yield form
         yield replace(form, narrow=True)
@@ -215,7 +214,7 @@ def forms(table: Table) -> Iterator[Form]:
             yield replace(form, narrow=True, fold="some")
     if table.folding:
         yield replace(form, narrow=True, fold="all")
-    if len(table.rows) > 1 and not table.spare:
+    if len(table.rows) > 1 and not table.optional:
         first, *others = drawn
         names = _column(first.name, [column.name for column in others], False)
         turned = zip(first.cells, *(column.cells for column in others), strict=True)
@@ -223,13 +222,13 @@ def forms(table: Table) -> Iterator[Form]:
 
 
 def _caption(table: Table, kept: Sequence[int], without_bars: bool) -> str:
-    """What is said of the columns that are not kept, and of bars."""
+    """Which columns are hidden, and whether bars are."""
     lines = []
-    dropped = [name for i, name in enumerate(table.columns) if i not in kept and name not in table.quiet]
-    if dropped:
-        lines.append(f"no room here for {', '.join(dropped)}; shown when piped")
+    hidden = [name for i, name in enumerate(table.columns) if i not in kept and name not in table.unreported]
+    if hidden:
+        lines.append(f"hidden to fit this terminal: {', '.join(hidden)} (all columns when piped)")
     if without_bars and any(isinstance(row[i], Bar) for row in table.rows for i in kept):
-        lines.append("no room here for the bars of shares")
+        lines.append("bars hidden to fit this terminal")
     return "\n".join(lines)
 
 
@@ -245,9 +244,9 @@ def _is_number(cell: Cell) -> bool:
 
 
 def folded(name: str, room: int) -> str:
-    """The name on as many lines as it takes, each after the first set in a little.
+    """The name on lines of at most `room` cells; all after the first are indented.
 
-    Broken behind / or a space, where that is not enough behind . _ : or -, and at last anywhere.
+    Broken after / or a space, if that is not enough after . _ : or -, and otherwise anywhere.
 
     >>> print(folded("layer1/1/downsample/batch_norm1", 22))
     layer1/1/downsample/
@@ -265,7 +264,7 @@ def folded(name: str, room: int) -> str:
 
 
 def _print_entry(console: Console, columns: Sequence[str], row: Sequence[Cell]) -> None:
-    """One row as `name  value` lines; what is longer than the terminal is folded, never cut."""
+    """One row as `name  value` lines; long values are folded, never cut."""
     console.print(_pretty(row[0]), style="bold cyan")
     label_width = max(map(len, columns[1:]))
     room = max(8, console.width - label_width - 4)
@@ -276,7 +275,7 @@ def _print_entry(console: Console, columns: Sequence[str], row: Sequence[Cell]) 
 
 
 def _rich_table(form: Form, room: int) -> RichTable:
-    """The form with so much room for the names of its rows."""
+    """The form with `room` cells for the names of its rows."""
     from rich import box
     from rich.table import Table as RichTable
 

@@ -101,7 +101,7 @@ def compare_view(comparison: Comparison, layout: str) -> Table:
     columns = ("type", "parameters", "params ratio", "multiplications", "ratio", "ratio as a formula")
     return Table(
         _title(comparison.base, layout), columns, tuple(rows),
-        aside=(*_notes(comparison.base), *comparison.notes, *RULES), spare=("params ratio", "parameters"),
+        aside=(*_notes(comparison.base), *comparison.notes, *RULES), optional=("params ratio", "parameters"),
     )  # fmt: skip
 
 
@@ -144,8 +144,8 @@ def run_view(run: Run, layout: str, path: str | None) -> Table:
             *(f"{check.name}: {check.how}" for check in run.checks if check.name == "values"),
             f"output {show_size(run.out.shape)} {run.out.dtype}: {found}{written}",
         ),
-        spare=("how",),
-        quiet=("how",),
+        optional=("how",),
+        unreported=("how",),
         verdict=verdict,
         good=run.ok,
     )

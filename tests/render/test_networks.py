@@ -16,8 +16,8 @@ WIDTHS = (60, 80, 100, 120, 160)
 
 
 def dropped(lines: list[str]) -> list[str]:
-    """The columns that are said to have no room."""
-    [names] = re.findall(r"no room here for ([^;]*); shown when piped", " ".join(lines)) or [""]
+    """The columns that are reported as hidden."""
+    [names] = re.findall(r"hidden to fit this terminal: ([^(]*) \(all columns when piped\)", " ".join(lines)) or [""]
     return [name for name in names.split(", ") if name]
 
 
@@ -29,9 +29,9 @@ def rows_of(lines: list[str], width: int, header: list[str]) -> list[list[str]]:
     for word in " ".join(columns).split():
         assert any(word in line for line in headings), (width, word)
     rows: list[list[str]] = []
-    ends = lines.index("no room here for the bars of shares") if "no room here for the bars of shares" in lines else -1
+    ends = lines.index("bars hidden to fit this terminal") if "bars hidden to fit this terminal" in lines else -1
     for line in lines[rule + 1 : ends]:
-        if line.startswith(("no room", "float32: ")):
+        if line.startswith(("hidden to", "float32: ")):
             break
         if line.startswith("  ") and line.strip():
             assert re.fullmatch(r"  \S+", line), "a name goes on, and nothing else"
@@ -67,7 +67,7 @@ def test_a_row_a_layer_with_every_cell_of_the_columns_shown(
     kept = [i for i, column in enumerate(header) if column not in missing]
     assert shown == [[written(header[i], row[i]) for i in kept] for row in piped]
     drawn = any("█" in line for line in lines)
-    assert drawn or "share" in missing or "no room here for the bars of shares" in lines
+    assert drawn or "share" in missing or "bars hidden to fit this terminal" in lines
 
 
 def test_more_room_shows_no_fewer_columns(on_terminal: OnTerminal) -> None:
@@ -104,7 +104,7 @@ def pools(tmp_path: Path) -> str:
 @pytest.mark.parametrize("width", [60, 80, 100])
 def test_where_nothing_multiplies_there_are_no_bars_to_miss(width: int, pools: str, on_terminal: OnTerminal) -> None:
     lines = on_terminal(width, "net", pools)
-    assert "no room here for the bars of shares" not in lines
+    assert "bars hidden to fit this terminal" not in lines
     assert len([line for line in lines if line.endswith("0.00%")]) == 3
 
 
