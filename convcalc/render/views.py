@@ -84,7 +84,7 @@ def cost_view(report: Report, layout: str) -> Table:
     several = len(report.layers) > 1
     return Table(
         _title(report, layout), columns, tuple(rows), int(_has_total(report)), (*_notes(report), *RULES),
-        spare=("flops", "macs", "activations", "additions", "effective") if several else (), folding=several,
+        optional=("flops", "macs", "activations", "additions", "effective") if several else (), folding=several,
     )  # fmt: skip
 
 
