@@ -11,7 +11,7 @@ from convcalc.errors import NotationError, quoted, shortened
 from convcalc.graph.graph import MAX_LAYERS
 from convcalc.notation import whole_number
 from convcalc.readers.toml.expressions import evaluated, names_in
-from convcalc.readers.toml.keys import BLOCK_KEYS, USE_KEYS, suggestion, tables, truth
+from convcalc.readers.toml.keys import USE_KEYS, suggestion, tables, truth
 from convcalc.readers.toml.ops import FILTERS, OPS, takes_filters
 from convcalc.readers.toml.width import Width
 
@@ -25,7 +25,7 @@ class Block:
     def __init__(self, table: Mapping[str, Any]) -> None:
         self.table = table
         self.layers: Sequence[Mapping[str, Any]] = tables(table, "layers")
-        self.values = {key: value for key, value in table.items() if key not in BLOCK_KEYS}
+        self.values = {key: value for key, value in table.items() if key not in USE_KEYS}
         """Its own values, as written; a use may give others."""
 
     @cached_property
@@ -257,8 +257,11 @@ class Scope:
 def _mentioned(table: Mapping[str, Any]) -> Iterator[str]:
     """The names of values that the expressions of a table mention."""
     for key, value in table.items():
-        for part in value if isinstance(value, list) else [value]:
-            if isinstance(part, Mapping):
+        pending = [value]
+        for part in pending:  # which grows by the parts of lists
+            if isinstance(part, list):
+                pending += part
+            elif isinstance(part, Mapping):
                 yield from _mentioned(part)
             elif isinstance(part, str) and key not in ("name", "block") and not (key == "op" and part in OPS):
                 yield from names_in(part)

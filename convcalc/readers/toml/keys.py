@@ -13,9 +13,7 @@ TOP_KEYS = ("name", "input", "source", "notes", "width_divisor", "width_scales",
 COMMON_KEYS = frozenset({"name", "op", "from", "when", "fixed_width"})
 """Keys of a layer whatever its op."""
 USE_KEYS = frozenset({"name", "block", "from", "when", "repeat", "layers", "fixed_width"})
-"""Keys of a table that uses a block; all others are values for the block."""
-BLOCK_KEYS = frozenset({"name", "repeat", "layers"})
-"""Keys of a block's own table; all others are values that a use may replace."""
+"""Keys of a table that uses or defines a block; all others are values of the block."""
 MAX_LISTED = 20
 """Names in a message or a note; of more names, a message lists those most like the one at fault."""
 

@@ -316,3 +316,30 @@ def test_thousands_of_uses_of_a_block_with_thousands_of_values() -> None:
     before = process_time()
     assert len(network(text).layers) == 1
     assert process_time() - before < 30
+
+
+def test_layers_in_place_may_be_left_out_by_a_value_of_the_block_around() -> None:
+    text = """
+        [[blocks]]
+        name = "b"
+        expand = 1
+        layers = [{name = "e", when = "expand > 1", layers = [{op = "relu"}]}, {op = "tanh"}]
+        [[layers]]
+        block = "b"
+        [[layers]]
+        block = "b"
+        expand = 2
+    """
+    assert [name for name, _, _ in shapes(on_2x9x9(text))] == ["b1/tanh1", "b2/e/relu1", "b2/tanh1"]
+
+
+def test_a_value_in_pairs_of_a_padding_is_one_of_the_block() -> None:
+    text = """
+        [[blocks]]
+        name = "b"
+        layers = [{op = "depthwise", kernel = 3, padding = [["p", 0], [1, "p"]]}]
+        [[layers]]
+        block = "b"
+        p = 2
+    """
+    assert shapes(on_2x9x9(text)) == [("b1/depthwise1", "depthwise", (2, 9, 10))]

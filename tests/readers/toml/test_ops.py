@@ -175,6 +175,10 @@ def test_features_of_another_number_are_no_gate() -> None:
 
 
 WRONG = {
+    "a mode that is a list": (
+        "[[layers]]\nop = 'pad'\npadding = 1\nmode = ['zeros']\n",
+        r"pad1: mode: must be one of zeros, reflect, replicate, circular, got \['zeros'\]$",
+    ),
     "corners of nearest": (
         "[[layers]]\nop = 'upsample'\nfactor = 2\nalign_corners = true\n",
         "upsample1: align_corners: is for the modes linear and cubic, got nearest",

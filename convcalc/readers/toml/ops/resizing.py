@@ -112,6 +112,6 @@ def _pairs(value: Any, dims: int) -> tuple[tuple[int, int], ...]:
 
 def _mode(keys: Keys, default: str, modes: Mapping[str, str]) -> str:
     mode = keys.get("mode", default)
-    if mode not in modes:
+    if not isinstance(mode, str) or mode not in modes:
         raise NotationError(f"mode: must be one of {', '.join(modes)}, got {quoted(mode)}")
     return modes[mode]
