@@ -11,6 +11,7 @@ from convcalc.explain.fields import FieldRows
 from convcalc.explain.node import parts
 from convcalc.explain.rows import Explanation, row_of
 from convcalc.formulas import Symbol
+from convcalc.graph.graph import Node
 from convcalc.questions.compare import Comparison, ratio_of
 from convcalc.questions.cost import BYTES, Cost, total
 from convcalc.questions.memory import live_tensors
@@ -91,8 +92,15 @@ def explain_comparison(comparison: Comparison) -> tuple[Explanation, ...]:
 def explain_network(report: Report, shown: Sequence[LayerReport]) -> tuple[Explanation, ...]:
     """The working-out of the layers shown, and of the totals over all layers."""
     fields, rows = FieldRows(report), list[Explanation]()
-    for layer in shown:
-        rows += _layer(layer, report, fields)
+    known: dict[tuple[Node, ...], tuple[list[Explanation], list[Explanation]]] = {}
+    for layer in shown:  # layers that are alike are worked out once; only their names and fields differ
+        alike = tuple(stage.node._replace(name="", inputs=()) for stage in layer.stages)
+        if alike not in known:
+            known[alike] = [*_counts(layer, report)], [*_movement(layer, report)]
+        before, after = known[alike]
+        rows += [Explanation(layer.name + row.where, *row[1:]) for row in before]
+        rows += fields.rows(layer.name, layer.group.nodes)
+        rows += [Explanation(layer.name, *row[1:]) for row in after]
     if len(shown) < len(report.layers):
         rows += _of_layers("shown", "the layers shown", shown, total(layer.cost for layer in shown), report)
     counted = "the layers that are counted" if report.unsupported else "the layers"
@@ -114,21 +122,16 @@ def _totals(report: Report, names: Sequence[str]) -> Iterator[Explanation]:
         yield from counts.sums("total", "the stages", [stage.cost for stage in report.stages], report.cost, names)
 
 
-def _layer(layer: LayerReport, report: Report, fields: FieldRows) -> Iterator[Explanation]:
-    """The rows of one layer of a network; if it is not counted, its output, receptive field and bytes moved."""
-    name = layer.name
+def _counts(layer: LayerReport, report: Report) -> Iterator[Explanation]:
+    """Sizes, counts and share of one layer of a network, without its name; if it is not counted, its output."""
     for stage in layer.stages:
-        for part in parts(_within(name, layer, stage.node.stage), stage):
+        for part in parts(_within("", layer, stage.node.stage), stage):
             yield from part
     if len(layer.stages) > 1:
-        yield from counts.sums(name, "the stages", [stage.cost for stage in layer.stages], layer.cost)
-        yield from counts.macs(name, layer.cost)
+        yield from counts.sums("", "the stages", [stage.cost for stage in layer.stages], layer.cost)
+        yield from counts.macs("", layer.cost)
     if layer.counted:
-        yield _share(name, layer.multiplications, layer.share, report)
-    yield from fields.rows(name, layer.group.nodes)
-    yield from _movement(layer, report.dtype)
-    if report.machine:
-        yield from _bound(layer, report.dtype, report.machine)
+        yield _share("", layer.multiplications, layer.share, report)
 
 
 def _share(where: str, multiplications: int, share: Fraction, report: Report) -> Explanation:
@@ -137,27 +140,24 @@ def _share(where: str, multiplications: int, share: Fraction, report: Report) ->
     return row_of(where, "share", formula, float(share), **symbols)
 
 
-def _movement(layer: LayerReport, dtype: str) -> Iterator[Explanation]:
-    """Bytes that have to move, and the operations on each."""
+def _movement(layer: LayerReport, report: Report) -> Iterator[Explanation]:
+    """Bytes that have to move, the operations on each, and what they mean on a machine."""
     parameters = sum(sum(counts.own_parameters(stage.node).values()) for stage in layer.stages)
-    symbols = {
+    moved, dtype = layer.moved * BYTES[report.dtype], report.dtype
+    symbols: dict[str, Symbol] = {
         "read": layer.moved - parameters - layer.activations,
         "parameters": parameters,
         "written": layer.activations,
         "bytes_per_element": BYTES[dtype],
     }
-    name, moved = layer.name, layer.moved * BYTES[dtype]
-    yield row_of(name, f"{dtype} bytes moved", formulas.BYTES_MOVED, moved, **symbols)
+    yield row_of("", f"{dtype} bytes moved", formulas.BYTES_MOVED, moved, **symbols)
+    symbols = {"flops": layer.flops, "bytes_moved": moved}
     if moved:
-        symbols = {"flops": layer.flops, "bytes_moved": moved}
-        yield row_of(name, "operations per byte", formulas.INTENSITY, layer.intensity(dtype), **symbols)
-
-
-def _bound(layer: LayerReport, dtype: str, machine: Machine) -> Iterator[Explanation]:
-    assert layer.bound is not None
-    symbols = {"flops": layer.flops, "bytes_moved": layer.moved * BYTES[dtype], **_rates(machine)}
-    yield row_of(layer.name, "bound", formulas.BOUND, layer.bound.by, **symbols)
-    yield row_of(layer.name, "least seconds", formulas.LEAST_SECONDS, layer.bound.seconds, **symbols)
+        yield row_of("", "operations per byte", formulas.INTENSITY, layer.intensity(dtype), **symbols)
+    if layer.bound and report.machine:
+        symbols |= _rates(report.machine)
+        yield row_of("", "bound", formulas.BOUND, layer.bound.by, **symbols)
+        yield row_of("", "least seconds", formulas.LEAST_SECONDS, layer.bound.seconds, **symbols)
 
 
 def _rates(machine: Machine) -> dict[str, Symbol]:

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar, assert_never
 
 from convcalc.axis.padding import cropped, padded
 from convcalc.axis.window import Window, ceiled_size, output_size, transposed_size
-from convcalc.errors import ShapeError, located
+from convcalc.errors import ShapeError
 from convcalc.graph.primitives import (
     AdaptivePool,
     Concat,
@@ -179,10 +179,12 @@ def size_along(primitive: Windowed, axis: int, size: int) -> int:
 
 
 def _along_axes(primitive: Windowed, spatial: Axes) -> Axes:
-    names, sizes = AXIS_NAMES[len(spatial)], []
-    for axis, (size, window) in enumerate(zip(spatial, windows(primitive), strict=True)):
-        with located(names[axis]):
+    sizes: list[int] = []
+    try:
+        for axis, (size, window) in enumerate(zip(spatial, windows(primitive), strict=True)):
             sizes.append(_size(primitive, axis, size, window))
+    except ShapeError as error:
+        raise ShapeError(f"{AXIS_NAMES[len(spatial)][len(sizes)]}: {error}") from None
     return tuple(sizes)
 
 

@@ -74,8 +74,7 @@ def show(table: Table, file: TextIO | None = None) -> None:
         _show_on_terminal(table, terminal(file))
     else:
         print("\t".join(table.columns), file=file)
-        for row in table.rows:
-            print("\t".join(_plain(cell) for cell in row), file=file)
+        file.writelines("\t".join([_plain(cell) for cell in row]) + "\n" for row in table.rows)
         for line in (*table.aside, *([table.verdict] if table.verdict else [])):
             print(one_line(line), file=sys.stderr)
 
@@ -95,10 +94,11 @@ def terminal(file: TextIO | None = None) -> Console:
 
 
 def _plain(cell: Cell) -> str:
+    if isinstance(cell, str):
+        return cell if cell.isprintable() else one_line(cell)
     if isinstance(cell, bool):
         return "yes" if cell else "no"
-    text = "" if cell is None else str(cell)
-    return text if text.isprintable() else one_line(text)
+    return "" if cell is None else str(cell)
 
 
 def _pretty(cell: Cell, bars: bool = True) -> str:

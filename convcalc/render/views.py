@@ -122,7 +122,7 @@ FIELD_COLUMNS = ("layer", "size", "jump", "start", "coverage", "output")
 
 
 def _field_cells(fields: tuple[AxisField, ...]) -> tuple[Cell, ...]:
-    values = field_dict(fields)
+    values = field_dict(fields[:1] if fields[1:] == fields[:-1] else fields)
     return tuple(show_axes([_short(v) for v in values[key]]) for key in ("size", "jump", "start", "coverage"))
 
 
