@@ -40,6 +40,7 @@ from convcalc.graph.primitives import (
     Transpose,
     TransposedCorrelate,
     Unknown,
+    Windowed,
     WithConstant,
     windows,
 )  # fmt: skip
@@ -162,6 +163,10 @@ def _all_after(
     """All axes after a node, their summaries, and why more than it reads is taken for its field, if that is so."""
     found, fields, why, refused = list[Along](), list[AxisField](), "", None
     for a, size in enumerate(sizes):
+        if found and found[-1].axis is not None and _is_alike(node, branches[0][a - 1], branches[0][a]):
+            found.append(Along(branches[0][a].axis, found[-1].field))
+            fields.append(fields[-1])
+            continue
         along = [branch[a] for branch in branches]
         try:
             after = _after(node, along, size, known)
@@ -177,6 +182,16 @@ def _all_after(
         ):
             why = f"it joins maps along the {AXIS_NAMES[len(sizes)][a]}"
     return tuple(found), tuple(fields), why, refused
+
+
+def _is_alike(node: Node, last: Along, along: Along) -> bool:
+    """Whether a window does to this axis what it did to the one before, whose field is the same and moves."""
+    if not isinstance(node.primitive, Windowed) or along.field is not last.field or along.field.whole.runs:
+        return False
+    if last.axis is None or along.axis is None or min(last.axis, along.axis) < 2:
+        return False
+    window = windows(node.primitive)
+    return window[last.axis - 2] == window[along.axis - 2]
 
 
 def _summary(along: Along, node: Node, size: int, known: _Known) -> AxisField:

@@ -249,8 +249,9 @@ def _groups(word: LayerWord) -> int:
 
 def _named_axes(words: Sequence[LayerWord]) -> int:
     """The axes that a type or a per-axis value names; two if the words leave it open."""
-    counts = [axis_count(value) for word in words for name, value in word.values.items() if name in PER_AXIS]
-    stated = [dims for word in words if (dims := word.dims or named_dims(word.op))]
+    different = {id(word): word for word in words}.values()  # a repeated word is one object
+    counts = [axis_count(value) for word in different for name, value in word.values.items() if name in PER_AXIS]
+    stated = [dims for word in different if (dims := word.dims or named_dims(word.op))]
     count = max([*stated, *(c for c in counts if c > 1)], default=2)
     if count > 3:
         raise NotationError(f"a layer has 1 to 3 spatial axes, got values for {count}")
