@@ -116,6 +116,7 @@ class Builder:
         self.groups: list[Group] = []
         self.labels: list[str] = []
         """What to call each node's output in messages."""
+        self._names: set[str] = set()
 
     def input(self, shape: Axes, name: str = "input") -> int:
         """The number of a new input of this whole shape."""
@@ -137,6 +138,9 @@ class Builder:
         first = len(self.nodes)
         for stage, primitive in layer.stages:
             path = (f"{name}/{stage}" if len(layer.stages) > 1 else name) if name else stage
+            if path in self._names:
+                raise ShapeError(f"{path}: a name must be different from all others, got it twice; give it another")
+            self._names.add(path)
             with located(path if not name or len(layer.stages) == 1 else f"{name}: {stage}"):
                 self.nodes.append(self._placed(path, stage, primitive, inputs, shared))
             self.labels.append(path)
