@@ -17,7 +17,7 @@ QUESTIONS = {
     "graph/primitives.py": "the arrays that it learns",
     "graph/shapes.py": "its output shape",
     "questions/cost.py": "what it costs",
-    "questions/receptive.py": "what its outputs read",
+    "questions/follow.py": "what its outputs read",
     "questions/schema.py": "what kind of layer it is",
     "explain/node.py": "how its numbers come about",
     "engine/primitive.py": "how it runs",

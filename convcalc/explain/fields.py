@@ -14,7 +14,7 @@ from convcalc.explain.sizes import window_symbols
 from convcalc.formulas import Symbol
 from convcalc.graph.graph import Node
 from convcalc.graph.primitives import ShuffleChannels, TransposedCorrelate, Windowed, windows
-from convcalc.questions.receptive import Along
+from convcalc.questions.follow import Along
 from convcalc.questions.report import Report
 from convcalc.questions.schema import number
 

@@ -23,7 +23,8 @@ from convcalc.proof.arrays import Arrays
 from convcalc.proof.borders import Sides, loose_ends, mirrored, padding_alone
 from convcalc.proof.executed import Check
 from convcalc.proof.walk import NodeError, executed, needed
-from convcalc.questions.receptive import Along, Fields
+from convcalc.questions.follow import Along
+from convcalc.questions.receptive import Fields
 
 MIN_CUT = 32
 """Fewest pixels that an axis is cut to while another one is looked at."""

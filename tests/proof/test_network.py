@@ -21,7 +21,8 @@ from convcalc.proof.network import NetworkRun, check_network
 from convcalc.proof.reference import Reference
 from convcalc.proof.walk import executed
 from convcalc.questions.cost import Cost, cost
-from convcalc.questions.receptive import Along, Fields, receptive_fields
+from convcalc.questions.follow import Along
+from convcalc.questions.receptive import Fields, receptive_fields
 from convcalc.recipes.options import LayerOptions, layer_graph
 from tests.proof.running import NETWORKS, alone, mirrored, plain
 
