@@ -1,8 +1,8 @@
-"""Every formula as text in option names, with its source; the functions that compute live beside the walks.
+"""Every formula as text in option names, with its source; the code that computes them is in the walks.
 
 The text is plain arithmetic: whole numbers, + - * /, floor, ceil, min, max, product over axes, sum and max over
 inputs, and a count of pairs.
-The tests evaluate it, as it stands and with the numbers put in, and demand what the functions return.
+The tests evaluate every text, as written and with numbers, and compare it with what the code returns.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DEFINITION = "by definition"
 
 _SYMBOL = re.compile(r"(?:(product|sum|max)\((\w+)\))|([a-z_]\w*)")
 _LISTED = {"product": ("*", "", "1"), "sum": (" + ", "", "0"), "max": (", ", "max", "0")}
-"""What stands between several numbers, what before their parentheses, and what is written for none."""
+"""For several numbers: the text between them, the text before their parentheses, and the text for none."""
 
 
 Symbol: TypeAlias = int | Fraction | Sequence[int]

@@ -12,7 +12,7 @@ def padded(word: str, size: int | None, window: Window) -> tuple[int, int]:
 
     `same` makes the output ceil(size/stride), the odd pixel at the end (SAME_UPPER); `same-lower` puts it at
     the beginning; `full` gives every position that touches data; `causal` lets an output see no later input.
-    Without a size, only what does not depend on it is known: all words but `same` with a stride.
+    Without a size, all words are known but `same` and `same-lower` with a stride.
 
     >>> padded("same", 7, Window(kernel=2))
     (0, 1)
@@ -48,8 +48,8 @@ def cropped(word: str, window: Window) -> tuple[int, int, int]:
             f"padding of a transposed convolution crops its result, got '{word}'; use numbers or "
             + ", ".join(POOL_WORDS)
         )
-    spare = window.extent - window.stride
-    return (*_split(max(0, spare), word), max(0, -spare))
+    overlap = window.extent - window.stride
+    return (*_split(max(0, overlap), word), max(0, -overlap))
 
 
 def _split(total: int, word: str) -> tuple[int, int]:

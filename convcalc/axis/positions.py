@@ -64,7 +64,7 @@ class Positions:
         return Positions(self.offset + distance, self.step, self.runs) if distance else self
 
     def within(self, low: int, high: int) -> Positions:
-        """Those at least low and below high."""
+        """The positions from low up to, but not including, high."""
         first, last = -((self.offset - low) // self.step), (high - 1 - self.offset) // self.step
         kept = ((max(a, first), min(b, last)) for a, b in self.runs)
         return Positions(self.offset, self.step, tuple((a, b) for a, b in kept if a <= b))
@@ -87,7 +87,7 @@ def spread_from(outputs: Positions, window: Window) -> Positions:
 
 
 def union(left: Positions, right: Positions) -> Positions:
-    """The positions of both.
+    """The positions that are in either set.
 
     >>> list(union(Positions(0, 2, ((0, 2),)), Positions(1, 4, ((0, 1),))))
     [0, 1, 2, 4, 5]
@@ -104,12 +104,12 @@ def union(left: Positions, right: Positions) -> Positions:
 
 
 def _plainly(positions: Positions) -> Positions:
-    """A single position with step 0, for its step means nothing."""
+    """The positions; a single one gets step 0, since its step means nothing."""
     return Positions(positions.first, 0, ((0, 0),)) if positions.is_single else positions
 
 
 def _on(positions: Positions, offset: int, step: int) -> Iterator[tuple[int, int]]:
-    """The runs as indices of offset + step*i, of which the positions are some."""
+    """The runs as indices i of offset + step*i, a finer spacing that contains the positions."""
     shift = (positions.offset - offset) // step
     for first, last in _refined(positions.runs, positions.step // step or 1, 1, 1):
         yield first + shift, last + shift
@@ -138,7 +138,7 @@ def _refined(runs: tuple[tuple[int, int], ...], factor: int, kernel: int, hop: i
         _check_runs(sum(last - first + 1 for first, last in runs))
         runs = tuple((i * factor, i * factor) for first, last in runs for i in range(first, last + 1))
     taps = 1
-    while taps < kernel:  # the taps seen so far, and the same again beyond them
+    while taps < kernel:  # double: the taps covered already, and the same again after them
         grown = min(taps, kernel - taps)
         _check_runs(2 * len(runs))
         runs = _merged([*runs, *((first + grown * hop, last + grown * hop) for first, last in runs)])

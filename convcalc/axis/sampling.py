@@ -1,4 +1,4 @@
-"""Where the outputs of a resize lie on its input, and which inputs they are made of: for receptive fields and for runs.
+"""The place of every output of a resize on its input, and the inputs it is made of: for receptive fields and runs.
 
 Source: ONNX operator Resize, attribute coordinate_transformation_mode; PyTorch, torch.nn.functional.interpolate.
 """
@@ -19,7 +19,7 @@ KINDS = (
 
 
 class Coordinates(NamedTuple):
-    """Output 0 lies at `first` on the input, in pixels, and every further one `step` behind the one before."""
+    """Output 0 lies at `first` on the input, in pixels, and each next output `step` pixels further on."""
 
     first: Fraction
     step: Fraction
@@ -31,7 +31,7 @@ class Coordinates(NamedTuple):
 def coordinates(kind: str, before: int, after: int, scale: Fraction | None = None) -> Coordinates:
     """The coordinates of one of ONNX's kinds, from `before` pixels to `after`.
 
-    `scale` is the factor where it is given and not after/before, as when 1.7 times 13 pixels are cut to 22.
+    `scale` is the factor if it is not after/before: 1.7 times 13 pixels are 22 after rounding down.
     """
     step = 1 / scale if scale else Fraction(before, after)
     match kind:
@@ -45,7 +45,7 @@ def coordinates(kind: str, before: int, after: int, scale: Fraction | None = Non
             return Coordinates(Fraction(0), step)
         case "half_pixel" | "pytorch_half_pixel":
             return Coordinates(HALF * step - HALF, step)
-        case "half_pixel_symmetric":  # the middle of the outputs there would be is over the middle of the inputs
+        case "half_pixel_symmetric":  # the middle of the unrounded output lies over the middle of the input
             cut = Fraction(before, 2) * (1 - after * step / before)
             return Coordinates(cut + HALF * step - HALF, step)
         case _:
@@ -53,7 +53,7 @@ def coordinates(kind: str, before: int, after: int, scale: Fraction | None = Non
 
 
 def taps(at: Fraction, mode: str, rounding: str, cubic: float) -> list[tuple[int, float]]:
-    """(input, weight) of every input that an output at this place is made of, neighbours in order.
+    """(input, weight) of every input that an output at this place is made of, in order.
 
     mode is nearest, linear or cubic; `rounding` is for nearest, `cubic` the coefficient of the cubic kernel.
     """
@@ -94,9 +94,9 @@ def adaptive_reads(before: int, after: int) -> Reads:
 def resize_reads(
     before: int, after: int, kind: str, mode: str, rounding: str, cubic: float, scale: Fraction | None = None
 ) -> Reads:
-    """Which inputs each output of a resize reads, borders ignored; they repeat with the denominator of its step.
+    """Which inputs each output of a resize reads, as if there were no border; the pattern repeats.
 
-    A scale of so many digits that they hardly ever repeat is taken for the ratio of the sizes.
+    Its period is the denominator of the step. If that is very large, the ratio of the sizes is used as the scale.
     """
     placed = coordinates(kind, before, after, scale)
     if scale is not None and placed.step.denominator > MAX_PHASES:

@@ -1,9 +1,9 @@
 """Receptive fields carried forward, exact: which input positions every output position reads, along one axis.
 
-The positions that output p reads repeat: there are some phases, and after each round of phases the input has moved on
-by a fixed advance. A convolution has one phase, upsampling as many as its factor. What every output reads, because a
-global pool came before, is a set that does not move. Merged branches read the union of what each of them reads.
-Sizes, jumps and starts are only how these sets are shown: the usual recurrences over intervals are wrong if dilation
+The positions that output p reads form a repeating pattern: `period` phases, and each next round of them reads positions
+that are `advance` pixels further on. A convolution has one phase, upsampling as many as its factor. After a global
+pool every output reads the same set, which does not move. Merged branches read the union of what each of them reads.
+Sizes, jumps and starts only summarize these sets: the usual recurrences over intervals are wrong if dilation
 leaves holes or transposed convolutions alternate with strided ones.
 """
 
@@ -21,9 +21,9 @@ from convcalc.axis.window import Window
 from convcalc.errors import ShapeError
 
 MAX_PHASES = 1 << 16
-"""Phases that are enumerated; a pattern that repeats later is refused."""
+"""Most phases of a pattern; a longer one is refused."""
 MAX_OUTPUTS = 1 << 12
-"""Outputs looked at one by one if branches move unequally."""
+"""Most outputs to look at one by one if branches have unequal jumps."""
 
 
 class AxisField(NamedTuple):
@@ -41,7 +41,7 @@ class AxisField(NamedTuple):
 
 
 class Reads(NamedTuple):
-    """What one layer's outputs read of its own input along an axis.
+    """The positions of its own input that each output of one layer reads along an axis.
 
     Output p reads the positions taps[p % period], each (first, step, count), moved by p // period * advance.
     """
@@ -99,7 +99,7 @@ class Strand(NamedTuple):
     def seen_through(self, first: int, step: int, count: int) -> Positions:
         """What `count` outputs read together: first, first + step, ..."""
         period = len(self.phases)
-        family = period // gcd(period, step)  # of taps that meet the same phase
+        family = period // gcd(period, step)  # taps this far apart read the same phase
         parts = []
         for tap in range(min(family, count)):
             taps = (count - 1 - tap) // family + 1
@@ -110,7 +110,7 @@ class Strand(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What the outputs along one axis read: strands that move with the output, and what every output reads.
+    """What the outputs along one axis read: strands that move with the output, and `whole`, which every output reads.
 
     There is more than one strand only if branches of unequal jumps meet.
     """
@@ -124,7 +124,7 @@ class Field:
 
     @staticmethod
     def nothing() -> Field:
-        """The field of what depends on no input at all."""
+        """The field of an array that depends on no input."""
         return Field((), Positions.none())
 
     def after(self, reads: Reads) -> Field:
@@ -135,14 +135,14 @@ class Field:
         if window.stride > MAX_PHASES and len(self.strands) == 1 and not self.whole.runs:
             return _Spread(self.strands, self.whole, window)
         for strand in self.strands:
-            check_phases(len(strand.phases) * window.stride)  # before so many are enumerated for nothing
+            check_phases(len(strand.phases) * window.stride)  # before they are enumerated
         return self.after(Reads.spread(window))
 
     def at(self, output: int) -> Positions:
         return reduce(union, (strand.at(output) for strand in self.strands), self.whole)
 
     def all_of(self, outputs: int, size: int) -> Field:
-        """The field if every output reads all of these outputs: positions on an input of `size`, no longer moving."""
+        """The field after every output reads all `outputs` of this one: fixed positions on an input of `size`."""
         seen = self.whole
         for strand in self.strands:
             for output in range(min(outputs, len(strand.phases))):
@@ -179,8 +179,8 @@ class Field:
 class _Spread(Field):
     """The field of a transposed convolution whose stride has too many phases to enumerate.
 
-    Outputs that the first tap reaches read as many inputs as any, whatever the stride, so what is shown of the last
-    layer needs only those. `strands` and `whole` are those of its input, and nothing can follow.
+    Outputs that the first tap reaches read as many inputs as any, whatever the stride, so these are enough for the
+    summary of the last layer. `strands` and `whole` are those of its input, and nothing can follow.
     """
 
     window: Window

@@ -1,4 +1,4 @@
-"""All arithmetic along one axis: the N-d layers are a map over axes and nothing more.
+"""All arithmetic along one axis; N-d layers map it over their axes.
 
 A window is a kernel that steps along an axis. A convolution reads input position
 `p*stride + t*dilation - before` with tap t of window position p; a transposed convolution writes
@@ -51,7 +51,7 @@ def output_size(size: int, window: Window) -> int:
 
 
 def ceiled_size(size: int, window: Window) -> int:
-    """Window positions where a last one may run past the padded end, as pools with ceil_mode have it.
+    """Window positions if a last one may run past the padded end, as in pools with ceil_mode.
 
     A window that would begin in the padding after the input, or beyond it, is left out.
     Raises ShapeError if not even one position fits.
@@ -62,7 +62,7 @@ def ceiled_size(size: int, window: Window) -> int:
     """
     room = size + window.before + window.after - window.extent
     if room <= -window.stride:
-        return output_size(size, window)  # which says why
+        return output_size(size, window)  # raises the error
     positions = -(-room // window.stride) + 1
     return positions - ((positions - 1) * window.stride >= size + window.before)
 
@@ -114,9 +114,9 @@ def pairs_inside(positions: int, size: int, window: Window) -> int:
 def outputs_reached(positions: int, size: int, window: Window) -> int:
     """How many of `size` outputs of a transposed convolution receive at least one product.
 
-    An output with no tap arises where the stride exceeds what the kernel covers, or in output padding. Two pairs of
+    An output receives none if the stride exceeds the kernel's extent, or in output padding. Two pairs of
     (position, tap) meet in one output only if their taps are a multiple of `period` apart, and each such family of
-    taps covers an unbroken run of outputs, stride apart, or else meets nowhere.
+    taps covers an unbroken run of outputs, stride apart, or its taps never meet.
 
     >>> outputs_reached(3, 7, Window(kernel=1, stride=3))  # outputs 0, 3 and 6
     3

@@ -1,4 +1,4 @@
-"""The arithmetic itself, on NumPy arrays, in bounded memory and exact where the numbers are integers."""
+"""The arithmetic itself, on NumPy arrays, in bounded memory, and exact for integers."""
 
 from convcalc.engine.api import conv, conv_transpose
 

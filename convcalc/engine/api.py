@@ -32,7 +32,7 @@ def conv(
     circular. Returns (batch, N, *positions), without the batch if x has none. Floats and complex numbers keep
     result_type(x, w), float16 summed in float32; integers and bools are exact in int64.
 
-    Raises ConvcalcError (a ValueError) for shapes, options or dtypes that do not go together, and for integers
+    Raises ConvcalcError (a ValueError) for shapes, options or dtypes that do not fit together, and for integers
     whose result could overflow int64.
     Source: Dumoulin & Visin 2016, chapter 2.
 
@@ -72,7 +72,7 @@ def conv_transpose(
     result, output_padding lengthens it at the end. Returns (batch, N, *sizes), without the batch if x has none;
     dtypes as in `conv`.
 
-    Raises ConvcalcError (a ValueError) for shapes, options or dtypes that do not go together.
+    Raises ConvcalcError (a ValueError) for shapes, options or dtypes that do not fit together.
     Source: Dumoulin & Visin 2016, chapter 4.
 
     >>> conv_transpose([[1, 2]], [[[1, 10, 100]]], stride=2)

@@ -59,7 +59,7 @@ def choose_arithmetic(
 
 @cache
 def _arithmetic(x: np.dtype, weight: np.dtype, bias: np.dtype | None) -> Arithmetic:
-    """The arithmetic of arrays of these dtypes, of integers the widest; raises DataError as `choose_arithmetic`."""
+    """The arithmetic for arrays of these dtypes, int64 for integers; raises DataError like `choose_arithmetic`."""
     integers = x.kind in "biu" and weight.kind in "biu"
     result = np.dtype(np.int64) if integers else np.result_type(x, weight).newbyteorder("=")
     if bias is not None and not np.can_cast(bias, result, "same_kind"):
@@ -77,7 +77,7 @@ def check_dtype(name: str, dtype: np.dtype) -> None:
 
 
 def all_finite(array: np.ndarray) -> bool:
-    """Whether there is no NaN or Inf. A finite sum proves it, of squares if BLAS sums them; else each is looked at."""
+    """Whether there is no NaN or Inf. A finite sum (of squares, if BLAS can) proves it; otherwise each is checked."""
     if array.dtype.kind not in "fc":
         return True
     if array.flags.c_contiguous and array.itemsize >= 4:

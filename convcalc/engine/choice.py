@@ -1,4 +1,4 @@
-"""Which algorithm a convolution is given: one table of rules, tried in order, and the predicates behind them."""
+"""Which algorithm computes a convolution: one table of rules, tried in order, and the predicates behind them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ RULES: tuple[tuple[str, Callable[[Problem], bool], str], ...] = (
 )
 
 
-def choose(problem: Problem, asked: str = AUTO) -> Choice:
-    """The algorithm for a problem: `asked` if it fits, direct if it does not, and by the rules if it is AUTO."""
-    if asked != AUTO:
-        if ALGORITHMS[asked].fits(problem):
-            return Choice(asked, "asked for")
-        return Choice("direct", f"{asked} was asked for and does not fit")
+def choose(problem: Problem, requested: str = AUTO) -> Choice:
+    """The algorithm for a problem: `requested` if it fits, direct if it does not, and by the rules if it is AUTO."""
+    if requested != AUTO:
+        if ALGORITHMS[requested].fits(problem):
+            return Choice(requested, "asked for")
+        return Choice("direct", f"{requested} was asked for and does not fit")
     for name, applies, reason in RULES:
         if applies(problem) and ALGORITHMS[name].fits(problem):
             return Choice(name, reason)

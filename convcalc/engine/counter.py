@@ -17,7 +17,7 @@ class Choice:
 
 @dataclass(slots=True)
 class Counter:
-    """Scalar multiplications executed so far, whether they are the definition's, by which algorithm, and on what.
+    """The scalar multiplications executed, whether they are the definition's, the algorithm, and the problem.
 
     `spoiled` says that parts with values that are not finite were computed directly instead.
     """

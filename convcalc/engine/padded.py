@@ -1,4 +1,4 @@
-"""The padded input along an axis, described and never made as a whole."""
+"""The padded input along an axis: described, so that it is never made as a whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How every primitive runs on arrays: one match. What it does to shapes is the one in `convcalc.graph.shapes`."""
+"""How every primitive runs on arrays: one match. Its output shape is in `convcalc.graph.shapes`."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def run_primitive(
 
     `arrays` are its weight, then its bias if it has one, then further constants, as `proof.arrays.array_shapes` lists
     them. `padding_mode` and `algorithm` are for convolutions; `counter` counts multiplications.
-    Raises DataError or ShapeError for arrays or modes that it cannot take.
+    Raises DataError or ShapeError for arrays or modes that it does not accept.
 
     >>> run_primitive(ShuffleChannels(2), [np.arange(4).reshape(1, 4, 1)]).ravel().tolist()
     [0, 2, 1, 3]

@@ -54,8 +54,8 @@ def transposed_correlate(
 
     x: (batch, in_channels, *spatial); weight: (in_channels, out_channels / groups, *kernel); bias:
     (out_channels,). A window's before and after crop the full result, output_padding lengthens it at the end.
-    Each input value meets each of its weights once, also where the product is cropped away, and no inserted
-    zeros; an output that no product reaches is 0 plus bias. Takes less than 64 MiB in addition to input, weights and
+    Each input value is multiplied by each of its weights once, even if the product is cropped away, and no zeros are
+    inserted; an output that no product reaches is 0 plus bias. Takes less than 64 MiB in addition to input, weights and
     output. This is the direct algorithm, the only one here; `counter` records if another one was asked for.
 
     Raises ShapeError if the crop leaves nothing, DataError if the output is sure not to fit the memory.
@@ -84,8 +84,8 @@ def transposed_correlate(
 
     if counter is not None:
         spread = "every input value is spread over the outputs its window covers"
-        asked = "" if algorithm in (AUTO, "direct") else f"{algorithm} was asked for and does not fit: "
-        counter.choice = Choice("direct", asked + spread)
+        refused = "" if algorithm in (AUTO, "direct") else f"{algorithm} was asked for and does not fit: "
+        counter.choice = Choice("direct", refused + spread)
 
     # Products are added in the compute dtype: in the output itself, or if its dtype differs (float16, integers) in a
     # tile of sums, since rounding to float16 after every tap would lose what computing in float32 gained.

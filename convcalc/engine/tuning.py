@@ -171,7 +171,7 @@ WINOGRAD_PER_FAR_WEIGHT = 300
 MAX_CACHED_WEIGHTS = 24 * MIB
 """Bytes of transformed weights up to which transforming and reading them is fast. Same day and layers."""
 WINOGRAD_PER_TILE = 4
-"""Winograd's products for one tile, in outputs. Reasoned: 36 multiplications, where a direct output takes 9."""
+"""Winograd's products for one tile, in outputs. Reasoned: 36 multiplications, and a direct output takes 9."""
 MAX_WINOGRAD_COST = 1.05
 """Largest sum of all these, as a fraction of the direct products, that still pays. Same day and layers."""
 MIN_TILES_WITH_DEPTH = 32
@@ -196,7 +196,7 @@ SINGLE_FILTER_NS = 0.06
 ROW_NS, ROW_PRODUCTS_PER_NS = 0.05, 80
 """Nanoseconds per value for several filters, and products per nanosecond, with small-matrix kernels. Same day."""
 ROW_NS_PACKED, ROW_PRODUCTS_PER_NS_PACKED = 0.2, 60
-"""The same without small-matrix kernels: OpenBLAS told to use Haswell's. Same day."""
+"""The same without small-matrix kernels: OpenBLAS set to Haswell's. Same day."""
 
 MAX_SHORT_ROW = 31
 """Longest output row for `planes`. 2026-11-28, depthwise and grouped 3x3 to 7x7 on 7x7 to 56x56."""
@@ -212,7 +212,7 @@ MIN_BAND_WIDTH = 64
 MIN_BAND_TAPS, MIN_BAND_TAPS_PACKED = 81, 169
 """Fewest taps for `bands` without dilation, with small-matrix kernels and without: rows no longer fit into L1.
 
-2026-11-28, one channel, 3x3 to 19x19; the second with OpenBLAS told to use Haswell's kernels.
+2026-11-28, one channel, 3x3 to 19x19; the second with OpenBLAS set to Haswell's kernels.
 """
 
 MAX_NARROW_FILTERS = 16

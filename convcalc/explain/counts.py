@@ -15,7 +15,7 @@ from convcalc.questions.cost import BYTES, Cost, reached_outputs, taps_on_data
 from convcalc.questions.schema import memory
 
 QUANTITIES = {"multiplications_effective": "effective multiplications"}
-"""What a count is called, if not by its name."""
+"""Names of counts in the working-out, if they differ."""
 SUMMED = (
     "weights", "biases", "parameters", "multiplications", "multiplications_effective", "additions", "activations",
 )  # fmt: skip
@@ -23,7 +23,7 @@ SUMMED = (
 
 
 def own_parameters(node: Node) -> dict[str, int]:
-    """How many weights and biases a node has, those among them that an earlier node has too."""
+    """How many weights and biases a node has, including those shared with an earlier node."""
     return {role: prod(shape) for role, shape in parameter_shapes(node.primitive)}
 
 
@@ -130,7 +130,7 @@ def sums(
 def _parameters(
     where: str, node: Node, cost: Cost, weights: Formula, biases: Formula, symbols: dict[str, Symbol]
 ) -> Iterator[Explanation]:
-    """All that a node has; and if an earlier node has some of the arrays too, what counts here."""
+    """The parameters that a node has; if some are shared with an earlier node, also those that count here."""
     own = own_parameters(node)
     counts = {"weights": own["weight"], "biases": own.get("bias", 0)}
     yield row_of(where, "weights", weights, counts["weights"], **symbols)

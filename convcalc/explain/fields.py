@@ -29,7 +29,7 @@ class Reached(NamedTuple):
 
 
 class Hop(NamedTuple):
-    """What one stage does along an axis: its window, and whether that spreads (transposed) rather than reads."""
+    """One stage along an axis: its window, and whether it is transposed."""
 
     window: Window
     transposed: bool
@@ -57,13 +57,13 @@ class Steps(NamedTuple):
 
 
 class FieldRows:
-    """The working-out of receptive fields in one report; what several layers have in common is worked out once."""
+    """The working-out of receptive fields in one report; steps that several layers share are worked out once."""
 
     def __init__(self, report: Report) -> None:
         self._nodes, self._fields, self._sizes = report.graph.nodes, report.fields, report.input[1:]
         self._size = "size along" if report.form == "stages" else "receptive field along"
         self._known: dict[tuple[Hashable, ...], list[Explanation]] = {}
-        """The rows of one axis, and those of all, without where they belong. The report keeps fields in keys alive."""
+        """The rows of one axis, and of all axes, without a layer. The report keeps the fields in keys alive."""
 
     def rows(self, where: str, nodes: range) -> Iterator[Explanation]:
         """Size, jump, start and coverage after the last of some nodes that follow one another."""
@@ -116,9 +116,9 @@ def _worked_out(quantity: str, steps: Steps) -> Iterator[Explanation]:
 
 
 def _hops(nodes: Sequence[Node], axis: int | None) -> tuple[Hop, ...]:
-    """What nodes that follow one another do along an axis of their input; nothing if one of them has no window there.
+    """The windows of consecutive nodes along an axis of their input; empty if one of them has no window there.
 
-    What is not listed here is explained by the positions themselves, which is right for every layer.
+    Layers without hops are explained by the positions themselves, which is right for every layer.
     """
     hops = []
     for node in nodes if axis is not None and axis >= 2 else ():

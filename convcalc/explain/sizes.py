@@ -1,7 +1,7 @@
-"""How output sizes come about: axis by axis, and what a padding word stands for.
+"""How output sizes come about, axis by axis, and the numbers behind a padding word.
 
-A rule says for one axis of the whole output shape, the batch being axis 0, by which formula its size comes about and
-from which numbers.
+A rule gives, for one axis of the whole output shape (axis 0 is the batch), the formula of its size and the numbers to
+put into it.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def of_axes(where: str, node: Node, rule: Rule) -> Iterator[Explanation]:
 
 
 def window_symbols(window: Window) -> dict[str, int]:
-    """What the names in formulas mean along one axis of a window."""
+    """The values of the names in formulas along one axis of a window."""
     return {
         "kernel": window.kernel,
         "stride": window.stride,
@@ -101,7 +101,7 @@ def of_size(formula: Formula, sizes: Axes) -> Rule:
 
 
 def stretched(shapes: Sequence[Axes], rank: int) -> Rule:
-    """Inputs are broadcast against each other; the shorter ones lack the first axes."""
+    """Inputs are broadcast against each other; in shorter ones the first axes are missing."""
     full = [(1,) * (rank - len(shape)) + shape for shape in shapes]
 
     def rule(axis: int) -> Size:
@@ -114,7 +114,7 @@ def stretched(shapes: Sequence[Axes], rank: int) -> Rule:
 
 
 def merged(shapes: Sequence[Axes], rank: int, primitive: Merge) -> Rule:
-    """As broadcast; with `flat`, inputs that have features alone lack the spatial axes instead."""
+    """As broadcast; with `flat`, inputs (batch, features) lack the spatial axes instead."""
     return stretched([with_space(shape, rank) if primitive.flat else shape for shape in shapes], rank)
 
 
@@ -129,7 +129,7 @@ def product_of(shapes: Sequence[Axes], rank: int) -> Rule:
 
 
 def reduced(shape: Axes, primitive: Reduce) -> Rule:
-    """The axes summed up have one position, or are gone; the others stay."""
+    """The reduced axes have one position or are dropped; the others stay."""
     left = [axis for axis in range(len(shape)) if primitive.keep or axis not in primitive.axes]
     rule = kept(shape)
     return lambda axis: (formulas.OUTPUT_REDUCED, {}) if left[axis] in primitive.axes else rule(left[axis])
@@ -148,7 +148,7 @@ def taken(shape: Axes, primitive: Take) -> Rule:
 
 
 def padded(shape: Axes, primitive: Pad) -> Rule:
-    """Positions come on at both ends, if any do."""
+    """Positions are added at both ends of the padded axes."""
 
     def rule(axis: int) -> Size:
         before, after = primitive.pairs[axis]
@@ -160,14 +160,14 @@ def padded(shape: Axes, primitive: Pad) -> Rule:
 
 
 def reshaped(shape: Axes, primitive: Reshape) -> Rule:
-    """Everything but the batch on one axis, or sizes asked for."""
+    """All but the batch on one axis, or the given sizes."""
     if len(primitive.shape) == 2 and primitive.shape[0] == shape[0]:
         return lambda _: (formulas.OUTPUT_FLAT, {"input": shape[1:]})
     return of_size(formulas.OUTPUT_GIVEN, primitive.shape)
 
 
 def resized(shape: Axes, sizes: Axes) -> Rule:
-    """The last axes have the sizes asked for, the others stay."""
+    """The last axes have the given sizes, the others stay."""
     first, rule = len(shape) - len(sizes), kept(shape)
     return lambda axis: rule(axis) if axis < first else (formulas.OUTPUT_GIVEN, {"size": sizes[axis - first]})
 
@@ -185,7 +185,7 @@ def _of_windows(where: str, node: Node, primitive: Windowed) -> Iterator[Explana
 def _of_window(
     where: str, node: Node, primitive: Windowed, axis: int, window: Window, sizes: dict[str, int]
 ) -> Iterator[Explanation]:
-    """One axis: the padding that a word stands for, the output padding if there is one, and the output size."""
+    """One axis: the padding if it was a word, the output padding if there is one, and the output size."""
     symbols, transposed = {**window_symbols(window), **sizes}, isinstance(primitive, TransposedCorrelate)
     if node.padding_word is not None:
         yield from _of_word(where, node.padding_word, window, symbols, transposed)
@@ -202,7 +202,7 @@ def _of_window(
 
 
 def _of_word(where: str, word: str, window: Window, symbols: dict[str, int], transposed: bool) -> Iterator[Explanation]:
-    """What a padding word stands for along one axis."""
+    """The numbers behind a padding word along one axis."""
     total = window.before + window.after
     formula = formulas.SAME_TRANSPOSED if transposed and word != "valid" else formulas.TOTAL_PADDING[word]
     yield row_of(where, f"padding '{word}', total", formula, total, **symbols)
@@ -212,7 +212,7 @@ def _of_word(where: str, word: str, window: Window, symbols: dict[str, int], tra
 
 
 def _names(axes: int) -> tuple[str, ...]:
-    """What the axes of a tensor are called, apart from the batch."""
+    """The names of a tensor's axes, apart from the batch."""
     if axes == 1:
         return ("features",)
     return ("channels", *AXIS_NAMES[axes - 1]) if axes <= 4 else tuple(f"axis {axis + 1}" for axis in range(axes))

@@ -113,7 +113,7 @@ def explain_network(report: Report, shown: Sequence[LayerReport]) -> tuple[Expla
 
 
 def _within(name: str, layer: LayerReport, stage: str) -> str:
-    """Where a stage is: in its layer, unless it is all of it."""
+    """The stage's name within its layer, or the layer's own if it is the only stage."""
     return f"{name}/{stage}" if len(layer.stages) > 1 else name
 
 
@@ -167,7 +167,7 @@ def _rates(machine: Machine) -> dict[str, Symbol]:
 def _of_layers(
     where: str, of: str, layers: Sequence[LayerReport], summed: Cost, report: Report
 ) -> Iterator[Explanation]:
-    """What some layers, or all, come to: every count, their share of the whole, and the least time they take."""
+    """Totals of some or all layers: every count, their share of the network, and the least time."""
     yield from counts.sums(where, of, [layer.cost for layer in layers], summed)
     yield _share(where, summed.multiplications, report.share(summed), report)
     if report.machine:
@@ -182,7 +182,7 @@ def _of_layers(
 
 
 def _memory(report: Report) -> Iterator[Explanation]:
-    """Macs and flops, bytes of parameters, and the tensors that make the peak of memory."""
+    """Macs and flops, bytes of parameters, and the tensors that live at the peak of memory."""
     yield from counts.macs("total", report.cost)
     size, dtype, peak_layer = BYTES[report.dtype], report.dtype, report.peak_layer
     weights = memory(report.cost, dtype)["parameter_bytes"]
@@ -213,7 +213,7 @@ def _up_to(report: Report, number: int) -> range:
 
 
 def _since(report: Report) -> Iterator[Explanation]:
-    """What became of the totals if convolutions are replaced."""
+    """The totals compared with those before convolutions were replaced, if any were."""
     if report.before is not None:
         for name in ("multiplications", "parameters"):
             ratio = ratio_of(report, report.before, name)

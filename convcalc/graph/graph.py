@@ -23,9 +23,9 @@ MAX_LAYERS = 20_000
 
 
 class Layer(NamedTuple):
-    """A layer before it has its place: its primitives in order, each named.
+    """A layer before it is placed: its primitives in order, each named.
 
-    A convolution type also states itself and the request that it came from.
+    A convolution type also records its name and its request.
     """
 
     stages: Stages
@@ -36,9 +36,8 @@ class Layer(NamedTuple):
 class Node(NamedTuple):
     """One primitive at its place: its inputs by number, and whole shapes, the batch included.
 
-    `stage` is its name within the layer, `padding_word` the word that its padding was asked for with, if it was.
-    `shape` is None if it cannot be known. `shared` are the roles of arrays that an earlier node has too, and that
-    count there.
+    `stage` is its name within the layer, `padding_word` the word that its padding was given as, if any. `shape` is None
+    if it cannot be known. `shared` are the roles of arrays that an earlier node has too; they count there.
     """
 
     name: str
@@ -95,7 +94,7 @@ class Graph:
 
     @cached_property
     def layers(self) -> tuple[Group, ...]:
-        """The groups that a table has rows for: all but the inputs."""
+        """The groups with a row in tables: all but the inputs."""
         return tuple(group for group in self.groups if not isinstance(self.nodes[group.last].primitive, Input))
 
     @cached_property
@@ -126,10 +125,10 @@ class Builder:
         self, name: str, op: str, layer: Layer | Primitive, inputs: Sequence[int] = (),
         shared: frozenset[str] = frozenset(),
     ) -> int:  # fmt: skip
-        """The number of the last node of a new layer, which is one primitive, called by its op, or several.
+        """The number of the last node of a new layer: one primitive, named by its op, or several.
 
         Raises ShapeError, naming the layer, if its inputs do not fit or if there are too many layers. A layer without
-        a name is called by its stages.
+        a name is named by its stages.
         """
         if not isinstance(layer, Layer):
             layer = Layer(((op, layer),))

@@ -20,7 +20,7 @@ from convcalc.notation import Axes, Padding
 
 
 class Input(NamedTuple):
-    """An input of the network; nothing is computed."""
+    """An input of the network."""
 
     shape: Axes
 
@@ -116,10 +116,10 @@ class MatMul(NamedTuple):
 
 
 class Normalize(NamedTuple):
-    """A normalization with scale and shift of `shape` where it learns them, parameters of no multiplications.
+    """A normalization, with learned scale and shift of `shape`, if any; its parameters cost no multiplications.
 
-    batch_norm uses statistics that are constants; the others take theirs over the axes `over` of what comes in,
-    and over the channels of each of `groups` for group_norm. `settings` are further constants by name.
+    batch_norm uses constant statistics; the others take theirs over the axes `over` of the input, and group_norm also
+    over the channels of each of `groups`. `settings` are further constants by name.
     """
 
     kind: str
@@ -132,14 +132,14 @@ class Normalize(NamedTuple):
 
 
 class Elementwise(NamedTuple):
-    """A function of every element alone, such as an activation; `settings` are its constants by name."""
+    """A function applied to every element, such as an activation; `settings` are its constants by name."""
 
     kind: str
     settings: tuple[tuple[str, float], ...] = ()
 
 
 class WithConstant(NamedTuple):
-    """An element-wise operation with an array that belongs to the layer, broadcast against what comes in.
+    """An element-wise operation with an array that belongs to the layer, broadcast against the input.
 
     `learned` says whether the array counts as parameters; `first` that it is the left operand.
     """
@@ -153,8 +153,8 @@ class WithConstant(NamedTuple):
 class Merge(NamedTuple):
     """An element-wise operation of several inputs, broadcast against each other: add, multiply, and so on.
 
-    Shapes of fewer axes lack the first ones, as NumPy has it; with `flat`, what has features alone lacks the spatial
-    ones, so that features meet channels.
+    Axes are missing at the front of shorter inputs, as in NumPy; with `flat`, an input (batch, features) lacks the
+    spatial axes instead, so that features are matched with channels.
     """
 
     kind: str
@@ -175,7 +175,7 @@ class Concat(NamedTuple):
 
 
 class Reduce(NamedTuple):
-    """One value, mean or max or another, of everything along the axes, which stay as 1 with `keep`."""
+    """One value (mean, max, ...) of all elements along the axes, which stay with length 1 if `keep`."""
 
     kind: str
     axes: Axes
@@ -183,7 +183,7 @@ class Reduce(NamedTuple):
 
 
 class AdaptivePool(NamedTuple):
-    """A pool whose windows are laid out so that `sizes` positions come out.
+    """A pool whose windows are chosen to give `sizes` positions.
 
     Position i of n reads floor(i*size/n) up to ceil((i + 1)*size/n). Source: PyTorch, torch.nn.AdaptiveAvgPool2d.
     """
@@ -210,7 +210,7 @@ class Take(NamedTuple):
 
 
 class Pad(NamedTuple):
-    """Positions added before and after along every axis: zeros, or by the mode's name as NumPy has it."""
+    """Positions added before and after along every axis: zeros, or by NumPy's mode of that name."""
 
     pairs: tuple[tuple[int, int], ...]
     mode: str = "constant"
@@ -238,8 +238,8 @@ class Expand(NamedTuple):
 class Resize(NamedTuple):
     """Spatial axes brought to `sizes` by `mode` nearest, linear or cubic, from coordinates of one of ONNX's kinds.
 
-    `scales` are factors by which sizes came about that they do not divide into, one for each axis, or none. `cubic` is
-    the coefficient of the cubic kernel. Inputs beyond an end are those at the end or, with `inside`, weigh nothing.
+    `scales` are the factors, one per axis or none, if they differ from the ratios of the sizes. `cubic` is the
+    coefficient of the cubic kernel. Beyond an end the input at the end is read or, with `inside`, nothing is.
     """
 
     sizes: Axes
@@ -256,7 +256,7 @@ class Resize(NamedTuple):
 
 
 class Unknown(NamedTuple):
-    """What is not understood: its output's shape may be known from the file, its cost is not."""
+    """A layer that is not understood: its output's shape may be known from the file, its cost is not."""
 
     reason: str
     shape: Axes | None = None

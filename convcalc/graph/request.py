@@ -1,4 +1,4 @@
-"""What the user asked for, checked and complete: one value per axis, nothing left as text but a padding word."""
+"""A layer as requested, checked and complete: one value per axis, and no text but a padding word."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from convcalc.notation import Axes, Padding
 
 
 class Request(NamedTuple):
-    """A layer as asked for, which a recipe turns into primitives. None means: not asked for."""
+    """A requested layer, which a recipe turns into primitives. None means: not set."""
 
     channels: int
     dims: int
     spatial: Axes | None
-    """Input size per spatial axis; None in a chain whose input is not known."""
+    """Input size per spatial axis; None in a row of words on an unknown input."""
     filters: int
-    asked_filters: int | None
-    """The filters if they were asked for; a depthwise convolution has its own otherwise."""
+    explicit_filters: int | None
+    """The filters if they were set; a depthwise convolution otherwise has channels * multiplier."""
     kernel: Axes
     stride: Axes
     padding: Padding

@@ -1,7 +1,7 @@
 """The output shape of every primitive: one match, usable without a graph.
 
-Formulas and sources are those of `convcalc.axis`, which has the arithmetic of one axis; here a window is mapped over
-the spatial axes, and everything else says what becomes of whole shapes.
+Formulas and sources are those of `convcalc.axis`, the arithmetic of one axis; here a window is mapped over the spatial
+axes, and the other primitives work on whole shapes.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Placed(NamedTuple):
 
 
 def place(primitive: Primitive, shapes: Sequence[Axes], names: Sequence[str] = ()) -> Placed:
-    """The primitive on inputs of these whole shapes; `names` are the inputs' for messages.
+    """The primitive on inputs of these whole shapes; `names` are the names of the inputs, for messages.
 
     Raises ShapeError if they do not fit.
 
@@ -135,11 +135,11 @@ def resolved(primitive: W, spatial: Sequence[int | None]) -> W:
         longer = tuple(own + crop[2] for own, crop in zip(primitive.output_padding, crops, strict=True))
         return primitive._replace(padding=tuple(crop[:2] for crop in crops), output_padding=longer)
     pairs = tuple(padded(word, size, window) for size, window in zip(spatial, plain, strict=True))
-    return primitive._replace(padding=pairs)  # type: ignore[return-value]  # of the same class
+    return primitive._replace(padding=pairs)  # type: ignore[return-value]  # the same class
 
 
 def broadcast(shapes: Sequence[Axes], names: Sequence[str]) -> Axes:
-    """The shape that all of these stretch to, as in NumPy. Raises ShapeError, naming two that disagree."""
+    """The shape that all of these broadcast to, as in NumPy. Raises ShapeError, naming two that disagree."""
     result: Axes = ()
     for number, shape in enumerate(shapes):
         longer = max(len(result), len(shape))

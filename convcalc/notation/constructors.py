@@ -21,7 +21,7 @@ MAX_CHARACTERS = 2_000
 """The longest text that is parsed; a constructor is one line of code."""
 EXAMPLE = "Conv2d(3, 64, 7, stride=2, padding=3)"
 _BEFORE = r"(?:\([\w.]+\)\s*:|[\w.\[\]]+\s*=(?!=))?"
-"""What stands before a constructor in a class and in a printed module: `self.conv1 = ` and `(conv1): `."""
+"""The text before a constructor in a class and in a printed module: `self.conv1 = ` and `(conv1): `."""
 _CALL = re.compile(rf"\s*{_BEFORE}\s*([A-Za-z_][\w.]*\s*\(.*)", re.DOTALL)
 _COUNTS = ("filters", "groups", "multiplier", "in_channels", "in_features")
 _AXES = {"kernel": 1, "stride": 1, "dilation": 1, "output_padding": 0, "output_size": 1}
@@ -41,8 +41,8 @@ def is_call(text: str) -> bool:
 def read_constructor(text: str) -> tuple[LayerWord, ...]:
     """The layers that a constructor stands for: one, but for Keras's SeparableConv2D with its bias.
 
-    Raises WordError or NotationError for what is not a constructor that is known here, for arguments that it
-    does not have, and for values that are not literals.
+    Raises WordError or NotationError for an unknown constructor, for arguments that it does not have, and for
+    values that are not literals.
 
     >>> [layer] = read_constructor("nn.Conv2d(3, 64, 7, stride=2, padding=3)")
     >>> layer.op, layer.dims, layer.values
@@ -65,14 +65,14 @@ def _parsed(text: str) -> ast.Call:
     code = found[1] if found else text
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Python about the pasted code, such as invalid escapes
+            warnings.simplefilter("ignore")  # Python's warnings about the pasted code, e.g. invalid escapes
             tree: ast.AST = ast.parse(code.rstrip().rstrip(",;"), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise WordError("is not a constructor that can be read", f"write for example {EXAMPLE}") from None
     if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Call):
-        tree = tree.func  # Keras applies a layer where it makes it: Conv2D(64, 3)(x)
+        tree = tree.func  # Keras code often applies a layer at once: Conv2D(64, 3)(x)
     if not isinstance(tree, ast.Call):
-        raise WordError("is not one constructor", f"paste one layer a word, such as {EXAMPLE}")
+        raise WordError("is not one constructor", f"paste one layer per word, such as {EXAMPLE}")
     return tree
 
 

@@ -1,4 +1,4 @@
-"""What a layer word says, whether it was written in letters or pasted as code."""
+"""The meaning of a layer word, whether it was written in letters or pasted as code."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class LayerWord:
     `text`: as typed, without the repetition.
     `op`: a convolution type's name or alias, or an op of network files such as `max_pool`, `linear`, `relu`.
     `values`: by option name. Text from a word in letters (`parse_axes`, `parse_padding` and `whole_number` read it),
-    numbers and tuples from pasted code, True and False for `bias`, `ceil_mode` and other flags. What the word does
-    not say is not in it.
+    numbers and tuples from pasted code, True and False for `bias`, `ceil_mode` and other flags. Options that the word
+    does not name are missing.
     `dims`: the number of spatial axes that the word's name states, such as 2 for `Conv2d`.
     """
 

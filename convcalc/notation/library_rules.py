@@ -1,8 +1,8 @@
-"""The libraries' own rules: what a constructor of PyTorch or Keras means beyond what its arguments say.
+"""The libraries' own rules: what a constructor of PyTorch or Keras means beyond its arguments.
 
 Every rule takes the op, the values by our option names, and the spatial axes that the constructor's name states (0
-if none), and returns the layers that the constructor stands for. Raises WordError for what the library refuses
-itself and for what has no counterpart here.
+if none), and returns the layers that the constructor stands for. Raises WordError for arguments that the
+library itself refuses and for those without a counterpart here.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def keras_transposed(op: str, values: Values, dims: int) -> Layers:
 
 
 def _same_crop(extent: int, output_padding: int) -> tuple[int, int]:
-    """What is cropped at begin and end, so that (input - 1)*stride + extent % 2 + output_padding remain.
+    """The crop at begin and end, so that (input - 1)*stride + extent % 2 + output_padding remain.
 
     The end may be negative: it is lengthened.
     """

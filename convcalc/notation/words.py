@@ -29,7 +29,7 @@ _PADDING_WORD = "(?i:same[-_]?(?:lower|upper)|same|valid|full|causal)"
 _TOKEN = re.compile(f"[ksda]{_AXES}|[gfm][0-9]+|p(?:{_PADDING_WORD}|{_PAIRS})|[bc]")
 _ONLY_LETTERS = re.compile(f"(?:{_TOKEN.pattern})+")
 _PADDING_BEGINS = re.compile(f".*p{_AXES}")
-"""What stands before the colon of a one-sided padding, as in k3p0:1."""
+"""The text before the colon of a one-sided padding, as in k3p0:1."""
 _NUMBERED = re.compile(f"([a-z]+)({_AXES})?(b?)", re.IGNORECASE)
 _COLON = re.compile(":(?=[a-z])")
 _SIZE = re.compile(r"[-+(\[\s]*[0-9][0-9\sxX×,()\[\].*+-]*")
@@ -37,7 +37,7 @@ _POINTWISE = re.compile(r"1[xX×]1(?:\s*\*.*)?")
 
 
 def is_size(text: str) -> bool:
-    """Whether the text is meant as a size, rightly written or not, rather than as a layer word.
+    """Whether the text is meant as a size, valid or not, rather than as a layer word.
 
     No word consists of numbers alone, but for `1x1`, which is the pointwise convolution.
 
@@ -93,7 +93,7 @@ def parse_layer(text: str, types: Sequence[str]) -> LayerWord:
     """
     layers = parse_words([text], types)
     if len(layers) != 1:
-        raise NotationError(f"{shortened(text)}: must be one layer here, got {len(layers):,}; use one word a layer")
+        raise NotationError(f"{shortened(text)}: must be one layer here, got {len(layers):,}; use one word per layer")
     return layers[0]
 
 

@@ -29,7 +29,7 @@ SMALL = 0.1
 
 
 def array_shapes(node: Node) -> tuple[tuple[str, Axes], ...]:
-    """All arrays of a node as (role, shape): what it learns, then batch_norm's statistics or a constant."""
+    """All arrays of a node as (role, shape): learned ones, then batch_norm's statistics or a constant."""
     learned, primitive = parameter_shapes(node.primitive), node.primitive
     if isinstance(primitive, Normalize) and primitive.kind == "batch_norm":
         channels = (node.shape or (1, 1))[1:2]
@@ -56,7 +56,7 @@ def drawn_arrays(graph: Graph, seed: int = 0, dtype: np.dtype | None = None) -> 
 
 
 def drawn_input(shape: Axes, seed: int = 0, dtype: np.dtype | None = None) -> np.ndarray:
-    """Random data of mean 0 and variance 1, about."""
+    """Random data of mean 0 and variance 1."""
     values: np.ndarray = np.random.default_rng(seed).standard_normal(shape, np.float32)
     return values.astype(dtype or np.float32, copy=False)
 

@@ -1,4 +1,4 @@
-"""The borders of the input and of the maps on the way: how they make an output read less than predicted, or elsewhere.
+"""The borders of the input and of the maps on the way: how an output comes to read less than predicted, or elsewhere.
 
 A receptive field is predicted as if nothing had a border, and then cut to the input's size. Four situations make the
 inputs that an output really reads different from that. Each has a function of its own here, with a drawing: letters
@@ -55,8 +55,8 @@ BOTH, NEITHER = Sides(True, True), Sides(False, False)
 def loose_ends(graph: Graph, fields: Fields, numbers: Iterable[int], axis: int, output: int, size: int) -> Sides:
     """At which ends an output of the mapped node may read less than predicted along an axis of the input.
 
-    `numbers` are the nodes on the way to the mapped one, which included. At an end that is cut off, or at which a map
-    was cropped, the last inputs predicted may be missing. If some output reads padding alone, all of them may be.
+    `numbers` are the nodes on the way to the mapped one, including it. At an end that is cut off, or at which a map was
+    cropped, the outermost predicted inputs may not be read. If some output reads only padding, none of them may be.
     """
     cut = cut_off(fields.seen[fields.mapped][axis].field, output, size)
     crop, alone = NEITHER, False
@@ -73,15 +73,15 @@ def loose_ends(graph: Graph, fields: Fields, numbers: Iterable[int], axis: int, 
 
 
 def cut_off(field: Field, output: int, size: int) -> Sides:
-    """Whether what an output was predicted to read runs beyond the input's first or last position.
+    """Whether the predicted inputs of an output run beyond the input's first or last position.
 
-    Then nothing needs to read the outermost inputs. Two layers, kernel 2 and stride 2, then kernel 3 and padding 1:
+    Then the outermost inputs need not be read. Two layers, kernel 2 and stride 2, then kernel 3 and padding 1:
 
         input     a b c d e        no window of the first layer reads e
         first      A   B           a third window would read e and one more
         second     [A  B  0]       predicted: a to e and beyond; measured: a to d
 
-    A field that every output reads is known inside the input only, so reaching the end counts as running beyond it.
+    A field that every output reads is known only inside the input, so reaching the end counts as running beyond it.
     """
     seen = field.at(output)
     if not seen.runs:
@@ -96,7 +96,7 @@ def cut_off(field: Field, output: int, size: int) -> Sides:
 def cropped(field: Field, outputs: int, size: int) -> Sides:
     """Whether the positions just outside a map would still have read inputs, because the map was cropped.
 
-    Then padding stands where those inputs were. The input cropped by one on either side, then kernel 3, padding 1:
+    Then padding has taken the place of those inputs. The input cropped by one on either side, then kernel 3, padding 1:
 
         input     a b c d e
         cropped     b c d
@@ -109,7 +109,7 @@ def cropped(field: Field, outputs: int, size: int) -> Sides:
 def padding_alone(node: Node, axis: int) -> Sides:
     """Whether the first and the last output of a node along one axis of its output read nothing but padding.
 
-    What they were predicted to read, all of it, may then be missing further on. Kernel 3 and padding 1, then kernel 1
+    Further on, all of their predicted inputs may then be unread. Kernel 3 and padding 1, then kernel 1
     and padding 1:
 
         input       a b c d e
@@ -146,7 +146,7 @@ def padding_alone(node: Node, axis: int) -> Sides:
 
 
 def mirrored(node: Node) -> bool:
-    """Whether the border of a node shows inputs again that lie elsewhere than where its outputs move to.
+    """Whether a node repeats inputs in its border that lie outside the predicted windows.
 
     Then the first and last outputs read inputs that they were not predicted to read. Padding 2 by reflection:
 

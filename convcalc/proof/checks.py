@@ -1,6 +1,6 @@
-"""Shapes, parameters and multiplications against reality: of a node, of a layer and of a whole graph alike.
+"""Shapes, parameters and multiplications against reality, for a node, a layer and a whole graph alike.
 
-Every measured value comes from doing, never from the formula that predicted it.
+Every measured value comes from execution, never from the formula that predicted it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ from convcalc.proof.executed import Check, Convolved, Executed, convolved, equal
 SHAPE = "the output array's shape"
 SIZES = "the sizes of the arrays used"
 COUNTED = "counted as the engine executed them"
-BY_AXES = "counted along every axis with one channel, times the channel pairs; the algorithm executes others"
+BY_AXES = (
+    "counted one axis at a time on one channel and multiplied up: "
+    "this algorithm does not execute the definition's products"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """What is compared of a node, or of several: predicted from formulas, or measured in a run.
+    """The numbers that are compared, for one node or several: predicted from formulas, or measured in a run.
 
     `shape` is the whole one of the last node, None if it is not known or was not reached. `by_axes` says that some
     multiplications had to be counted one axis at a time.
@@ -37,7 +40,7 @@ class Numbers:
 
 
 def measured(run: Executed) -> Numbers:
-    """What one node's run showed."""
+    """The numbers that one node's run showed."""
     convolution = convolved(run)
     counted = run.counter.multiplications if convolution is None else counted_multiplications(convolution)
     return Numbers(run.out.shape, run.parameters, counted, by_axes=not run.counter.as_defined)
@@ -69,14 +72,14 @@ def check_parameters(predicted: int, measured: int, layer: str = "", how: str = 
 def check_multiplications(predicted: int, measured: Numbers, layer: str = "") -> Check:
     """The predicted multiplications of a layer against those that the engine counted as it executed them.
 
-    If an algorithm executed others than the definition has, the definition is executed along every axis on its own.
+    If an algorithm does not execute the definition's products, the definition is executed one axis at a time.
     """
     how = BY_AXES if measured.by_axes else COUNTED
     return equal("multiplications", predicted, measured.multiplications, how, layer)
 
 
 def check_total_multiplications(predicted: int, layers: Sequence[Numbers]) -> Check:
-    """The same for all layers of a network together."""
+    """The multiplications of all layers of a network together, likewise."""
     how = COUNTED
     if others := sum(layer.by_axes for layer in layers):
         how += f"; in {plural(others, 'layer')} {BY_AXES}"
@@ -84,7 +87,7 @@ def check_total_multiplications(predicted: int, layers: Sequence[Numbers]) -> Ch
 
 
 def counted_multiplications(run: Convolved) -> int:
-    """The multiplications of a convolution by its definition: as executed, or if others were, executed axis by axis.
+    """The multiplications of a convolution by its definition: as executed, or else executed one axis at a time.
 
     Positions and taps of the axes are independent, so the products along each axis, with one channel, multiply up to
     those of the whole convolution.

@@ -1,4 +1,4 @@
-"""The definition itself, output by output: what the engine's values are checked against.
+"""The definition itself, output by output, which the engine's values are checked against.
 
 Nothing is shared with the engine: every output gathers the input values under its taps, multiplies them by its
 weights and sums in a wider type.
@@ -69,10 +69,10 @@ def direct_sums(
         own = weight[channels][:, filters - group * weight.shape[1]].swapaxes(0, 1)
     else:
         own = weight[filters]
-        seen[~np.broadcast_to(here, seen.shape)] = 0  # under the padding, and padding is zero
+        seen[~np.broadcast_to(here, seen.shape)] = 0  # padding is zero
     with np.errstate(all="ignore"):
         products = seen[:, np.newaxis] * own.astype(dtype)
-        if transposed:  # a tap that meets no input has no product at all, not even with a weight of NaN
+        if transposed:  # a tap without an input has no product at all, not even with a weight of NaN
             products[~np.broadcast_to(here[:, np.newaxis], products.shape)] = 0
         products = products.reshape(*products.shape[:2], -1)
         values, sizes = products.sum(axis=-1), np.abs(products)

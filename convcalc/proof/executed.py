@@ -1,4 +1,4 @@
-"""What was executed, node by node, and what a comparison of a prediction with it says."""
+"""What was executed, node by node, and the result of comparing a prediction with it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from convcalc.graph.primitives import Convolution, Correlate, TransposedCorrelat
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One number predicted and measured; `how` says what was measured, `layer` of which layer of a network."""
+    """One number predicted and measured; `how` says how it was measured, `layer` names the layer of a network."""
 
     name: str
     predicted: Any
@@ -57,7 +57,7 @@ class Executed:
 
     @property
     def parameters(self) -> int:
-        """Elements of the learned arrays that were used; those that an earlier node has too count there."""
+        """Elements of the learned arrays that were used; those shared with an earlier node count there."""
         roles = [role for role, _ in parameter_shapes(self.node.primitive)]
         learned = zip(roles, self.arrays[: len(roles)], strict=True)
         return sum(array.size for role, array in learned if role not in self.node.shared)
@@ -95,7 +95,7 @@ class Convolved:
 
 
 def convolved(run: Executed) -> Convolved | None:
-    """A node's run as that of a convolution; None if it is none."""
+    """The run of a node that is a convolution; None for other nodes."""
     primitive = run.node.primitive
     if not isinstance(primitive, Correlate | TransposedCorrelate):
         return None

@@ -69,19 +69,19 @@ def factored(kernel: np.ndarray, rank: int | None, name: str) -> Factors:
 
 
 def tolerance(kernel: np.ndarray) -> float:
-    """The relative error, in Frobenius norm, up to which rounding explains that a kernel is not quite of its rank."""
+    """Largest relative error, in Frobenius norm, that rounding in a kernel of that rank explains."""
     return float(4 * max(kernel.shape) * eps_of(kernel.dtype))
 
 
 def eps_of(dtype: np.dtype) -> float:
-    """The spacing of numbers at 1 in the dtype that such a kernel's factors have: its own, or float64 for integers."""
+    """The spacing of numbers at 1 in the dtype of a kernel's factors: the kernel's own, or float64 for integers."""
     return float(np.finfo(np.float64 if dtype.kind in "biu" else dtype).eps)
 
 
 def _decomposed(full: np.ndarray, rank: int) -> tuple[list[np.ndarray], np.ndarray]:
     """Best kernels of that rank, axis after axis, and the singular values of the first split.
 
-    What is left of the kernel, (N, M, *rest), is split into (M, axis) by (N, rest); three axes are split twice.
+    The remaining kernel, (N, M, *rest), is split into (M, axis) by (N, rest); three axes are split twice.
     Ranks beyond the matrix's own are filled with zeros.
     """
     dims = full.ndim - 2

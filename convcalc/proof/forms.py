@@ -1,4 +1,4 @@
-"""What the axes of the arrays mean: full and short forms of inputs and kernels, in either layout.
+"""The meaning of the arrays' axes: full and short forms of inputs and kernels, in either layout.
 
 Everything is brought to (batch, channels, *spatial) and to the kernel layout of the stage; `restored` gives the
 result the form that the input had.
@@ -29,7 +29,7 @@ class Named:
 
 
 def spatial_axes(input: Named, kernels: Sequence[Named], fits: Callable[[int], bool]) -> int:
-    """How many spatial axes the data has, by the axes of the kernel that has most.
+    """The number of spatial axes of the data, from the kernel with the most axes.
 
     `fits` says whether all arrays can be read with that number of spatial axes. Raises DataError, listing the readings,
     if a kernel of three axes fits in more than one way or in none.

@@ -32,7 +32,7 @@ from convcalc.questions.cost import cost, total
 from convcalc.questions.receptive import Fields, receptive_fields
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Told how many runs of a node, alone or as part of the network, are done, and of how many."""
+"""Called with the number of node runs that are done, and the number of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def check_network(
 
     x: whole, as the network's first input; `arrays` by node name, random ones for nodes that have none there.
     `fields` are the receptive fields predicted, worked out if None; `reference` is another program that can run the
-    network. Raises DataError for a network that cannot be run, or that memory does not suffice for.
+    network. Raises DataError for a network that cannot be run or does not fit in memory.
     """
     check_runnable(graph)
     inputs = [drawn_input(node.shape or (1,), seed) for seed, node in enumerate(graph.inputs)]
@@ -135,7 +135,7 @@ class _Shown:
 
 
 def _layers(graph: Graph, ran: Mapping[int, Numbers]) -> Iterator[tuple[int, Numbers]]:
-    """By its number among the groups, what was measured of every layer that was run to its end."""
+    """(number of the group, what was measured) for every layer that was run completely."""
     for number, group in enumerate(graph.groups):
         if all(node in ran for node in group.nodes):
             yield number, together((ran[node] for node in group.nodes), ran[group.last].shape)
@@ -150,7 +150,7 @@ def _totals(graph: Graph, layers: Sequence[Numbers], shape: Axes | None) -> Iter
 
 
 def _layer_checks(graph: Graph, group: Group, found: Numbers) -> Iterator[Check]:
-    """The checks of one layer; nothing is said of parameters and multiplications if there are none."""
+    """The checks of one layer; parameters and multiplications are left out if there are none."""
     predicted, name = total(cost(node) for node in graph.stages(group)), _name(graph, group)
     yield check_shape(graph.nodes[group.last].shape, found.shape, name)
     if predicted.parameters or found.parameters:
@@ -180,5 +180,5 @@ def _group(graph: Graph, error: NodeError) -> Group:
 
 
 def _name(graph: Graph, group: Group) -> str:
-    """What to call a layer: by its last stage if it has no name."""
+    """A layer's name for messages: its last stage's if it has none of its own."""
     return group.name or graph.labels[group.last]

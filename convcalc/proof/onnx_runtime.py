@@ -1,4 +1,4 @@
-"""What an ONNX file adds to a check: its weights, and ONNX Runtime, which can run it too."""
+"""A check of an ONNX file: with its weights, and with ONNX Runtime, which can run it too."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RUNTIME = "ONNX Runtime"
 
 
 def file_weights(path: str, *, input: PerAxis | None, batch: int) -> tuple[Arrays | None, str]:
-    """The arrays of a file's layers and what to call them; None if the file lacks some, and why."""
+    """The arrays of a file's layers and a name for them; None and the reason if some are missing."""
     try:
         return weights_of(path, input=input, batch=batch), "the file's weights"
     except DataError as error:
@@ -41,13 +41,15 @@ def _runner(path: str, graph: Graph) -> Callable[[Sequence[np.ndarray]], np.ndar
         try:
             session = onnxruntime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
             named = {node.name: x for node, x in zip(graph.inputs, inputs, strict=True)}
-            asked = session.get_inputs()
-            given = [named.get(each.name, inputs[min(i, len(inputs) - 1)]) for i, each in enumerate(asked)]
+            expected = session.get_inputs()
+            given = [named.get(each.name, inputs[min(i, len(inputs) - 1)]) for i, each in enumerate(expected)]
             types = {"tensor(float16)": np.float16, "tensor(double)": np.float64}
-            feed = {each.name: x.astype(types.get(each.type, np.float32)) for each, x in zip(asked, given, strict=True)}
+            feed = {
+                each.name: x.astype(types.get(each.type, np.float32)) for each, x in zip(expected, given, strict=True)
+            }
             first = session.get_outputs()[0].name
             result: np.ndarray = session.run([first], feed)[0]
-        except Exception as error:  # its errors have a dozen types of their own
+        except Exception as error:  # it has a dozen types of errors of its own
             text = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise DataError(f"{RUNTIME} cannot run it, {clean(text)}") from None
         return result

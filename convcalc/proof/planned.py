@@ -1,4 +1,4 @@
-"""The layer that given arrays and options amount to: which kernels it has, and how it is placed on the input."""
+"""The layer that arrays and options describe: its kernels in full form, and its place on the input."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from convcalc.engine.ops.convolution import check_arrays
 from convcalc.errors import ConvcalcError, DataError, NotationError
-from convcalc.graph.graph import Builder, Graph, Layer
+from convcalc.graph.graph import Graph, Layer
 from convcalc.graph.primitives import Convolution, Correlate, TransposedCorrelate
 from convcalc.graph.shapes import place
 from convcalc.notation import Axes, Number, PaddingValue, PerAxis, whole_number
@@ -18,13 +18,13 @@ from convcalc.proof.arrays import Arrays
 from convcalc.proof.factor import factored
 from convcalc.proof.forms import Named, full_input, full_kernels, spatial_axes
 from convcalc.recipes import named_dims, recipe_named
-from convcalc.recipes.options import LayerOptions, convolution, layer_input, request_for
+from convcalc.recipes.options import LayerOptions, graph_of, layer_of
 from convcalc.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """The options of a run besides its arrays, which give kernel, channels and filters."""
+    """The options of a run; its arrays give kernel, channels and filters."""
 
     type: str | None = None
     stride: PerAxis | None = None
@@ -46,7 +46,7 @@ class RunOptions:
 class Kernels:
     """The kernels of a type's stages in full form, and how they came about.
 
-    `whole` is the full kernel that they were factored from, if they were and amount to it.
+    `whole` is the full kernel, if they were factored from one and multiply back to it.
     """
 
     stages: Sequence[Named]
@@ -55,9 +55,9 @@ class Kernels:
 
 
 def dims_of(options: RunOptions, recipe: Recipe, input: Named, kernels: Sequence[Named], layout: str) -> int:
-    """How many spatial axes the arrays have: as many as the options say, or as the arrays can be read with.
+    """The number of spatial axes: the one in the options, or the only one that the arrays can be read with.
 
-    Raises NotationError for options that do not go together, DataError if the arrays fit in no way or in several.
+    Raises NotationError for options that contradict each other, DataError if the arrays fit in no way or in several.
     """
     stated = named_dims(options.type or "")
     if options.dims is not None:
@@ -79,9 +79,9 @@ def is_factored(recipe: Recipe, kernels: Sequence[Named]) -> bool:
 def kernels_of(
     options: RunOptions, recipe: Recipe, kernels: Sequence[Named], channels: int, dims: int, layout: str
 ) -> Kernels:
-    """The kernels in full form, flipped if a true convolution is asked for, and factored if one stands for all.
+    """The kernels in full form, flipped for a true convolution, and factored if one stands for all.
 
-    Raises DataError for kernels that cannot be brought to that form, NotationError for a rank that nothing needs.
+    Raises DataError for kernels that have no such form, NotationError for a rank if there is nothing to factor.
     """
     if not is_factored(recipe, kernels):
         if options.rank is not None:
@@ -101,12 +101,11 @@ def planned(
 ) -> tuple[Graph, Arrays]:
     """The layer on an input of this whole shape, and the kernel and bias of every node that has weights.
 
-    Raises DataError for arrays of another shape than their stage's, NotationError or ShapeError for what does not fit.
+    Raises DataError for arrays of another shape than their stage's, NotationError or ShapeError if options do not fit.
     """
     layer, notes = _layer(options, recipe, shape[1:], kernels)
     layer, arrays = _with_arrays(layer, kernels, biases)
-    builder = Builder()
-    return builder.graph(recipe.name, builder.add("", recipe.name, layer, [builder.input(shape)]), notes), arrays
+    return graph_of(recipe.name, layer, shape, notes), arrays
 
 
 def unfactored(options: RunOptions, kernel: Named, shape: Axes) -> Convolution:
@@ -129,27 +128,26 @@ def _fits(options: RunOptions, recipe: Recipe, input: Named, kernels: Sequence[N
 
 
 def _flipped(kernel: Named, dims: int) -> Named:
-    """The kernel of a true convolution, which runs over the taps backwards."""
+    """The kernel with its taps reversed, for a true convolution."""
     return Named(kernel.name, np.flip(kernel.array, tuple(range(-dims, 0))))
 
 
 def _layer(options: RunOptions, recipe: Recipe, input: Axes, kernels: Sequence[Named]) -> tuple[Layer, tuple[str, ...]]:
-    """The layer on an input (channels, *spatial) that the arrays and options amount to, and notes."""
+    """The layer on an input (channels, *spatial) that the arrays and options describe, and notes."""
     groups = None if options.groups is None else whole_number(options.groups, "groups")
     shapes = [kernel.array.shape for kernel in kernels]
-    asked = LayerOptions(
+    layer_options = LayerOptions(
         input=input, stride=options.stride, padding=options.padding, dilation=options.dilation, groups=options.groups,
         output_padding=options.output_padding, output_size=options.output_size,
     )  # fmt: skip
     implied: dict[str, Any] = {**recipe.options_from_kernels(shapes, input[0], groups)}
-    asked = replace(asked, **implied)
-    sizes, notes = layer_input(recipe.name, asked)
-    request = request_for(recipe, asked, channels=sizes[0], dims=len(sizes) - 1, spatial=sizes[1:])
-    return convolution(recipe, request), notes
+    layer_options = replace(layer_options, **implied)
+    layer, _, notes = layer_of(recipe.name, layer_options)
+    return layer, notes
 
 
 def _with_arrays(layer: Layer, kernels: Sequence[Named], biases: Sequence[Named]) -> tuple[Layer, Arrays]:
-    """The layer with a bias just where there is one, and the kernel and bias of every stage that has weights.
+    """The layer with a bias in every stage that is given one, and the kernel and bias of every stage that has weights.
 
     Raises DataError if a shape is not the stage's.
     """

@@ -27,7 +27,7 @@ from convcalc.questions.follow import Along
 from convcalc.questions.receptive import Fields
 
 MIN_CUT = 32
-"""Fewest pixels that an axis is cut to while another one is looked at."""
+"""Fewest pixels that an axis is cut to while another one is probed."""
 CUT_MULTIPLE = 64
 """An axis is shortened by a multiple of this, so that maps halved and doubled again still meet."""
 
@@ -36,7 +36,7 @@ CUT_MULTIPLE = 64
 class Probe:
     """A graph and what to run it on; `inputs` are finite, and the first of them gets the NaNs.
 
-    `shape` is the mapped node's output as it really is; `ran` is called after every run.
+    `shape` is the actual shape of the mapped node's output; `ran` is called after every run.
     """
 
     graph: Graph
@@ -58,12 +58,12 @@ class Probe:
 
     @property
     def label(self) -> str:
-        """What to call the mapped node."""
+        """The mapped node's name."""
         return self.graph.labels[self.fields.mapped]
 
     def is_nan(self, x: np.ndarray) -> np.ndarray:
         """Where the mapped node's output is NaN."""
-        inputs, out = [x, *self.inputs[1:]], x  # the mapped node is the input if the first layer reads all of it
+        inputs, out = [x, *self.inputs[1:]], x  # if the first layer reads all of the input, that is mapped
         for run in executed(self.graph, inputs, self.arrays, algorithm="direct", until=self.fields.mapped):
             out = run.out
         self.ran()
@@ -99,7 +99,7 @@ class Line:
         return bool(nan.any() if self.along.axis is None else nan.take(output, self.along.axis).any())
 
     def shows(self) -> bool:
-        """Whether any output changes with the input; none does if the other axes were cut to padding alone."""
+        """Whether any output changes with the input; none does if the other axes were cut to padding only."""
         return bool(self.probe.is_nan(np.full_like(self.x, np.nan)).any())
 
     def ends(self, output: int) -> Ends:
@@ -134,7 +134,7 @@ Result: TypeAlias = tuple[Ends, Ends, bool]
 
 
 def probe_count(probe: Probe) -> int:
-    """The approximate number of runs that `check_fields` takes if all is as predicted."""
+    """The approximate number of runs that `check_fields` takes if every prediction is right."""
     return len(probe.sizes) * (1 + 3 * len(_outputs(probe)))
 
 
@@ -166,7 +166,7 @@ def check_fields(probe: Probe) -> Iterator[Check]:
 
 
 def _how(output: str, ok: bool, same_ends: bool) -> str:
-    """How an output's ends were measured, and what to make of ends that are not those predicted."""
+    """How an output's ends were measured, and an explanation if they are not those predicted."""
     if not same_ends:
         how = f"{output} changes with inputs from the first to the last"
         return how + ("; border pixels that no window reaches are no disagreement" if ok else "")
@@ -178,8 +178,8 @@ def _how(output: str, ok: bool, same_ends: bool) -> str:
 def _outputs(probe: Probe) -> list[tuple[int, ...]]:
     """Positions of the mapped node to look at: the first and the last.
 
-    The middle one is added if some border reads padding alone, since the first and last say little then; if a border
-    shows inputs again, it is looked at alone. It is looked at only if it sees nothing of the input's border.
+    If some border reads only padding, the first and last prove little, so the middle one is added. If a border repeats
+    inputs, only the middle one is used. It is used only if its field does not touch the input's border.
     """
     counts = [1 if along.axis is None else probe.shape[along.axis] for along in probe.axes]
     middle = tuple(count // 2 for count in counts)
@@ -200,7 +200,7 @@ def _outputs(probe: Probe) -> list[tuple[int, ...]]:
 
 
 def _looked_along(probe: Probe, outputs: Sequence[tuple[int, ...]]) -> tuple[list[Line], list[list[Result]]]:
-    """Every axis, and what was found along it for its place in each of the outputs; nothing if no output is finite."""
+    """Every axis, and along it the result for each of the outputs; empty if no output is finite."""
     lines, results = dict[int, Line](), dict[int, list[Result]]()
 
     def look(axis: int) -> None:
@@ -217,7 +217,7 @@ def _looked_along(probe: Probe, outputs: Sequence[tuple[int, ...]]) -> tuple[lis
 
 
 def _line(probe: Probe, axis: int) -> Line:
-    """An axis to look along, with the others cut as short as the graph can be run on."""
+    """An axis to probe, with the others cut as short as the graph allows."""
     whole = probe.inputs[0]
     for step in (0, 1, 2, 4, 8, 16):
         cut = tuple(
@@ -236,7 +236,7 @@ def _line(probe: Probe, axis: int) -> Line:
 
 
 def _axis_check(line: Line, output: int) -> Result:
-    """What an output was predicted to read and what it reads, and whether that agrees."""
+    """The predicted and the measured ends of an output, and whether they agree."""
     seen = line.along.field.at(output).within(0, line.size)
     predicted = Ends(seen.first, seen.last) if seen.runs else Ends(None, None)
     flags = _flags(seen, line.size)

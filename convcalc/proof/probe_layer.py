@@ -31,7 +31,7 @@ MARGIN_PRODUCTS = 1 << 21
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """The signal that a layer is probed on: its `size`, the outputs `watched`, and what they should read of it.
+    """The signal that a layer is probed on: its `size`, the outputs `watched`, and the inputs that each should read.
 
     Two periods of outputs are watched.
     """
@@ -56,7 +56,7 @@ def check_receptive_field(predicted: Sequence[AxisField], executed: Sequence[Exe
 
 
 def _probed(executed: Sequence[Convolved], axis: int) -> AxisField:
-    """The field along one axis as the engine's outputs depend on it."""
+    """The measured field along one axis."""
     stages = [run.along(axis) for run in executed]
     signal = _signal(stages, longest=max(PROBED_SIGNAL, *(4 * size for size in executed[0].x.shape)))
     period, kernel = signal.period, max(stage.kernel[0] for stage in stages)
@@ -72,10 +72,10 @@ def _probed(executed: Sequence[Convolved], axis: int) -> AxisField:
 
 
 def _signal(stages: Sequence[Convolution], longest: int) -> Signal:
-    """A signal whose watched outputs lie far enough in that their windows meet no border of it.
+    """A signal whose watched outputs lie far enough inside that their windows reach no border.
 
-    Around the windows lie as many pixels again as they reach; if the kernel is too long for that, as many as are cheap
-    to run it over. Raises ShapeError if that takes more than `longest` pixels.
+    On either side of the windows lie as many pixels as they cover; if the kernel is too long for that, as many as are
+    cheap to run it over. Raises ShapeError if that takes more than `longest` pixels.
     """
     field, period, jump = Field.identity(), 1, Fraction(1)
     reach, spread, begin, end = 1, 0, 1, 0
@@ -86,7 +86,7 @@ def _signal(stages: Sequence[Convolution], longest: int) -> Signal:
             reach += ceil(window.extent * jump)
             spread += ceil(window.extent * jump)  # the first outputs have fewer inputs
             begin += ceil(window.before * jump)
-            end += ceil(window.after * jump)  # cropped away, so more is needed
+            end += ceil(window.after * jump)  # the crop removes these outputs
         else:
             reach += ceil(window.extent * jump)
             begin += ceil(window.before * jump)
@@ -118,7 +118,7 @@ def _output_size(stages: Sequence[Convolution], size: int) -> int:
 
 
 def _probes(signal: Signal, kernel: int) -> np.ndarray:
-    """Where to put the NaNs: everywhere, or on a very long signal at the ends predicted, their neighbours and a few."""
+    """The positions of the NaNs: all, or on a very long signal the predicted ends, their neighbours and a few more."""
     size = signal.size
     some = max(16, PROBED_PRODUCTS // (size * kernel))
     if size <= some:

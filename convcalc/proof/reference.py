@@ -29,7 +29,7 @@ class Reference:
 
 
 def check_reference(graph: Graph, reference: Reference, inputs: Sequence[np.ndarray], out: np.ndarray) -> Check:
-    """The output against the reference's, with a tolerance for what rounding does in both.
+    """The output against the reference's, with a tolerance for rounding in both.
 
     The rounding errors of a sum of n products grow with sqrt(n), and those of layers, which are independent, add up in
     squares. Source: Higham 2002, section 2.8.
@@ -56,7 +56,7 @@ def check_reference(graph: Graph, reference: Reference, inputs: Sequence[np.ndar
 
 
 def _casts(graph: Graph) -> Iterator[np.dtype]:
-    """The floats that nodes round to on the way."""
+    """The float types that nodes cast to."""
     for node in graph.nodes:
         if isinstance(node.primitive, Elementwise) and node.primitive.kind.startswith("float"):
             yield np.dtype(node.primitive.kind)

@@ -64,7 +64,7 @@ class Run:
 
     @property
     def multiplications_executed(self) -> int:
-        """What the algorithms multiplied, transforms and all, whatever the definition's number is."""
+        """The multiplications that the algorithms executed, transforms included; may differ from the definition's."""
         return sum(stage.multiplications_executed for stage in self.engine)
 
     @property
@@ -91,9 +91,9 @@ class Run:
 def run(input: Named, kernels: Sequence[Named], biases: Sequence[Named], options: RunOptions) -> Run:
     """The layer run on these arrays, with every check unless options.check is false.
 
-    input: (batch, channels, *spatial), without batch or channel axis if it has none; kernels in stage order, full
-    or short; biases (filters,), one per stage with a kernel, or one for the last.
-    Raises DataError, NotationError or ShapeError, naming the file or option, for what does not go together.
+    input: (batch, channels, *spatial), batch and channel axis optional; kernels in stage order, full or short;
+    biases (filters,), one per stage with a kernel, or one for the last.
+    Raises DataError, NotationError or ShapeError, naming the file or option, for arrays and options that do not fit.
     """
     for given in (input, *kernels, *biases):
         if given.array.size == 0:
@@ -143,7 +143,7 @@ def statistics(out: np.ndarray) -> dict[str, float | int]:
 
 
 def output_dict(out: np.ndarray, path: str | None) -> dict[str, Any]:
-    """What JSON says of an output and the file it went to."""
+    """The output and the file it was written to, as JSON values."""
     numbers = {name: _json_number(value) for name, value in statistics(out).items()}
     return {"shape": list(out.shape), "dtype": str(out.dtype), "path": path, **numbers}
 
@@ -153,7 +153,7 @@ def _json_number(value: float | int) -> float | int | None:
 
 
 def _executed(graph: Graph, x: np.ndarray, arrays: Arrays, options: RunOptions) -> tuple[Executed, ...]:
-    """Every node as it was run; what it cannot take is refused in the name of its stage."""
+    """Every node as it was run. Raises ConvcalcError, naming the stage, for arrays or options that it refuses."""
     try:
         return tuple(executed(graph, [x], arrays, padding_mode=options.padding_mode, algorithm=options.algorithm))
     except NodeError as failed:

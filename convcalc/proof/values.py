@@ -1,4 +1,4 @@
-"""Values against the definition, summed directly, with a bound on what rounding may do to them."""
+"""Values against the definition, summed directly, with a bound on the rounding error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from convcalc.proof.executed import Check, Convolved, Executed, convolved
 from convcalc.proof.factor import eps_of, tolerance
 
 EVERYTHING = 1 << 16
-"""Every output is summed directly up to this many, if that takes no more than SUMMED_PRODUCTS."""
+"""Up to this many outputs, all are summed directly, if that takes no more than SUMMED_PRODUCTS."""
 SUMMED_PRODUCTS = 1 << 21
 """Approximate limit on the products of one convolution's direct sums; larger arrays are sampled."""
 SAMPLED_POSITIONS, SAMPLED_GROUPS = 200, 64
@@ -30,7 +30,7 @@ def check_values(executed: Sequence[Executed], whole: Convolved | None = None) -
     An error is within bounds if rounding explains it: terms * eps * sum|products|, Higham 2002, section 3.1.
     """
     largest, checked, of = 0.0, 0, 0
-    worst = 0.0, 0.0, 0.0  # the error nearest its bound or furthest beyond: its share, itself, its bound
+    worst = 0.0, 0.0, 0.0  # the error largest for its bound: as a fraction of it, itself, the bound
     every = [(run.out, _errors_of(run)) for run in executed]
     if whole is not None:
         every.append((whole.out, _errors(whole, len(executed))))
@@ -158,9 +158,9 @@ def _is_shuffled(x: np.ndarray, out: np.ndarray, groups: int) -> bool:
 
 
 def sampled(run: Convolved) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """((batch, *position) rows, filters of one group) to check, part by part: all of them on small arrays.
+    """((batch, *position) rows, filters of one group) to check, part by part: all on small arrays.
 
-    On larger ones corners, edges and random positions; if there are many groups or filters, other ones in every part.
+    On larger ones corners, edges and random positions; with many groups or filters, each part has other positions.
     """
     primitive, sizes = run.primitive, (run.out.shape[0], *run.out.shape[2:])
     per_group, products = primitive.out_channels // primitive.groups, run.weight.size // primitive.out_channels

@@ -1,4 +1,4 @@
-"""A graph run on arrays, node by node: what predictions about it are held against."""
+"""A graph run on arrays, node by node."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def executed(
     algorithm: str = AUTO,
     until: int | None = None,
 ) -> Iterator[Executed]:
-    """The nodes as they run, in order; a tensor is let go of after its last reader.
+    """The nodes as they run, in order; a tensor is freed after its last reader.
 
-    inputs: one array for every input of the graph, whole. `until` is a node to stop after, for which only what it
-    reads, directly or not, is run. Raises DataError for a graph that cannot be run or that memory does not suffice
-    for, and NodeError for a node that does not fit what its inputs turned out to be.
+    inputs: one array for every input of the graph, whole. `until` is a node to stop after; then only the
+    nodes that it depends on are run. Raises DataError for a graph that cannot be run or does not fit in memory, and
+    NodeError for a node that fails on its actual inputs.
     """
     check_runnable(graph)
     wanted = range(len(graph.nodes)) if until is None else needed(graph, until)
@@ -65,7 +65,7 @@ def executed(
 
 
 def needed(graph: Graph, number: int) -> set[int]:
-    """The nodes that a node reads, directly or not, and itself."""
+    """A node and all nodes that it depends on."""
     found, ahead = {number}, [number]
     while ahead:
         new = {*graph.nodes[ahead.pop()].inputs} - found
@@ -75,7 +75,7 @@ def needed(graph: Graph, number: int) -> set[int]:
 
 
 def check_runnable(graph: Graph) -> None:
-    """Raises DataError, naming them, if there are layers that nobody knows how to run."""
+    """Raises DataError if there are layers that cannot be run, and names them."""
     named = [
         f"{graph.labels[number]} ({group.op}): {why}"
         for group in graph.groups

@@ -43,7 +43,7 @@ class ChainFields(NamedTuple):
 
 
 def chain_fields(graph: Graph, *, sized: bool) -> ChainFields:
-    """The fields along a row of layer words; without its sizes, which are made up, unless `sized`.
+    """The fields along a row of layer words; its sizes are left out unless `sized`, since they are made up.
 
     Raises ShapeError if a receptive field has too many separate pieces to enumerate.
     """

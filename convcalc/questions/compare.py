@@ -1,4 +1,4 @@
-"""A layer or a row of layer words beside other types, and networks side by side, with exact ratios."""
+"""A layer or a row of layer words compared with other types, and networks with each other, with exact ratios."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SUPERSCRIPT = {1: "k", 2: "k²", 3: "k³"}
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Another type's report and its ratios to the base, None if the base has none of it.
+    """Another type's report and its ratios to the base, None if the base's number is 0.
 
     `name` is the type's. ratio_formula: the ratio of multiplications as a sum of one fraction per stage
     (`1/128 + 1/9`), if the base is one ungrouped convolution; closed_form: the same in symbols (`1/N + 1/k²`), if the
@@ -83,18 +83,18 @@ class NetworkComparison:
 
 
 def ratio_of(report: Report, base: Report, total: str) -> Fraction | None:
-    """A total over the base's, None if the base has none of it."""
+    """A total over the base's, None if the base's is 0."""
     ours, theirs = getattr(report, total), getattr(base, total)
     return Fraction(ours, theirs) if theirs else None
 
 
 def compare(type: str, options: LayerOptions, types: Iterable[str], *, batch: int, dtype: str) -> Comparison:
-    """A layer of one type beside each of the types, or beside `all` of them that map its input to its output.
+    """A layer of one type compared with each of the types; `all` means those that map its input to its output.
 
-    Options that the layer's own type does not have are for the types it is compared with; so are groups, beside
-    a grouped type, for a type that is not grouped by its nature.
+    Options that the layer's own type does not have apply to the compared types; so do the groups, if only a compared
+    type is grouped by its nature.
 
-    Raises ShapeError, saying why, for a type named one by one that cannot.
+    Raises ShapeError, with the reason, for a named type that cannot map the same sizes.
     """
     names = list(dict.fromkeys(types))
     base = layer_report(layer_graph(type, _own_options(type, options, names), batch), dtype=dtype)
@@ -102,10 +102,10 @@ def compare(type: str, options: LayerOptions, types: Iterable[str], *, batch: in
 
 
 def compare_chain(graph: Graph, types: Iterable[str], *, dtype: str) -> Comparison:
-    """A row of layer words beside itself with each of the types in turn in place of its convolutions.
+    """A row of layer words compared with itself, its convolutions replaced by each of the types in turn.
 
-    Transposed convolutions stay, unless the type is transposed. Raises ShapeError, saying why, for a type named one
-    by one that cannot map the same sizes.
+    Transposed convolutions stay, unless the type is transposed. Raises ShapeError, with the reason, for a named type
+    that cannot map the same sizes.
     """
     names, base = list(dict.fromkeys(types)), layer_report(graph, dtype=dtype)
 
@@ -127,7 +127,7 @@ def compare_chain(graph: Graph, types: Iterable[str], *, dtype: str) -> Comparis
 def _beside(
     base: Report, names: Sequence[str], own: Recipe | None, compared: Callable[[Recipe], Compared]
 ) -> Comparison:
-    """The base beside every type named; `all` of them means those that map the same sizes, the others in notes."""
+    """The base compared with every named type; with `all`, types that cannot map the same sizes are listed in notes."""
     dims = len(base.input) - 1
     for name in names:
         if name != "all" and named_dims(name) not in (None, dims):
@@ -179,7 +179,7 @@ def _compared(base: Report, options: LayerOptions, recipe: Recipe) -> Compared:
 
 
 def _options_for(base: Report, group: Group, options: LayerOptions, recipe: Recipe) -> LayerOptions:
-    """The base's geometry, and those of its other options that the compared type has."""
+    """The base's geometry, and those of the other options that the compared type has."""
     assert group.request is not None
     assert base.output is not None
     return replace(

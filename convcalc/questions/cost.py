@@ -1,4 +1,4 @@
-"""What a primitive costs: the counting rules have their one home here.
+"""The cost of every primitive: the only place with the counting rules.
 
 multiplications: every tap of every window position, padding zeros included; transposed: every input value
 meets each of its weights once. multiplications_effective: only the taps that touch real data; transposed: that
@@ -67,7 +67,7 @@ BYTES = {
 
 
 class Cost(NamedTuple):
-    """Exact counts of a node, or of several, for a whole batch; zero_inserted is None unless it is one transposed."""
+    """Exact counts of a node, or of several, for a whole batch; zero_inserted only of a transposed convolution."""
 
     weights: int
     biases: int
@@ -107,7 +107,7 @@ class Cost(NamedTuple):
 
 
 class Counted:
-    """The counts of whatever has a cost, as attributes named like their JSON keys."""
+    """The counts of an object with a `cost`, as attributes named like their JSON keys."""
 
     cost: Cost
 
@@ -167,9 +167,9 @@ def total(costs: Iterable[Cost]) -> Cost:
 
 
 def cost(node: Node) -> Cost:
-    """The counts of a node for the whole batch; arrays that an earlier node has too are not among its parameters.
+    """The counts of a node for the whole batch; arrays shared with an earlier node are not among its parameters.
 
-    For an unknown primitive it is what is known, which may be nothing.
+    For an unknown primitive only the activations are counted, if its shape is known.
     """
     own = {role: prod(shape) for role, shape in parameter_shapes(node.primitive) if role not in node.shared}
     weights, biases = own.get("weight", 0), own.get("bias", 0)

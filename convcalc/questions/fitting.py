@@ -14,13 +14,13 @@ STAND_INS = {"depthwise": "depthwise-separable"}
 
 
 def stand_in(name: str) -> Recipe:
-    """The type of that name, or the one that stands for it where it alone cannot map the channels."""
+    """The type of that name, or the one that replaces it if it cannot map the channels alone."""
     recipe = recipe_named(name)
     return recipe_named(STAND_INS.get(recipe.name, recipe.name))
 
 
 def fitting_options(request: Request, recipe: Recipe, filters: int, bias: bool) -> LayerOptions:
-    """The options with which a type maps what the request's does to as many positions, as far as it can."""
+    """The options with which a type maps the request's input to an output of the same size, if it can."""
     keeps_dilation = recipe.default_dilation == 1 or set(request.dilation) != {1}
     kernel = (1,) * request.dims if recipe.default_kernel == 1 else request.kernel
     dilation = request.dilation if keeps_dilation else (recipe.default_dilation,) * request.dims
@@ -36,7 +36,7 @@ def fitting_options(request: Request, recipe: Recipe, filters: int, bias: bool) 
 
 
 def _fitting_padding(request: Request, kernel: Axes, dilation: Axes) -> Padding:
-    """The padding that gives a window of another extent as many positions; the base's where it would be negative."""
+    """The padding that gives a window of another extent as many positions; the base's if it would be negative."""
     if isinstance(request.padding, str):
         return request.padding
     pairs = []

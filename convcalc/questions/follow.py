@@ -48,14 +48,14 @@ MAX_JOINED = 1 << 8
 
 
 class Along(NamedTuple):
-    """Where one spatial axis of the input lies in a node's output (None: nowhere any more), and what is read of it."""
+    """The axis of a node's output that one spatial axis of the input became (None: it is gone), and its field."""
 
     axis: int | None
     field: Field
 
 
-class Known:
-    """What has been worked out once: fields after a window, and their summaries, for axes and layers that are alike.
+class Cache:
+    """Results that are kept for axes and layers that are alike: fields after a window, and their summaries.
 
     Keys are identities, which is safe because the values keep the fields alive.
     """
@@ -79,7 +79,7 @@ class Known:
         return self.summaries[key][1]
 
 
-def axis_after(node: Node, branches: Sequence[Along], size: int, known: Known) -> Along:
+def axis_after(node: Node, branches: Sequence[Along], size: int, known: Cache) -> Along:
     """One axis after a node; `size` is the graph input's along it."""
     primitive = node.primitive
     shapes = [shape or () for shape in node.input_shapes]
@@ -95,7 +95,7 @@ def axis_after(node: Node, branches: Sequence[Along], size: int, known: Known) -
         case ShuffleChannels():
             return _gone(first, shapes[0], (1,), size)
         case Input() | Constant():
-            return first  # the image itself, which the main input stands for, or nothing
+            return first  # the image itself, represented by the main input, or nothing
         case Elementwise() | WithConstant():
             return _shifted_axis(first, len(shape) - len(shapes[0]))
         case Normalize():
@@ -148,25 +148,25 @@ def axis_after(node: Node, branches: Sequence[Along], size: int, known: Known) -
 
 
 def _mixed(along: Along, shape: Axes, axes: Axes, size: int) -> Along:
-    """After every output along these axes reads all of them, the axes staying as they are."""
+    """After a node whose outputs read these axes completely; the axes stay."""
     gone = _gone(along, shape, axes, size)
     return along if gone is along else Along(along.axis, gone.field)
 
 
 def _gone(along: Along, shape: Axes, axes: Axes, size: int) -> Along:
-    """After these axes are summed up to one value, whichever way."""
+    """After these axes are reduced to one value."""
     if along.axis is None or along.axis not in axes:
         return along
     return Along(along.axis, along.field.all_of(shape[along.axis], size))
 
 
 def _shifted_axis(along: Along, more: int) -> Along:
-    """After `more` axes came in front."""
+    """After `more` axes were added in front."""
     return along if along.axis is None or more == 0 else Along(along.axis + more, along.field)
 
 
 def _stretched(along: Along, shape: Axes, wanted: Axes, size: int) -> Along:
-    """After an axis of length 1 is repeated: its one position is what all read."""
+    """After an axis of length 1 is repeated: all outputs read its one position."""
     if along.axis is None:
         return along
     if shape[along.axis] == 1 < wanted[along.axis + len(wanted) - len(shape)]:
@@ -175,7 +175,7 @@ def _stretched(along: Along, shape: Axes, wanted: Axes, size: int) -> Along:
 
 
 def _merged(branches: Sequence[Along], shape: Axes, size: int) -> Along:
-    """The union of branches. Those that have the axis elsewhere, or no longer, count as a whole."""
+    """The union of branches. A branch in which the axis has another place, or is gone, counts as a whole."""
     moving = [branch.axis for branch in branches if branch.axis is not None and branch.field.strands]
     axis = moving[0] if moving else next((branch.axis for branch in branches if branch.axis is not None), None)
     fields = [
@@ -188,7 +188,7 @@ def _merged(branches: Sequence[Along], shape: Axes, size: int) -> Along:
 
 
 def _everything(branches: Sequence[Along], shapes: Sequence[Axes], size: int) -> Along:
-    """After a layer that may do anything with its inputs."""
+    """After an unknown layer, whose every output may read everything."""
     fields = [
         branch.field if branch.axis is None else branch.field.all_of(shape[branch.axis] if shape else size, size)
         for branch, shape in zip(branches, shapes, strict=True)
@@ -210,7 +210,7 @@ def _product(branches: Sequence[Along], shapes: Sequence[Axes], rank: int, size:
 
 
 def _reshaped(along: Along, shape: Axes, wanted: Axes, size: int) -> Along:
-    """An axis stays itself where as much lies before and behind it as did, else everything of it is read."""
+    """An axis is kept if as many elements lie before and after it as did; otherwise all of it is read."""
     if along.axis is None:
         return along
     length, behind = shape[along.axis], prod(shape[along.axis + 1 :])
@@ -221,16 +221,16 @@ def _reshaped(along: Along, shape: Axes, wanted: Axes, size: int) -> Along:
         after = prod(wanted[axis + 1 :])
         more, fewer = other // length, length // max(1, other)
         if length > 1 < more <= MAX_JOINED and other == length * more and after * more == behind:
-            # joined with what lies behind it: as many outputs read each position
+            # joined with the axes after it: several outputs read each position
             return Along(axis, along.field.after(Reads(((0, 1, 1),) * more, 1)))
         if other > 1 < fewer and length == other * fewer and after == behind * fewer:
-            # taken apart, the rest lying behind: each output reads as many positions
+            # split, the rest comes after it: each output reads several positions
             return Along(axis, along.field.after(Reads(((0, 1, fewer),), fewer)))
     return Along(None, along.field.all_of(length, size))
 
 
 def _taken(along: Along, shape: Axes, primitive: Take, size: int) -> Along:
-    """An axis taken apart by number: positions in any order count as all of them."""
+    """An axis indexed by numbers: if they are not evenly spaced, every output counts as reading all positions."""
     if along.axis is None or along.axis < primitive.axis:
         return along
     if along.axis == primitive.axis:

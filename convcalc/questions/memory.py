@@ -1,4 +1,4 @@
-"""The tensors of a graph that live at once as it runs, node after node in its order."""
+"""The tensors of a graph that live at once as it runs, one node after another."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from convcalc.notation import Axes
 
 
 class Peak(NamedTuple):
-    """Where most is alive at once: the sum in elements and the number of the node that is running then."""
+    """The peak: the sum of live elements, and the number of the node that is running then."""
 
     elements: int
     node: int
@@ -34,7 +34,7 @@ def peak(graph: Graph) -> Peak:
 
 
 def live_tensors(graph: Graph, at: Peak) -> Iterator[tuple[str, Axes, int]]:
-    """The label, whole shape and elements of every tensor that is alive there."""
+    """The label, whole shape and elements of every tensor that is alive at the peak."""
     last_read = last_reads(graph)
     for number, node in enumerate(graph.nodes[: at.node + 1]):
         if node.shape is not None and (number == at.node or last_read[number] >= at.node):
@@ -42,7 +42,7 @@ def live_tensors(graph: Graph, at: Peak) -> Iterator[tuple[str, Axes, int]]:
 
 
 def last_reads(graph: Graph) -> list[int]:
-    """The number of each tensor's last reader: its own if nothing reads it, beyond all for the output."""
+    """The number of each tensor's last reader: its own if there is none, beyond all nodes for the output."""
     last_read = list(range(len(graph.nodes)))
     for number, node in enumerate(graph.nodes):
         for i in node.inputs:

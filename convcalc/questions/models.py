@@ -1,4 +1,4 @@
-"""What can be asked of a model by name: its report as it is, changed, beside others, or over sizes and widths."""
+"""Questions about a model by name: its report, changed or not, compared with others, or over sizes and widths."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def network(
     "3x224x224 k7s2p3f64 max:k3s2p1 gap fc1000", whose first word may be the input's size. input is (channels,
     *spatial); width scales the filters of a TOML file; replace is TYPE=TYPE; bias is for layer words.
 
-    Raises ConvcalcError (a ValueError), naming the file and the layer, for what cannot be read or does not fit.
+    Raises ConvcalcError (a ValueError), naming the file and the layer, for input that cannot be read or does not fit.
 
     >>> network("1x28x28 k5f6 max:k2 k5f16 max:k2 fc120 fc84 fc10", bias=True).parameters
     44426
@@ -88,7 +88,7 @@ def _words(model: str | PathLike[str] | Sequence[str]) -> Sequence[str] | None:
 
 @dataclass(frozen=True, slots=True)
 class NetworkOptions:
-    """How a model is asked about; None is as the model has it."""
+    """Changes to a model, and what to report with; None leaves the model as it is."""
 
     input: PerAxis | None = None
     batch: int = 1
@@ -99,13 +99,13 @@ class NetworkOptions:
 
     @property
     def changes(self) -> tuple[str, ...]:
-        """What is changed of the network itself, in words."""
+        """The changes to the network itself, in words."""
         width = () if self.width is None else (f"width {self.width}",)
         return width if self.replace is None else (*width, self.replace)
 
 
 def network_of(model: str, options: NetworkOptions) -> Graph:
-    """The network, at the input, batch and width asked for, with its convolutions replaced if they are to be."""
+    """The network at the input, batch and width of the options, its convolutions replaced if they say so."""
     width = 1 if options.width is None else width_of(options.width, "width")
     network = load_network(model, input=options.input, batch=options.batch, width=width)
     return network if options.replace is None else replaced(network, options.replace)
@@ -119,7 +119,7 @@ def report_of(model: str, options: NetworkOptions) -> Report:
 
 
 def compared(model: str, others: Sequence[str], options: NetworkOptions) -> NetworkComparison:
-    """A model, changed as the options say, beside others as they are."""
+    """A model, changed as the options say, compared with others, unchanged."""
     plain = with_fields(options, replace=None, width=None)
     return NetworkComparison(report_of(model, options), tuple(report_of(other, plain) for other in others))
 
@@ -127,8 +127,8 @@ def compared(model: str, others: Sequence[str], options: NetworkOptions) -> Netw
 def over_sizes(model: str, text: str, options: NetworkOptions) -> Sweep:
     """A model at input sizes written as `128..320:32`, its channels as they are.
 
-    One number is the height and the width, or the length. A depth changes with them where it is as long as the width,
-    as in a cube; the frames of a clip stay. Raises NotationError where an input is given to a model that has its own.
+    One number is the height and the width, or the length. A depth changes with them if it is as long as the width,
+    as in a cube; the frames of a clip stay. Raises NotationError if an input is given to a model that has its own.
     """
     shape = _own_input(model, options)
     if len(shape) < 2:
@@ -146,7 +146,7 @@ def over_sizes(model: str, text: str, options: NetworkOptions) -> Sweep:
 
 
 def _own_input(model: str, options: NetworkOptions) -> Axes:
-    """The size that a sweep is over: the model's own, or the one given where it leaves its own open."""
+    """The size that a sweep varies: the model's own, or the given one if the model has none."""
     try:
         own = load_network(model)
     except ConvcalcError:
@@ -161,7 +161,7 @@ def _own_input(model: str, options: NetworkOptions) -> Axes:
 
 
 def over_widths(model: str, text: str, options: NetworkOptions) -> Sweep:
-    """A model at widths written as `0.25,0.5,1.0`. Raises NotationError where it has a width already."""
+    """A model at widths written as `0.25,0.5,1.0`. Raises NotationError if the options have a width."""
     if options.width is not None:
         raise NotationError(f"sweep-width: gives the widths, got a width of {options.width} too; give one of the two")
     return swept(

@@ -12,10 +12,10 @@ from convcalc.graph.graph import Graph, Node
 from convcalc.graph.primitives import Concat, Merge, Windowed, windows
 from convcalc.graph.shapes import AXIS_NAMES
 from convcalc.notation import Axes
-from convcalc.questions.follow import Along, Known, axis_after
+from convcalc.questions.follow import Along, Cache, axis_after
 
 MAX_NOTES = 4
-"""Merges of misaligned branches are named up to here, and counted beyond."""
+"""Most merges of misaligned branches that are named; the others are counted."""
 
 Seen = tuple[Along, ...]
 
@@ -23,7 +23,7 @@ Seen = tuple[Along, ...]
 class Fields(NamedTuple):
     """The receptive field of every node, and the node whose field stands for the whole graph.
 
-    `refused` is why a field is only an upper bound, if one is; `notes` say what is worth knowing.
+    `refused` says why a field is only an upper bound, if one is; `notes` are for the user.
     """
 
     fields: tuple[tuple[AxisField, ...], ...]
@@ -43,14 +43,14 @@ def receptive_fields(graph: Graph) -> Fields:
     main = graph.inputs[0]
     assert main.shape is not None
     sizes = main.shape[2:]
-    itself = Field.identity()  # one for all axes, so that what is alike is worked out once
+    itself = Field.identity()  # one object for all axes, so that equal work is done once
     image = tuple(Along(axis + 2, itself) for axis in range(len(sizes)))
     seen: list[Seen] = []
     fields: list[tuple[AxisField, ...]] = []
     misaligned: list[str] = []
     bound: tuple[int, str] | None = None
     refused: ShapeError | None = None
-    known = Known()
+    known = Cache()
     for number, node in enumerate(graph.nodes):
         branches = [image] if node is main else [seen[i] for i in node.inputs]
         found, row, why, error = _all_after(node, branches, sizes, known)
@@ -79,7 +79,7 @@ def receptive_fields(graph: Graph) -> Fields:
 
 
 def layer_fields(graph: Graph) -> Fields:
-    """The same for a layer or a row of layer words, of which every field is wanted exactly.
+    """The same for a layer or a row of layer words, for which every field must be exact.
 
     Raises ShapeError if one has too many separate pieces to enumerate.
     """
@@ -90,9 +90,9 @@ def layer_fields(graph: Graph) -> Fields:
 
 
 def _all_after(
-    node: Node, branches: Sequence[Seen], sizes: Axes, known: Known
+    node: Node, branches: Sequence[Seen], sizes: Axes, known: Cache
 ) -> tuple[Seen, tuple[AxisField, ...], str, ShapeError | None]:
-    """All axes after a node, their summaries, and why more than it reads is taken for its field, if that is so."""
+    """All axes after a node, their summaries, and why the field is only an upper bound, if it is."""
     found, fields, why, refused = list[Along](), list[AxisField](), "", None
     for a, size in enumerate(sizes):
         if found and found[-1].axis is not None and _is_alike(node, branches[0][a - 1], branches[0][a]):
@@ -126,21 +126,21 @@ def _is_alike(node: Node, last: Along, along: Along) -> bool:
     return window[last.axis - 2] == window[along.axis - 2]
 
 
-def _summary(along: Along, node: Node, size: int, known: Known) -> AxisField:
+def _summary(along: Along, node: Node, size: int, known: Cache) -> AxisField:
     outputs = 1 if along.axis is None or node.shape is None else node.shape[along.axis]
     return known.summary(along.field, outputs, size)
 
 
 def _last_map(graph: Graph, seen: Sequence[Seen]) -> int:
-    """The output; or the last map that moves over the input, if what reads it is smaller or flat.
+    """The number of the output node; or of the last map that moves over the input, if its reader is smaller or flat.
 
-    What reads a whole map and gives as large a one, as a normalization over pixels does, leaves the output's.
+    A layer that reads a whole map and gives one as large, such as a normalization over pixels, does not count.
     """
     at: int | None = graph.output
     last = graph.output
     while at is not None and not all(along.field.strands for along in seen[at]):
         last = at
-        inputs = graph.nodes[at].inputs  # constants among them see nothing
+        inputs = graph.nodes[at].inputs  # constants among them read nothing
         at = next((i for i in inputs if any(along.field.strands or along.field.whole.runs for along in seen[i])), None)
     if at is None:
         return last
@@ -150,7 +150,7 @@ def _last_map(graph: Graph, seen: Sequence[Seen]) -> int:
 
 
 def _misaligned(graph: Graph, number: int, branches: Sequence[Seen]) -> list[str]:
-    """What to say of a merge if its branches' outputs do not lie over one another, axis by axis."""
+    """Notes about a merge whose branches are misaligned, axis by axis."""
     notes, node = [], graph.nodes[number]
     for a, name in enumerate(AXIS_NAMES[len(branches[0])] if branches[0] else ()):
         moving = [(i, seen[a].field) for i, seen in zip(node.inputs, branches, strict=True) if seen[a].field.strands]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from convcalc.errors import ConvcalcError, NotationError, ShapeError, plural, quoted
+from convcalc.errors import NotationError, ShapeError, located, plural, quoted
 from convcalc.graph.graph import Builder, Graph, Group, Layer
 from convcalc.graph.primitives import Correlate, Elementwise, Normalize, WithConstant
 from convcalc.questions.fitting import fitting_options, stand_in
@@ -16,9 +16,9 @@ from convcalc.recipes.recipe import Recipe
 def replaced(graph: Graph, rule: str) -> Graph:
     """The graph with a rule such as `standard=depthwise-separable` applied.
 
-    A depthwise convolution whose only reader, normalization and activations aside, is a pointwise one counts as
-    depthwise-separable, and is replaced with all between. Raises NotationError for a rule that cannot be read or
-    that nothing matches, ShapeError if the other type cannot map the same sizes.
+    A depthwise convolution whose only reader, ignoring normalization and activations, is a pointwise one counts as
+    depthwise-separable, and is replaced together with the layers between. Raises NotationError for a rule that cannot
+    be read or that nothing matches, ShapeError if the other type cannot map the same sizes.
     """
     old, sign, new = rule.partition("=")
     if not sign or not old or not new:
@@ -39,10 +39,8 @@ def replaced(graph: Graph, rule: str) -> Graph:
         kinds = sorted({kind for group in graph.groups if (kind := type_of(graph, group)) is not None})
         more = ["depthwise-separable"] if pairs else []
         raise NotationError(f"replace: the network has no {wanted} convolution; it has {', '.join(kinds + more)}")
-    try:
+    with located("replace"):
         changed = with_type(graph, chosen, recipe, dropped)
-    except ConvcalcError as error:
-        raise type(error)(f"replace: {error}") from None
     note = f"{plural(len(chosen), f'{wanted} convolution')} replaced by {recipe.name}"
     return Graph(
         graph.name, changed.nodes, changed.groups, changed.output, (*graph.notes, note), graph.source, changed.labels
@@ -54,7 +52,7 @@ def with_type(
 ) -> Graph:
     """The graph with the groups of these numbers as convolutions of another type.
 
-    Each takes the geometry and the inputs of the group that stands beside its number. Raises ShapeError, naming the
+    Each takes the geometry and the inputs of the group that its number is mapped to. Raises ShapeError, naming the
     layer, if the type does not map the same sizes.
     """
     builder, moved = Builder(), dict[int, int]()
@@ -77,7 +75,7 @@ def with_type(
 
 
 def type_of(graph: Graph, group: Group) -> str | None:
-    """The convolution type of a layer by what it does, so that as many groups as channels are depthwise.
+    """The convolution type of a layer by what it does: with as many groups as channels, for example, depthwise.
 
     None if it is no convolution.
     """
@@ -127,16 +125,14 @@ def _between(graph: Graph, first: int, last: int) -> Iterator[int]:
 
 
 def _other(graph: Graph, first: Group, last: Group, recipe: Recipe) -> Layer:
-    """The recipe's convolution from what `first` reads to what `last` gives, with the geometry of the first."""
+    """The recipe's convolution from the input of `first` to the output of `last`, with the geometry of the first."""
     former, shape = first.request, graph.nodes[last.last].shape
     assert former is not None
     assert last.request is not None
     assert shape is not None
-    try:
+    with located(last.name):
         options = fitting_options(former, recipe, shape[1], last.request.bias)
         return convolution(
             recipe,
             request_for(recipe, options, channels=former.channels, dims=former.dims, spatial=former.spatial),
         )
-    except ConvcalcError as error:
-        raise type(error)(f"{last.name}: {error}") from None

@@ -1,4 +1,4 @@
-"""The answers for any graph, a layer, a row of layer words or a network: a row for every layer, and totals."""
+"""The report of any graph (a layer, a row of layer words, a network): a row for every layer, and totals."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 GEOMETRY = (
     "in_channels", "out_channels", "kernel", "stride", "padding", "dilation", "groups", "output_padding",
 )  # fmt: skip
-"""What a row of a network says of a window."""
+"""The geometry in a network's row for a layer with a window."""
 
 
 @dataclass(frozen=True)
 class StageReport(Counted):
     """One node: its place in the graph, its cost for the whole batch, its receptive field on the graph's input.
 
-    `name` is the stage's, behind the layer's if that has one.
+    `name` is the stage's, after the layer's if that has one.
     """
 
     name: str
@@ -77,9 +77,9 @@ class LayerReport(Counted):
     inputs: tuple[str, ...]
     cost: Cost
     share: Fraction
-    """Of the graph's multiplications."""
+    """Its share of the graph's multiplications."""
     moved: int
-    """Elements read and written at the least."""
+    """Elements that must at least be read and written."""
     bound: Bound | None
 
     @property
@@ -113,11 +113,11 @@ class LayerReport(Counted):
         return self.stages[-1].receptive_field
 
     def intensity(self, dtype: str) -> float:
-        """Floating-point operations per byte that has to move."""
+        """Floating-point operations per byte moved."""
         return self.flops / (self.moved * BYTES[dtype]) if self.moved else 0.0
 
     def to_dict(self, dtype: str) -> dict[str, Any]:
-        """The row of a network as plain JSON values; what is not known is null, never 0."""
+        """The row of a network as plain JSON values; unknown numbers are null, never 0."""
         counts: dict[str, int | None] = {**counts_dict(self.cost, dtype)}
         if not self.counted:
             counts = {key: value or None for key, value in counts.items()}
@@ -138,7 +138,7 @@ class LayerReport(Counted):
         }
 
     def _geometry(self, dtype: str) -> dict[str, Any]:
-        """The window of a layer of one stage; of several, every stage with all that is counted of it."""
+        """The window of a layer of one stage; for several, every stage with all its counts."""
         if not isinstance(self.stages[0].node.primitive, Correlate | TransposedCorrelate | Pool | ShuffleChannels):
             return {}
         geometry = [geometry_dict(stage.node) for stage in self.stages]
@@ -168,9 +168,9 @@ class Report(Counted):
     notes: tuple[str, ...]
     machine: Machine | None = None
     changes: tuple[str, ...] = ()
-    """How the network was changed from what its file says."""
+    """The changes to the network as its file has it."""
     before: Report | None = None
-    """The network as it was, if convolutions of it are replaced."""
+    """The network before its convolutions were replaced, if they were."""
 
     @property
     def type(self) -> str:
@@ -200,12 +200,12 @@ class Report(Counted):
 
     @property
     def receptive_field(self) -> tuple[AxisField, ...]:
-        """That of the output, or for a network, of the last map before the whole image is read."""
+        """The output's, or for a network that of the last map before the whole image is read."""
         return self.fields.fields[self.graph.output if self.form == "stages" else self.fields.mapped]
 
     @cached_property
     def peak(self) -> Peak:
-        """Where most elements are live at once."""
+        """The largest sum of elements that are live at once."""
         return peak(self.graph)
 
     @property
@@ -223,7 +223,7 @@ class Report(Counted):
 
     @property
     def seconds(self) -> float | None:
-        """The least time on the machine given, layer after layer."""
+        """The least time on the machine, one layer after another."""
         return self.least_seconds(self.layers) if self.machine else None
 
     def least_seconds(self, layers: Sequence[LayerReport]) -> float:
@@ -231,7 +231,7 @@ class Report(Counted):
         return sum(layer.bound.seconds for layer in layers if layer.bound)
 
     def share(self, cost: Cost) -> Fraction:
-        """The share of a cost's multiplications in all."""
+        """A cost's multiplications as a share of the graph's."""
         return Fraction(cost.multiplications, self.multiplications or 1)
 
     def by_kind(self) -> dict[str, Cost]:
@@ -326,7 +326,7 @@ def analyze(
 
     input is (channels, *spatial), 1 to 3 spatial axes; kernel, stride, dilation, output_padding and output_size
     are one number or one per spatial axis; padding also ((begin, end), ...) or a word. Strings in the command
-    line's notation do as well. What is left out takes the type's default or the worked example's value.
+    line's notation do as well. Missing options take the type's default or the worked example's value.
 
     Raises ConvcalcError (a ValueError), naming the option, for values that cannot be read or do not fit together.
 
@@ -375,8 +375,8 @@ def _report(
     notes = RULES if form == "stages" else (*fields.notes, NETWORK_RULE, RULES[-1])
     uncounted = [layer for layer in layers if not layer.counted]
     if uncounted:
-        told = first_of([f"{layer.name} ({layer.op}): {_reason(layer)}" for layer in uncounted], 3, "; ")
-        notes = (f"totals are at least: {plural(len(uncounted), 'layer')} not counted, {told}", *notes)
+        reasons = first_of([f"{layer.name} ({layer.op}): {_reason(layer)}" for layer in uncounted], 3, "; ")
+        notes = (f"totals are at least: {plural(len(uncounted), 'layer')} not counted, {reasons}", *notes)
     return Report(graph, form, dtype, whole, tuple(layers), fields, (*graph.notes, *notes), machine)
 
 

@@ -29,7 +29,7 @@ BYTES_PER_SECOND = {"b/s": 1, "bps": 1}
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The least seconds of a layer, and which of the two takes them."""
+    """The least seconds of a layer, and whether arithmetic or memory takes them."""
 
     by: str
     seconds: float
@@ -46,7 +46,7 @@ class Machine:
     bandwidth: float
 
     def bound(self, operations: int, moved_bytes: int) -> Bound:
-        """The bound of a layer of so many operations on so many bytes. Raises ShapeError for more than floats hold."""
+        """The bound of a layer with these operations and bytes. Raises ShapeError for numbers beyond floats."""
         try:
             arithmetic, memory = operations / self.peak, moved_bytes / self.bandwidth
         except OverflowError:
@@ -62,7 +62,7 @@ class Machine:
 
 
 def machine(peak: str | None, bandwidth: str | None) -> Machine | None:
-    """The machine that both rates describe, None without either. Raises NotationError for one alone or not a rate."""
+    """The machine with these rates, None without both. Raises NotationError for one alone or a text that is no rate."""
     if peak is None and bandwidth is None:
         return None
     if peak is None or bandwidth is None:

@@ -86,7 +86,7 @@ def counts_dict(cost: Cost, dtype: str) -> dict[str, int]:
 
 
 def geometry_dict(node: Node) -> dict[str, Any]:
-    """Op, sizes without the batch, and the window; what moves no pixel has the neutral window."""
+    """Op, sizes without the batch, and the window; a primitive that moves no pixel has the neutral window."""
     primitive, input, output = node.primitive, without_batch(node.input_shapes[0]), without_batch(node.shape)
     neutral = [1] * (len(input or (1,)) - 1)
     window: dict[str, Any] = {
@@ -137,7 +137,7 @@ def op_of(primitive: Primitive) -> str:
 
 
 def kind_of(primitive: Primitive) -> str:
-    """Which of a few kinds of layer it is, for totals and `--only`."""
+    """The kind of layer, for totals and `--only`."""
     match primitive:
         case Correlate() | TransposedCorrelate():
             return "conv"

@@ -13,11 +13,11 @@ SORTED = (
     "flops", "activations", "parameter_bytes", "activation_bytes", "bytes", "bytes_moved", "intensity", "share",
     "receptive_field", "least_seconds",
 )  # fmt: skip
-"""What rows can be ordered by: the name, and every number that JSON has of all layers, under its name there."""
+"""The columns to sort rows by: the name, and every number that JSON has for all layers, by its key there."""
 
 
 def chosen(report: Report, only: str | None, sort: str | None) -> tuple[LayerReport, ...]:
-    """The layers to show, in their order. Raises NotationError for a column or a choice that there is not."""
+    """The layers to show, in their order. Raises NotationError for a column or a choice that does not exist."""
     layers = report.layers
     if only is not None:
         wanted = only.split(",")
@@ -42,7 +42,7 @@ def chosen(report: Report, only: str | None, sort: str | None) -> tuple[LayerRep
 
 
 def _measure(layer: LayerReport, column: str, dtype: str) -> float:
-    """The number in a column; what is not known comes last."""
+    """The number in a column; unknown numbers come last."""
     if column == "receptive_field":
         return max((axis.size for axis in layer.receptive_field), default=0)
     number: float | None = layer.to_dict(dtype)[column]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from convcalc.errors import ConvcalcError, NotationError, quoted
+from convcalc.errors import NotationError, located, quoted
 from convcalc.notation import MAX_DIGITS, show_size, whole_number
 from convcalc.questions.compare import ratio_of
 from convcalc.questions.report import Report
@@ -33,7 +33,7 @@ class Sweep:
         return self.points[0][1]
 
     def ratio(self, report: Report) -> Fraction | None:
-        """A point's multiplications over the first one's, None where that has none."""
+        """A point's multiplications over the first point's, None if that has none."""
         return ratio_of(report, self.first, "multiplications")
 
     def to_dict(self) -> dict[str, Any]:
@@ -57,13 +57,11 @@ class Sweep:
 
 
 def swept(over: str, values: Iterable[str], report: Callable[[str], Report], changes: tuple[str, ...] = ()) -> Sweep:
-    """The report for every value. Raises what the first that cannot be made raises, naming its value."""
+    """The report for every value. An error names the value that caused it."""
     points = []
     for value in values:
-        try:
+        with located(f"{over} {value}"):
             points.append((value, report(value)))
-        except ConvcalcError as error:
-            raise type(error)(f"{over} {value}: {error}") from None
     return Sweep(over, tuple(points), changes)
 
 

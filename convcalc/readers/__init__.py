@@ -13,13 +13,13 @@ from convcalc.notation import PerAxis
 
 ZOO = os.path.join(os.path.dirname(__file__), "zoo")
 MAX_TOML = 1 << 20
-"""Most bytes of a TOML file."""
+"""Largest TOML file, in bytes."""
 MAX_DOTS = 1000
 """Most dots in a key: the parser's time grows with their square."""
 
 
 def zoo_names() -> tuple[str, ...]:
-    """The names of the networks in the zoo, which is part of the package."""
+    """The names of the networks in the zoo."""
     return tuple(sorted(name.removesuffix(".toml") for name in os.listdir(ZOO) if name.endswith(".toml")))
 
 
@@ -34,7 +34,7 @@ def zoo() -> tuple[tuple[str, str, str], ...]:
 def load_network(model: str, *, input: PerAxis | None = None, batch: int = 1, width: Fraction | float = 1) -> Graph:
     """The network of that name in the zoo, or in that .toml or .onnx file, on its own input or on another.
 
-    Raises ConvcalcError, naming the file and the layer, if something cannot be read or does not fit together.
+    Raises ConvcalcError, naming the file and the layer, for a network that cannot be read or whose layers do not fit.
     """
     from convcalc.readers.toml.document import network_from_toml
 

@@ -29,7 +29,7 @@ from convcalc.recipes.pool import pool_stage
 
 POOLS = {"max_pool": "max", "avg_pool": "avg"}
 WHOLE, FLAT = ("global_avg_pool", "global_max_pool"), ("flatten", "linear")
-"""Ops that read the whole map, and ops after which there is no map."""
+"""Ops that read the whole map, and ops that leave no map."""
 PER_AXIS = ("kernel", "stride", "padding", "dilation", "output_padding", "factor")
 OPTIONS = frozenset(field.name for field in fields(LayerOptions))
 
@@ -44,8 +44,8 @@ def row_graph(
 ) -> Graph:
     """The graph of a row of layer words on an input of (channels, *spatial); layers are named by their numbers.
 
-    A layer without filters keeps the channels. Without an input the row stands on one that is large enough for it,
-    and what depends on the size is refused. `bias` gives every convolution and linear layer one.
+    A layer without filters keeps the channels. Without an input, one is made up that is large enough, and
+    words that depend on the size are refused. `bias` gives every convolution and linear layer one.
     Raises NotationError or ShapeError, naming the layer; if the input is too small, with the smallest that the whole
     chain accepts.
     """
@@ -56,7 +56,7 @@ def row_graph(
 
 
 class _Row:
-    """Words on their way into a graph."""
+    """A row of words that is made into a graph."""
 
     def __init__(self, words: Sequence[LayerWord], dims: int, bias: bool) -> None:
         self.words, self.dims, self.bias = words, dims, bias
@@ -146,7 +146,7 @@ class _Row:
             raise NotationError(f"has {stated} spatial axes, got a chain with {self.dims}")
 
     def _other(self, word: LayerWord, shape: Axes) -> Layer:
-        """What any other word becomes, by the table of the ops that files have."""
+        """The layer of any other word, by the table of ops in network files."""
         keys = {name: list(v) if isinstance(v, tuple) else v for name, v in word.values.items()}
         arriving = {"in_features": prod(shape[1:]), "in_channels": shape[1]}
         for name, count in arriving.items():
@@ -184,7 +184,7 @@ class _Row:
             layers = dict(self._windowed(size[0]))
             accepts = partial(self._accepts, layers, size[0])
             smallest = [_least(partial(accepts, axis), size[1 + axis]) for axis in range(self.dims)]
-        except (NotationError, ShapeError):  # of another kind: no size would do
+        except (NotationError, ShapeError):  # another kind of error: no size would help
             return size
         return (size[0], *smallest)
 
@@ -223,7 +223,7 @@ def _least(accepted: Callable[[int], bool], low: int) -> int:
 
 
 def _room_before(layer: Layer, dims: int, outputs: int) -> int:
-    """An input size, the same on every axis, that is large enough for so many outputs of a layer on every axis.
+    """An input size, the same on every axis, that is large enough for `outputs` outputs of a layer on every axis.
 
     Raises ShapeError for a padding word that depends on the size.
     """

@@ -22,8 +22,8 @@ def per_channel(request: Request, multiplier: int) -> Correlate:
 
 
 def _multiplier(request: Request) -> int:
-    """The multiplier asked for, or the one that the filters imply."""
-    filters, channels = request.asked_filters, request.channels
+    """The multiplier that was set, or the one that the filters imply."""
+    filters, channels = request.explicit_filters, request.channels
     if filters is None:
         return request.multiplier or 1
     if filters % channels or request.multiplier not in (None, filters // channels):

@@ -1,4 +1,4 @@
-"""From options to a graph: one layer as typed or passed, checked, completed and made of its recipe's primitives."""
+"""From options to a graph: the options of one layer are checked and completed, and its recipe makes the primitives."""
 
 from __future__ import annotations
 
@@ -54,19 +54,29 @@ class LayerOptions:
 
 
 def layer_graph(type: str, options: LayerOptions, batch: int = 1) -> Graph:
-    """The layer of that type with those options; what is not given comes from the worked example, and a note says so.
+    """The layer of that type with those options; missing ones come from the worked example, and a note says so.
 
-    Raises NotationError or ShapeError, naming the option, for what cannot be read or does not go together.
+    Raises NotationError or ShapeError, naming the option, for options that cannot be read or combined.
     """
+    layer, input, notes = layer_of(type, options)
+    return graph_of(recipe_named(type).name, layer, (batch, *input), notes)
+
+
+def layer_of(type: str, options: LayerOptions) -> tuple[Layer, Axes, tuple[str, ...]]:
+    """The layer of that type before it is placed, its input (channels, *spatial), and notes."""
     recipe, input, notes = recipe_named(type), *layer_input(type, options)
     request = request_for(recipe, options, channels=input[0], dims=len(input) - 1, spatial=input[1:])
+    return convolution(recipe, request), input, notes
+
+
+def graph_of(type: str, layer: Layer, shape: Axes, notes: tuple[str, ...]) -> Graph:
+    """The graph of one layer of a convolution type on an input of this whole shape."""
     builder = Builder()
-    output = builder.add("", recipe.name, convolution(recipe, request), [builder.input((batch, *input))])
-    return builder.graph(recipe.name, output, notes)
+    return builder.graph(type, builder.add("", type, layer, [builder.input(shape)]), notes)
 
 
 def convolution(recipe: Recipe, request: Request) -> Layer:
-    """A layer of that type, before it has its place."""
+    """A layer of that type, before it is placed."""
     return Layer(recipe.lower(request), recipe.name, request)
 
 
@@ -75,10 +85,10 @@ def request_for(
 ) -> Request:
     """The request for a layer on that many channels and spatial axes.
 
-    `filters` is the number to take where the options give none; the worked example's by default.
+    `filters` is the number to take if the options give none; the worked example's by default.
     Raises NotationError for values that cannot be read and for options the type does not have.
     """
-    asked = None if options.filters is None else whole_number(options.filters, "filters")
+    explicit_filters = None if options.filters is None else whole_number(options.filters, "filters")
     multiplier = None if options.multiplier is None else whole_number(options.multiplier, "multiplier")
     mid_channels = None if options.mid_channels is None else whole_number(options.mid_channels, "mid-channels")
     groups = None if options.groups is None else whole_number(options.groups, "groups")
@@ -98,8 +108,8 @@ def request_for(
         channels=channels,
         dims=dims,
         spatial=spatial,
-        filters=asked or filters or EXAMPLE_FILTERS,
-        asked_filters=asked,
+        filters=explicit_filters or filters or EXAMPLE_FILTERS,
+        explicit_filters=explicit_filters,
         kernel=parse_axes(_or(options.kernel, recipe.default_kernel), "kernel", dims),
         stride=parse_axes(_or(options.stride, 1), "stride", dims),
         padding=parse_padding(0 if options.padding is None else options.padding, dims),
@@ -118,7 +128,7 @@ def _or(value: PerAxis | None, default: int) -> PerAxis:
 
 
 def layer_input(type: str, options: LayerOptions) -> tuple[Axes, tuple[str, ...]]:
-    """The input as (channels, *spatial), and a note of what the worked example had to supply."""
+    """The input as (channels, *spatial), and a note that lists what the worked example supplied."""
     recipe, stated = recipe_named(type), named_dims(type)
     layout = parse_layout(options.layout)
     if not isinstance(options.bias, bool):

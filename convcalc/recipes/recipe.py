@@ -15,11 +15,11 @@ ImpliedOptions: TypeAlias = dict[str, int | Axes]
 class Recipe(NamedTuple):
     """A convolution type: its names, the primitives it is made of, and where it comes from.
 
-    `options_from_kernels` infers options from the shapes of the stages' kernels, the input channels and the groups
-    asked for.
+    `options_from_kernels` infers options from the shapes of the stages' kernels, the input channels and the
+    requested groups.
     `options` are the ones it understands beyond kernel, filters, stride, padding, dilation and bias.
     `multiplications` is the cost for P output positions, K = product(kernel), in option names.
-    `ratio` is the closed form of its multiplications over the standard convolution's, where there is one: N filters,
+    `ratio` is the closed form of its multiplications over the standard convolution's, if there is one: N filters,
     K taps, m multiplier, g groups.
     """
 

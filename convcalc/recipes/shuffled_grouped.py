@@ -1,4 +1,4 @@
-"""The shuffled grouped convolution: a grouped one whose outputs are dealt out to all following groups."""
+"""The shuffled grouped convolution: a grouped one whose outputs are then shuffled among the groups."""
 
 from convcalc.graph.primitives import ShuffleChannels, Stages
 from convcalc.graph.request import Request

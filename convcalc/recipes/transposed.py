@@ -38,9 +38,9 @@ def _stage(request: Request, output_padding: Axes) -> TransposedCorrelate:
 
 
 def _output_padding(request: Request, stage: TransposedCorrelate) -> Axes:
-    """The output padding that makes the output the size asked for.
+    """The output padding that gives the requested output size.
 
-    Raises ShapeError with the sizes that exist: the stride maps that many inputs of the convolution to one.
+    Raises ShapeError with the possible sizes: a convolution with this stride maps each of them to the same size.
     """
     assert request.output_size is not None
     if request.spatial is None:

@@ -12,7 +12,7 @@ from convcalc.render.table import Table, show, terminal
 
 
 def show_explanations(table: Table, rows: Sequence[Explanation]) -> None:
-    """The table and the working-out below it on a terminal; elsewhere the working-out alone, one row a number."""
+    """The table and the working-out below it on a terminal; elsewhere the working-out alone, one row per number."""
     if not sys.stdout.isatty():
         show(Table(table.title, Explanation._fields, tuple(rows), aside=table.aside))
         return

@@ -1,4 +1,4 @@
-"""Networks as tables: a row a layer, totals below."""
+"""Networks as tables: one row per layer, totals below."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from convcalc.render.table import BARS, Bar, Cell, Table
 
 
 def network_view(report: Report, layers: Sequence[LayerReport], layout: str) -> Table:
-    """One row a layer with its share of the multiplications, totals below."""
+    """One row per layer with its share of the multiplications, totals below."""
     rows = [_row(layer, report, layout) for layer in layers]
     part = len(layers) < len(report.layers)
     if part:
@@ -51,7 +51,7 @@ def network_view(report: Report, layers: Sequence[LayerReport], layout: str) -> 
 
 
 def zoo_view(networks: Sequence[tuple[str, str, str]]) -> Table:
-    """The networks that come along."""
+    """The networks of the zoo."""
     return Table("the zoo", ("network", "input", "source"), tuple(networks), aside=("convcalc net NETWORK",))
 
 
@@ -114,7 +114,7 @@ TOTALS = (
 
 
 def _totals(report: Report) -> tuple[tuple[str, str], ...]:
-    """What tables of whole networks have of each, with the name it has in JSON."""
+    """The totals in tables of whole networks, each with its JSON key."""
     return (*TOTALS, ("least ms", "least_seconds")) if report.machine else TOTALS
 
 
@@ -166,15 +166,15 @@ def _by_kind(report: Report) -> list[str]:
 
 
 def _since(report: Report) -> list[str]:
-    """What became of the totals where convolutions are replaced."""
+    """A note that compares the totals with those before convolutions were replaced, if any were."""
     if report.before is None:
         return []
-    told = []
+    changes = []
     for name in ("multiplications", "parameters"):
         ratio = ratio_of(report, report.before, name)
         if ratio is not None:
-            told.append(f"{name} {getattr(report.before, name):,}, now {float(ratio):.5g} of it")
-    return [f"before: {'; '.join(told)}"]
+            changes.append(f"{name} {getattr(report.before, name):,}, now {float(ratio):.5g} of it")
+    return [f"before: {'; '.join(changes)}"]
 
 
 def _row(layer: LayerReport, report: Report, layout: str) -> tuple[Cell, ...]:

@@ -1,4 +1,4 @@
-"""The checks of a network that was run: totals, and a row for whatever disagrees."""
+"""The checks of a network that was run: totals, and a row for every check that disagrees."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convcalc.render.table import Cell, Table
 
 
 def checks_view(report: Report, run: NetworkRun, layout: str, ran_on: str, path: str | None) -> Table:
-    """Predicted beside measured; `ran_on` says what data and weights, `path` where the output went."""
+    """Predicted and measured side by side; `ran_on` names the data and weights, `path` the file of the output."""
     wrong = [check for check in run.checks if check.layer and not check.ok]
     shown = [*run.totals, *wrong]
     agreed = [check for check in run.checks if check.layer and check.ok]
@@ -37,7 +37,7 @@ def checks_view(report: Report, run: NetworkRun, layout: str, ran_on: str, path:
 
 
 def verdict(run: NetworkRun) -> str:
-    """Whether all agrees; if not, what does not, and in which layers."""
+    """Whether all checks agree; if not, which do not, and in which layers."""
     if run.ok:
         return "every check agrees"
     wrong = ", ".join(dict.fromkeys(check.name for check in run.checks if not check.ok))

@@ -1,7 +1,7 @@
 """Pictures of arrays in a terminal: half-block pixels, characters from light to dark, bar charts of signals.
 
 The only arithmetic is for display: a mean over the values that share a pixel, and a linear scale from the lowest
-to the highest shown. What was left out or scaled is said in the caption under the picture.
+to the highest shown. The caption under the picture says what was left out or scaled.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ RESET = "\x1b[0m"
 
 CHART_ROWS = 8
 LABEL_WIDTH = 10  # the longest label is -1.23e+300
-ENLARGED_SIDE = 32  # a small array grows by a whole even factor, to at most so many pixels
-ENLARGED_VALUE = 8  # and one value to at most so many
+ENLARGED_SIDE = 32  # a small array grows by a whole even factor, to at most this many pixels
+ENLARGED_VALUE = 8  # and one value to at most this many
 HUGE, HUGE_UNIT = 1e290, 2.0**128  # sums of larger float64 values could overflow, so these are divided first
 FLAT = 1e-9  # a smaller spread, relative to the largest value, is rounding in the means
 
@@ -41,7 +41,7 @@ GRAY_LEVELS = np.arange(8, 248, 10)
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The lines of a picture, all of one width, and the sentence that says what it shows and how."""
+    """The lines of a picture, all of one width, and the sentence that describes it."""
 
     lines: list[str]
     caption: str
@@ -49,7 +49,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class _Numbers:
-    """Real numbers to show, in multiples of `unit` and 0 where not `finite`; complex ones by their magnitude."""
+    """Real numbers to show, in multiples of `unit`, 0 if not `finite`; complex ones by their magnitude."""
 
     values: Array
     finite: Mask
@@ -102,17 +102,17 @@ def preview(
     """A picture of `array` made of characters, and its caption.
 
     array: `(*spatial)`, `(channels, *spatial)` or `(batch, channels, *spatial)`, of any real or complex dtype.
-    dims: how many of the axes are spatial; by default 1 for an array of one axis and else 2. Of several images the
-    first is shown, of a volume the middle slice, of several channels the first; three are red, green and blue.
+    dims: how many of the axes are spatial; by default 1 for an array of one axis and else 2. Shown are the first
+    image of a batch, the middle slice of a volume, and the first channel; three channels are red, green and blue.
 
-    columns, rows: characters that the picture may take; by default half as many rows as columns, where a square
-    picture ends. One character is 1 x 2 pixels. A larger array is averaged down, a small one enlarged.
+    columns, rows: characters that the picture may take; by default half as many rows as columns, the room of
+    a square picture. One character is 1 x 2 pixels. A larger array is averaged down, a small one enlarged.
 
     color: "truecolor" or "256", in the words of `rich.console.Console.color_system`; anything else means no escape
     codes. Without `unicode` every character is ASCII and there is no colour.
 
     A picture of values of both signs shows their magnitudes, as an edge is an edge either way; a chart keeps the
-    sign. A `?` stands where a value is NaN or infinite.
+    sign. A `?` marks a value that is NaN or infinite.
 
     >>> preview(np.array([0, 1, 2, 4]), 4, unicode=False, rows=3)
     Preview(lines=['   #', '  ##', '####'], caption='4 int64, values 0 to 4')
@@ -247,10 +247,10 @@ def _shades(
     high: float | None = None,
     robust: bool = True,
 ) -> _Shades:
-    """The last axes brought to `size` and scaled; where no `low` or `high` is given, to what is seen.
+    """The last axes brought to `size` and scaled, from `low` or else the lowest value to `high` or else the highest.
 
-    A robust scale ignores the outermost hundredth at either end, which would leave a picture with a few glaring
-    pixels dark; with fewer than a hundred pixels it ignores none.
+    A robust scale ignores the outermost hundredth at either end, because a few glaring pixels would leave the rest
+    dark; with fewer than a hundred pixels it ignores none.
     """
     peak = max(abs(float(values.min())), abs(float(values.max())))
     missing = ~finite

@@ -34,7 +34,7 @@ def shape_view(report: Report, layout: str) -> Table:
 
 
 def _geometry(stage: StageReport) -> tuple[Cell, ...]:
-    """Kernel, stride, padding, dilation and groups, as far as the stage has them."""
+    """Kernel, stride, padding, dilation and groups, None for those that the stage does not have."""
     primitive = stage.node.primitive
     if isinstance(primitive, ShuffleChannels):
         return None, None, None, None, primitive.groups
@@ -127,7 +127,7 @@ def _field_cells(fields: tuple[AxisField, ...]) -> tuple[Cell, ...]:
 
 
 def run_view(run: Run, layout: str, path: str | None) -> Table:
-    """The checks of a run, predicted beside measured; below them the output and the verdict."""
+    """The checks of a run, predicted and measured side by side; below them the output and the verdict."""
     rows = tuple((c.name, _flat(c.predicted), _flat(c.measured), c.ok, c.how) for c in run.checks)
     of = " |x|" if run.out.dtype.kind == "c" else ""
     found = ", ".join(f"{name}{of} {value:.6g}" for name, value in run.statistics.items())
@@ -152,7 +152,7 @@ def run_view(run: Run, layout: str, path: str | None) -> Table:
 
 
 def _engine_line(run: Run, stage: Engine) -> str:
-    """The algorithm of a stage, why, and what it multiplied where that is not the definition's number."""
+    """The algorithm of a stage, why, and its multiplications if these are not the definition's number."""
     where = f"{stage.stage}: " if len(run.engine) > 1 else ""
     defined = next(each.multiplications for each in run.report.stages if each.name == stage.stage)
     executed = stage.multiplications_executed
@@ -161,7 +161,7 @@ def _engine_line(run: Run, stage: Engine) -> str:
 
 
 def types_view() -> Table:
-    """The convolution types with their names, a line and a formula each."""
+    """The convolution types, each with its names, summary and formula."""
     rows = tuple((r.name, ", ".join(r.aliases) or None, r.summary, r.multiplications, r.source) for r in RECIPES)
     notes = (
         "P output positions, I input positions, K = product(kernel)",

@@ -1,4 +1,4 @@
-"""How much memory there is, asked before it is taken: NumPy hands out more than the machine has."""
+"""How much memory there is, checked before an allocation: NumPy would promise more than the machine has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 from convcalc.errors import DataError
 
 ALWAYS = 64 * 2**20
-"""Bytes that are taken without asking, since to ask takes as long as a small layer."""
+"""Allocations up to this size are not checked: the check costs as much as running a small layer."""
 
 
 def check_memory(needed: int, what: str) -> None:

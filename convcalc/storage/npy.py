@@ -26,7 +26,7 @@ _SAVE_AGAIN = "save the array again with numpy.save"
 
 
 class _Header:
-    """The beginning of a source: counts what was read, and refuses the 4 GiB that a header may claim to have."""
+    """Reads a header and counts its bytes; refuses the length of up to 4 GiB that a header may claim."""
 
     def __init__(self, source: io.BufferedReader) -> None:
         self.source = source
@@ -45,7 +45,7 @@ def read_npy(path: str) -> np.ndarray:
 
     Never unpickles. Accepts bool, integers, floats and complex numbers in format versions 1.0 and 2.0, with
     positive dimensions and exactly as many bytes of data as they need, if those fit the available memory.
-    Raises DataError for anything else, before memory is taken wherever the size can be known.
+    Raises DataError for anything else, before memory is allocated if the size can be known.
     Source: the format's description in numpy.lib.format.
     """
     name = "stdin" if path == "-" else shown(path)
@@ -69,9 +69,9 @@ def read_npy(path: str) -> np.ndarray:
 def write_npy(path: str, array: np.ndarray) -> None:
     """Writes an array to exactly this path, or to stdout for `-`.
 
-    A file is written beside its place and then renamed, so that a full disk or an interrupt leaves the old one as
-    it was; an existing file keeps its mode, a symbolic link stays one. Devices and pipes are written directly.
-    Raises DataError if that fails; a reader of stdout that went away is a BrokenPipeError.
+    A temporary file in the same directory is written and then renamed, so that a full disk or an interrupt leaves the
+    old file as it was; an existing file keeps its mode, a symbolic link stays one. Devices and pipes are written
+    directly. Raises DataError if that fails; a reader of stdout that went away is a BrokenPipeError.
     """
     check_writable(path)
     try:
@@ -209,10 +209,10 @@ def _write(target: BinaryIO, array: np.ndarray) -> None:
 
 
 def _replace(target: str, mode: int | None, array: np.ndarray) -> None:
-    """Writes a temporary file beside `target` and renames it, with the mode of the file it replaces."""
+    """Writes a temporary file next to `target` and renames it, with the mode of the file it replaces."""
     temporary = os.path.join(os.path.dirname(target), f".convcalc-{secrets.token_hex(8)}.tmp")
     try:
-        # "x" creates it as any new file, so that the umask decides where no mode is given.
+        # "x" creates it like any new file, so that the umask decides if no mode is given.
         with open(temporary, "xb") as file:
             if mode is not None:
                 os.chmod(temporary, stat.S_IMODE(mode))
@@ -227,7 +227,7 @@ def _replace(target: str, mode: int | None, array: np.ndarray) -> None:
 
 
 def _mode(path: str) -> int | None:
-    """Type and permissions of what is at a path, None if nothing is."""
+    """Type and permissions of the file at a path, None if there is none."""
     try:
         return os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):

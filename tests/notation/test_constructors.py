@@ -216,7 +216,7 @@ def test_keras_has_one_bias_in_a_separable_convolution() -> None:
         ("exec('1')", "unknown constructor 'exec'"),
         ("Conv2d(3, 64, 3", "is not a constructor that can be read; write for example Conv2d"),
         ("Conv2d(3, 64, 3).cuda()", "unknown constructor 'cuda'"),
-        ("Conv2d(3, 64, 3), ReLU()", "is not one constructor; paste one layer a word"),
+        ("Conv2d(3, 64, 3), ReLU()", "is not one constructor; paste one layer per word"),
         ("Conv2d(3, 64, 3) + ReLU()", "is not one constructor"),
         ("Conv2d(\0)", "is not a constructor that can be read"),
         ("Conv2d(" + "(" * 900, "is not a constructor that can be read"),

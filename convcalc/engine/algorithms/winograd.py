@@ -152,7 +152,7 @@ def _block(problem: Problem) -> tuple[int, ...]:
     each, phases = _tile_bytes(problem), prod(problem.dilation[-2:])
     room = min(tuning.MAX_TILES_BYTES, max(tuning.TILES_BYTES, tuning.MIN_COLUMNS * each))
     most = max(1, room // each)
-    # So many tiles that the product at a point skips BLAS's packing, unless that leaves too few columns.
+    # Few enough tiles that the product at a point skips BLAS's packing, unless that leaves too few columns.
     unpacked = tuning.MAX_UNPACKED // (problem.filters * problem.channels * prod(problem.kernel[:-2]) * phases)
     if unpacked * phases >= tuning.MIN_COLUMNS:
         most = min(most, unpacked)

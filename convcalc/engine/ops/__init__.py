@@ -1,1 +1,1 @@
-"""What layers without weights, or with little more than a scale, do to arrays; PyTorch's definitions."""
+"""How layers other than convolutions compute their outputs, by PyTorch's definitions."""

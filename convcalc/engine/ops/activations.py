@@ -15,7 +15,7 @@ Settings: TypeAlias = Mapping[str, float]
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 """Source: Klambauer et al. 2017, equation 14."""
 ERF_STEP, ERF_END = 1 / 64, 6.0
-"""Points that erf is expanded around, and where it is 1 to the last digit of float64."""
+"""Distance of the points that erf is expanded around, and from where on it is 1 in float64."""
 
 
 def erf(x: np.ndarray) -> np.ndarray:
@@ -134,7 +134,7 @@ COMBINED: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def combines(kind: str) -> bool:
-    """Whether arrays can be combined by an operation of that name."""
+    """Whether there is an operation of that name to combine arrays with."""
     return kind in COMBINED or kind == "mean"
 
 

@@ -1,4 +1,4 @@
-"""One convolution on its arrays: what must hold before the engine computes it, and which half of the engine does."""
+"""One convolution on its arrays: checked first, then computed by `correlate` or `transposed_correlate`."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def taken(primitive: Take, x: np.ndarray) -> np.ndarray:
 
 
 def padded(primitive: Pad, x: np.ndarray) -> np.ndarray:
-    """Negative numbers crop; positive ones are then added, as NumPy's mode of that name has it."""
+    """Negative numbers crop; positive ones are then added, by NumPy's mode of that name."""
     kept = tuple(
         slice(max(0, -before), size - max(0, -after))
         for (before, after), size in zip(primitive.pairs, x.shape, strict=True)

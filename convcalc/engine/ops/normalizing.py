@@ -1,4 +1,4 @@
-"""Normalization: values less their mean, divided by their deviation, and a scale and shift that are learned."""
+"""Normalization: values less their mean, divided by their deviation, then a learned scale and shift."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ KINDS = (
 def normalize(primitive: Normalize, x: np.ndarray, arrays: Sequence[np.ndarray]) -> np.ndarray:
     """x (batch, channels, ...) normalized; `arrays` are scale and shift if there are any, then batch_norm's statistics.
 
-    Variances divide by the number of values; rms_norm leaves the mean where it is.
+    Variances divide by the number of values; rms_norm does not subtract the mean.
     Source: PyTorch, torch.nn.functional.batch_norm and others; ONNX operators of these names.
     """
     learned, statistics = (arrays[:2], arrays[2:]) if primitive.shape else ((), arrays)
     along = primitive.over[-len(primitive.shape) :] if primitive.kind in ("layer_norm", "rms_norm") else (1,)
-    if primitive.kind == "group_norm":  # of a scale a group as of one a channel
+    if primitive.kind == "group_norm":  # one scale per group is repeated for its channels
         learned = [array.repeat(x.shape[1] // array.size) for array in learned]
     scale, *shift = [_aligned(array, along, x.ndim) for array in learned] or [np.ones((), x.dtype)]
     epsilon = x.dtype.type(primitive.epsilon)
@@ -50,7 +50,7 @@ def normalize(primitive: Normalize, x: np.ndarray, arrays: Sequence[np.ndarray])
 
 
 def _local(x: np.ndarray, settings: dict[str, float]) -> np.ndarray:
-    """Every value by the sum of squares of `size` channels around it; of an even number, one more lies behind.
+    """Every value by the sum of squares of `size` channels around it; if that is even, one more after it than before.
 
     Source: Krizhevsky, Sutskever & Hinton 2012, section 3.3, with alpha divided by the size; ONNX operator LRN.
     """

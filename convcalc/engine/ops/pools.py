@@ -1,4 +1,4 @@
-"""Maxima and averages over windows. Windows of the axes are independent, so that one axis is pooled at a time."""
+"""Maxima and averages over windows, one axis at a time, since the axes are independent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from convcalc.graph.primitives import Pool, windows
 from convcalc.notation import Axes
 
 NORMS = {f"l{power}": power for power in range(1, 17)}
-"""Pools that give the p-norm of what is under the window, by name."""
+"""Pools that give the p-norm of the values under the window, by name."""
 POOLED = ("max", "avg", *NORMS)
 
 
@@ -19,8 +19,8 @@ def pool(primitive: Pool, x: np.ndarray) -> np.ndarray:
     """The primitive's output for x (batch, channels, *spatial); its padding must be numbers.
 
     A maximum ignores the padding, as if it were -inf. An average divides by the pixels of the window that lie in the
-    padded input, or without `count_include_pad` in the input; what `ceil_mode` adds beyond the end never counts. A
-    p-norm is the sum of the p-th powers of magnitudes, to 1/p.
+    padded input, or without `count_include_pad` in the input; pixels beyond the end, which `ceil_mode` adds, never
+    count. A p-norm is the sum of the p-th powers of magnitudes, to 1/p.
     Source: PyTorch, torch.nn.functional.max_pool2d and avg_pool2d.
     """
     power = NORMS.get(primitive.kind)
@@ -39,7 +39,7 @@ def pool(primitive: Pool, x: np.ndarray) -> np.ndarray:
 
 
 def window_starts(size: int, window: Window, ceil_mode: bool) -> range:
-    """Where in the padded axis windows begin; with `ceil_mode` also one that ends beyond it, if it begins inside.
+    """Where windows begin on the padded axis; with `ceil_mode` also one that begins inside and ends beyond it.
 
     >>> list(window_starts(6, Window(3, stride=2), False)), list(window_starts(6, Window(3, stride=2), True))
     ([0, 2], [0, 2, 4])
@@ -71,7 +71,7 @@ def _over_window(
 
 
 def _counted(size: int, window: Window, starts: range, padding_too: bool) -> np.ndarray:
-    """By how many pixels the sum under each window is divided, along one axis."""
+    """The number of pixels to divide the sum under each window by, along one axis."""
     low, high = (0, window.before + size + window.after) if padding_too else (window.before, window.before + size)
     taps = np.array(starts)[:, np.newaxis] + np.arange(0, window.extent, window.dilation)
     inside: np.ndarray = ((taps >= low) & (taps < high)).sum(axis=1)
@@ -102,10 +102,10 @@ REDUCED: dict[str, Callable[[np.ndarray, Axes], np.ndarray]] = {
     "log_sum": lambda x, axes: np.log(np.sum(x, axes, keepdims=True)),
     "log_sum_exp": lambda x, axes: np.logaddexp.reduce(x, axes, keepdims=True),
 }
-"""One value of all along some axes, by name; the axes stay."""
+"""Functions that reduce some axes to length 1, by name."""
 
 
 def reduced(kind: str, x: np.ndarray, axes: Sequence[int], keep: bool) -> np.ndarray:
-    """One value of all along the axes, which stay as 1 with `keep`."""
+    """The axes reduced to one value each, which stay with length 1 if `keep`."""
     out = REDUCED[kind](x, tuple(axes))
     return out if keep else out.reshape([n for axis, n in enumerate(out.shape) if axis not in axes])

@@ -14,7 +14,7 @@ from convcalc.graph.primitives import Linear
 def linear(primitive: Linear, x: np.ndarray, arrays: Sequence[np.ndarray], counter: Counter | None) -> np.ndarray:
     """Every row of x times the matrix arrays[0], (out_features, in_features), plus arrays[1] if it has a bias."""
     rows = x.reshape(-1, primitive.in_features)
-    # The weight is on the left, as it lies: BLAS takes a product with one column faster than with one row.
+    # The weight is on the left, without a copy: BLAS takes a product with one column faster than with one row.
     out = np.empty((arrays[0].shape[0], len(rows)), x.dtype)
     multiply(arrays[0], rows.T, out, counter)
     result = out.T + arrays[1] if primitive.bias else out.T

@@ -30,7 +30,7 @@ def resize(primitive: Resize, x: np.ndarray) -> np.ndarray:
 
 
 def _inside(of: list[tuple[int, float]], size: int) -> list[tuple[int, float]]:
-    """The inputs that there are, their weights scaled to a sum of 1."""
+    """The inputs inside the image, their weights scaled to a sum of 1."""
     kept = [(number, weight) for number, weight in of if 0 <= number < size]
     whole = sum(weight for _, weight in kept)
     return [(number, weight / whole) for number, weight in kept] or of

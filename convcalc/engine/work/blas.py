@@ -1,4 +1,4 @@
-"""NumPy's OpenBLAS, asked and configured through its own functions."""
+"""NumPy's OpenBLAS, queried and configured through its own functions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SMALL_KERNELS = frozenset({"SkylakeX", "Cooperlake", "SapphireRapids"})
 
 @dataclass(frozen=True, slots=True)
 class OpenBLAS:
-    """Its functions: how many threads it uses, how many it shall use; and the processor that its kernels are for."""
+    """Its functions: get and set its number of threads, and the processor that its kernels are for."""
 
     thread_count: Callable[[], int]
     use_threads: Callable[[int], None]

@@ -108,7 +108,7 @@ def columns(
         matrix[...] = strided(padded, shape, (by_tap[0], *others, panel * last, *by_tap[1:], last))
         return matrix.reshape(groups, batch, *counts[:-1], -1, rows, panel)
     if tap_steps[-1] == 1 < position_steps[-1] and kernel[-1] >= tuning.MIN_LONG_RUN:
-        # Position by position, because the taps are what lies side by side.
+        # Position by position, because taps lie side by side.
         shape, strides = (groups, batch, *counts, channels, *kernel), (by_tap[0], *by_position, *by_tap[1:])
         matrix = shaped(out, shape)
         matrix[...] = strided(padded, shape, strides)

@@ -1,6 +1,6 @@
 """Work shared among Python threads, while OpenBLAS is held to one thread.
 
-As many threads as BLAS is told to use: OPENBLAS_NUM_THREADS or OMP_NUM_THREADS, else one per processor that the process
+As many threads as BLAS is set to use: OPENBLAS_NUM_THREADS or OMP_NUM_THREADS, else one per processor that the process
 may run on. OpenBLAS has one set of threads: if all of ours asked for them at once, they would wait for each other.
 """
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a node or a file, and how it is said."""
+"""Errors in a node or a file, and their messages."""
 
 from __future__ import annotations
 
@@ -18,19 +18,10 @@ class UnsupportedError(Exception):
 
 
 @contextmanager
-def located(path: str) -> Iterator[None]:
-    """Puts the file's name in front of errors raised inside."""
-    try:
-        yield
-    except ConvcalcError as error:
-        raise type(error)(f"{clean(path)}: {error}") from None
-
-
-@contextmanager
 def invalid_node(name: str, op: str) -> Iterator[None]:
-    """Turns what a broken node causes into a DataError that names the node; UnsupportedError passes through.
+    """Turns the errors of a broken node into a DataError that names the node; UnsupportedError passes through.
 
-    Besides MalformedError this is whatever NumPy and Python raise on numbers that no exporter writes.
+    These are MalformedError, and the errors that NumPy and Python raise for numbers that no exporter writes.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Arrays that lie in a file beside the model."""
+"""Arrays in a separate file next to the model."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def external_bytes(tensor: TensorProto, needed: int, folder: str, name: str) -> 
     except OSError as error:
         raise DataError(
             f"{name}: its external data must be readable, got {(error.strerror or str(error)).lower()} "
-            f"for {clean(location)}; put the file beside the model"
+            f"for {clean(location)}; put the file next to the model"
         ) from None
     if len(data) != length:
         raise DataError(f"{name}: its external data must have {length} bytes, got {len(data)}")

@@ -1,4 +1,4 @@
-"""Nodes whose inputs are all constants: what they make is a constant too, unless it has to stay a layer."""
+"""Nodes whose inputs are all constants: their outputs are constants too, unless they must stay layers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from convcalc.readers.onnx.ops.node import NodeContext
 from convcalc.readers.onnx.tensors import MAX_FOLDED, ConstantTensor, computed
 
 MAX_FOLDED_TOTAL = 1 << 26
-"""Most elements that are worked with in one file, so that no file keeps the reader busy for ever."""
+"""Most elements to compute in one file, so that no file keeps the reader busy for ever."""
 
 
 class Folding:
@@ -20,7 +20,7 @@ class Folding:
         self._elements = 0
 
     def outputs(self, node: NodeContext) -> list[Value] | None:
-        """The outputs as constants; None if an input is no constant or the node has to stay a layer.
+        """The outputs as constants; None if an input is no constant or the node must stay a layer.
 
         Learned and large arrays are not computed with: they stay parameters, rearranged but unread.
         """

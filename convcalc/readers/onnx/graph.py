@@ -7,12 +7,12 @@ import os
 import numpy as np
 from onnx import ModelProto, NodeProto
 
-from convcalc.errors import DataError, first_of
+from convcalc.errors import DataError, first_of, located
 from convcalc.graph import primitives
 from convcalc.graph.graph import MAX_LAYERS, Graph
 from convcalc.notation import PerAxis
 from convcalc.readers.onnx.attributes import Attributes, names_read, outer_names
-from convcalc.readers.onnx.errors import UnsupportedError, invalid_node, located
+from convcalc.readers.onnx.errors import UnsupportedError, invalid_node
 from convcalc.readers.onnx.folding import Folding
 from convcalc.readers.onnx.inference import output_shapes, stated_by
 from convcalc.readers.onnx.inputs import GraphInputs, graph_inputs
@@ -42,7 +42,7 @@ def network_from_onnx(path: str, *, input: PerAxis | None = None, batch: int = 1
 def weights_of(path: str, *, input: PerAxis | None = None, batch: int = 1) -> dict[str, tuple[np.ndarray, ...]]:
     """The arrays of every layer that has any, by the layer's name in the network of the same file and input.
 
-    They come in the order of `parameter_shapes`, in its shapes, and after them what a run needs besides:
+    They come in the order of `parameter_shapes`, in its shapes, and after them further arrays that a run needs:
 
     - A convolution, transposed or not: weight, and bias if there is one. Linear: weight (out, in) with ONNX's transB
       and alpha put in, and bias with beta.
@@ -54,7 +54,7 @@ def weights_of(path: str, *, input: PerAxis | None = None, batch: int = 1) -> di
     Raises DataError if values are missing or do not have the shape that the file states.
     """
     walk = _walked(path, input, batch)
-    with located(path):
+    with located(clean(path)):
         arrays = walk.layers.weights.of_layer
         return {layer: tuple(array.values() for array in given) for layer, given in arrays.items()}
 
@@ -62,7 +62,7 @@ def weights_of(path: str, *, input: PerAxis | None = None, batch: int = 1) -> di
 def _walked(path: str, input: PerAxis | None, batch: int) -> _Walk:
     """The walk over the graph of a file, done."""
     model, folder = read_model(path), os.path.dirname(path)
-    with located(path):
+    with located(clean(path)):
         if len(model.graph.node) > MAX_LAYERS:
             raise DataError(f"the graph must have up to {MAX_LAYERS} nodes, got {len(model.graph.node)}")
         tensors: dict[str, Value] = {}
@@ -92,7 +92,7 @@ def _define(tensors: dict[str, Value], name: str, value: Value) -> None:
 
 
 class _Walk:
-    """One pass over the nodes: what every tensor is, and the layers that come of it."""
+    """One pass over the nodes: what every tensor is, and the layers that are made."""
 
     def __init__(self, model: ModelProto, folder: str, tensors: dict[str, Value], inputs: GraphInputs) -> None:
         self.layers = Layers(inputs.batch)
@@ -124,7 +124,7 @@ class _Walk:
         notes = list(self.notes)
         if len(outputs) > 1:
             first, *others = (self.layers.nodes[number].name for number in outputs)
-            notes.append(f"{len(outputs)} outputs: the first is {first}; besides it {first_of(others, MAX_NAMED)}")
+            notes.append(f"{len(outputs)} outputs: the first is {first}; the others: {first_of(others, MAX_NAMED)}")
         notes += self.layers.weights.notes()
         if all(isinstance(node.primitive, primitives.Input) for node in self.layers.nodes):
             raise DataError("the graph must have at least one layer, got none")
@@ -149,7 +149,7 @@ class _Walk:
         except UnsupportedError as error:
             reason = str(error)
         wanted = [number for number, name in enumerate(proto.output) if name in self._used]
-        if not results and not wanted:  # nothing reads the node, which is a layer all the same
+        if not results and not wanted:  # a node that nothing reads is still a layer
             wanted = [number for number, name in enumerate(proto.output) if name][:1]
         missing = [number for number in wanted if number >= len(results)]
         if missing:

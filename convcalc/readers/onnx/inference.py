@@ -18,7 +18,7 @@ from convcalc.readers.onnx.tensors import FLOATING, MAX_ELEMENTS, MAX_FOLDED, Co
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What the file states about its tensors, and on which inputs the network is read."""
+    """What the file states about its tensors, and the inputs that the network is read with."""
 
     values: Mapping[str, ValueInfoProto]
     inputs: GraphInputs
@@ -44,7 +44,7 @@ def stated_by(model: ModelProto, inputs: GraphInputs) -> Stated:
 
 
 def output_shapes(proto: NodeProto, node: NodeContext, model: ModelProto, stated: Stated) -> list[Axes | None]:
-    """The shapes of a node's outputs, None for one that nobody knows or that no network can have."""
+    """The shapes of a node's outputs, None for a shape that is unknown or impossible."""
     shapes: list[Axes | None] = [None] * len(proto.output)
     if proto.domain in OWN_DOMAINS and not node.attributes.graphs():
         inputs = [_inference_input(node, name, number, stated) for number, name in enumerate(proto.input)]
@@ -73,7 +73,7 @@ def _inference_input(node: NodeContext, name: str, number: int, stated: Stated) 
 
 
 def _inferred(node: NodeProto, inputs: Sequence[_InferenceInput], model: ModelProto) -> list[Axes | None]:
-    """The shapes that ONNX infers for the outputs of one node from its inputs; None where it says nothing.
+    """The shapes that ONNX infers for the outputs of one node from its inputs; None if it says nothing.
 
     Long integer inputs are not passed on: ONNX would take them for shapes and write them out.
     """

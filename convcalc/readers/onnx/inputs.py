@@ -1,4 +1,4 @@
-"""The inputs of a graph: which of them is the image, and numbers for the sizes that the file leaves open."""
+"""The inputs of a graph: which of them is the image, and numbers for sizes that the file leaves open."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Dims: TypeAlias = "list[int | str]"
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The batch asked for, and the other one that the file fixes, if it does."""
+    """The batch to read the network with, and the different one that the file fixes, if it does."""
 
     size: int
     replaced: int | None = None
@@ -66,7 +66,7 @@ def graph_inputs(graph: GraphProto, weights: Collection[str], *, input: PerAxis 
 
 
 class _Sizes:
-    """Sizes for the inputs, one after the other: symbols that one input settles hold for the next."""
+    """Sizes for the inputs, in order: a symbol that one input settles has the same value in the next."""
 
     def __init__(self, wanted: Axes | None, batch: int) -> None:
         self.wanted, self.batch = wanted, batch
@@ -75,7 +75,7 @@ class _Sizes:
         self._symbols: dict[str, int] = {}
 
     def of_image(self, value: ValueInfoProto) -> Axes:
-        """The shape of the main input, with the sizes asked for."""
+        """The shape of the main input, with the requested sizes."""
         dims, wanted = dims_of(value), self.wanted
         if dims is None:
             if wanted is None:
@@ -105,7 +105,7 @@ class _Sizes:
         return (self._first(dims[0]) if first is None else first, *self._stated(value, dims[1:]))
 
     def _first(self, dim: int | str) -> int:
-        """The batch: the file's, unless that is open or another than 1 is asked for."""
+        """The batch: the file's, unless that is open or a batch other than 1 is requested."""
         if isinstance(dim, int) and self.batch in (1, dim):
             return dim
         if isinstance(dim, int):
@@ -113,14 +113,14 @@ class _Sizes:
         return self.batch
 
     def _settled(self, dims: Dims, wanted: Axes) -> Axes:
-        """The sizes asked for, which settle the symbols."""
+        """The requested sizes, which settle the symbols."""
         for dim, size in zip(dims, wanted, strict=True):
             if isinstance(dim, str) and dim and self._symbols.setdefault(dim, size) != size:
                 raise NotationError(f"input: {clean(dim)} must be one size, got {self._symbols[dim]} and {size}")
         return wanted
 
     def _stated(self, value: ValueInfoProto, dims: Dims) -> Axes:
-        """The sizes after the batch, as the file has them or as another input settled them."""
+        """The sizes after the batch, from the file or from the symbols that another input settled."""
         sizes = [self._symbols.get(dim) if isinstance(dim, str) else dim for dim in dims]
         if None in sizes:
             lacking = ", ".join(dict.fromkeys(clean(d) or "?" for d in dims if isinstance(d, str)))
@@ -142,7 +142,7 @@ def _checked(value: ValueInfoProto, shape: Axes) -> Axes:
 
 
 def _likeness(value: ValueInfoProto) -> int:
-    """How much an input is like an image: floats or bytes of channels and two axes, or one."""
+    """How much an input looks like an image: floats or bytes, with channels and two spatial axes or one."""
     rank = len(dims_of(value) or ())
     numbers = value.type.tensor_type.elem_type not in (TensorProto.INT64, TensorProto.BOOL, TensorProto.STRING)
     return 2 * ((rank in (4, 5)) * 2 + (rank == 3)) + numbers

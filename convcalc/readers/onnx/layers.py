@@ -1,4 +1,4 @@
-"""The layers made so far. Everything the reader adds to the network goes through `Layers.add`."""
+"""The network under construction. The reader adds every layer through `Layers.add`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Layers:
         return self._builder.graph(name, output, notes, source)
 
     def of(self, value: Value) -> int:
-        """The layer that makes a tensor. A constant becomes a layer the first time it is asked for."""
+        """The layer that makes a tensor. A constant becomes a layer when it is first needed as one."""
         if isinstance(value, int):
             return value
         if value not in self._constants:
@@ -86,7 +86,7 @@ class Layers:
         return unique
 
     def _check_batch(self, node: Node) -> None:
-        """A file made for one batch may have it in its target shapes; another batch would become something else."""
+        """Raises for a layer that depends on the batch that the file is made for, e.g. in a target shape."""
         if self._batch.replaced is None or not isinstance(node.primitive, primitives.Reshape | primitives.Expand):
             return
         if node.input_shapes[0] and node.shape:

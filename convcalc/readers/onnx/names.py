@@ -1,4 +1,4 @@
-"""Names from a file as people read them."""
+"""Names from a file, made safe and short for people."""
 
 from __future__ import annotations
 

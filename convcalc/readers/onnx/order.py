@@ -13,9 +13,9 @@ from convcalc.readers.onnx.names import clean, readable
 
 
 def in_order(nodes: Sequence[NodeProto], known: Collection[str]) -> Iterator[NodeProto]:
-    """The nodes in the file's order, as far as that runs: a node that reads a later one waits for it.
+    """The nodes in the file's order, except that a node that reads a later one comes after it.
 
-    `known` are the tensors that no node has to write. Raises DataError for a tensor that is written twice or never,
+    `known` are the tensors that exist without any node. Raises DataError for a tensor that is written twice or never,
     and for nodes that read one another in a circle.
     """
     waits, readers = _dependencies(nodes, _writers(nodes, known), known)

@@ -123,7 +123,7 @@ class Cut:
 
 
 def cuts(shape: Axes, attributes: Attributes, arrays: Arrays) -> list[Cut] | None:
-    """What a Slice takes along each of its axes; None if its starts or ends are not known.
+    """The positions that a Slice takes along each of its axes; None if its starts or ends are not known.
 
     Opset 9 and older have starts, ends and axes as attributes, later ones as inputs, with steps.
     """

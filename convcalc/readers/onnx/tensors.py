@@ -1,4 +1,4 @@
-"""Tensors that depend on no input: weights, settings, and what follows from them."""
+"""Tensors that depend on no input: weights, settings, and arrays computed from these."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from convcalc.readers.onnx.external import external_bytes
 from convcalc.readers.onnx.names import clean
 
 MAX_FOLDED = 1 << 18
-"""Most elements of an array that is worked out while reading; weights are larger, and only their shapes matter."""
+"""Most elements of an array that is computed while reading; only the shapes of larger ones matter."""
 MAX_ELEMENTS = 1 << 62
 MAX_AXES = 32
 FLOATING = {
@@ -50,7 +50,7 @@ class ConstantTensor:
         return prod(self.shape)
 
     def values(self) -> np.ndarray:
-        """The values, however many. Raises DataError if the file does not have them."""
+        """The values, even if there are many. Raises DataError if the file does not have them."""
         if self._values is not None:
             return self._values
         array = self.read()
@@ -70,7 +70,7 @@ class ConstantTensor:
     def is_fill(self) -> bool:
         """Whether all values are one number; if the values are unknown, whether there is only one axis.
 
-        Biases and scales are like that before training, and exporters keep equal ones once.
+        Biases and scales are like that before training, and exporters merge equal ones.
         """
         array = self.small_values()
         return len(self.shape) == 1 if array is None else bool((array == array.reshape(-1)[:1]).all())
@@ -111,7 +111,7 @@ def attribute_tensor(proto: TensorProto, folder: str, tensor: str = "") -> Const
 
 
 def sparse_initializer(proto: SparseTensorProto) -> ConstantTensor:
-    """A sparse array of the file, of which only the shape is read."""
+    """A sparse array of the file; only its shape is read."""
     name = proto.values.name
     shape = dimensions(proto.dims, name)
 
@@ -122,7 +122,7 @@ def sparse_initializer(proto: SparseTensorProto) -> ConstantTensor:
 
 
 def valueless(name: str, shape: Axes, type: int) -> ConstantTensor:
-    """An array of which the file has only the shape."""
+    """An array whose shape alone is in the file."""
 
     def missing() -> np.ndarray:
         raise DataError(f"{clean(name)}: must have values, got its shape alone")
@@ -143,7 +143,7 @@ def _short(shape: Axes) -> str:
 
 
 def _numbers(proto: TensorProto, shape: Axes, folder: str) -> np.ndarray:
-    """The values of an array, from the model or from a file beside it."""
+    """The values of an array, from the model or from a file next to it."""
     name = clean(proto.name) or "an array"
     try:
         dtype = np.dtype(helper.tensor_dtype_to_np_dtype(proto.data_type))

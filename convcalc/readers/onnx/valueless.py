@@ -1,4 +1,4 @@
-"""Weights of which the file has only the shape, as exports without parameters have them."""
+"""Weights whose shape alone is in the file, as in exports without parameters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from convcalc.readers.onnx.tensors import ConstantTensor, dimensions, valueless
 
 
 def valueless_weights(graph: GraphProto, arrays: Collection[str]) -> list[ConstantTensor]:
-    """Tensors that nothing writes and that layers read only as their weights; `arrays` are those the file has.
+    """Tensors that nothing writes and that layers read only as their weights; `arrays` are those in the file.
 
     The second input of a MatMul counts as a weight only if the file has no weights of other layers.
     """

@@ -1,4 +1,4 @@
-"""Which layer has which arrays, and in which layer a shared one counts."""
+"""The arrays of every layer, and the layer that a shared array counts in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_NAMED = 3
 
 
 class Weights:
-    """The arrays of every layer by its name, and what there is to note about them."""
+    """The arrays of every layer by its name, and notes about them."""
 
     def __init__(self) -> None:
         self.of_layer: dict[str, tuple[ConstantTensor, ...]] = {}
@@ -44,7 +44,7 @@ class Weights:
         return frozenset(roles)
 
     def notes(self) -> list[str]:
-        """What a reader of the counts should know."""
+        """Notes for readers of the counts."""
         notes = []
         if self._settings:
             notes.append(f"{self._settings:,} values in Constant nodes are treated as settings, not parameters")

@@ -1,4 +1,4 @@
-"""Blocks: what one defines, what a use of it gives, and the scope of every repetition."""
+"""Blocks: their definitions, the values that a use passes, and the scope of every repetition."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IMPLICIT = ("filters", "stride")
 
 
 class Block:
-    """A block as the file defines it, and what all its uses need to know of it, worked out once."""
+    """A block as the file defines it, and properties that all its uses share, worked out once."""
 
     def __init__(self, table: Mapping[str, Any]) -> None:
         self.table = table
@@ -56,7 +56,7 @@ class Block:
         return bool(numbers)
 
     def check_values(self, own: Mapping[str, Any]) -> None:
-        """Nothing if a use may give these values. Raises NotationError for one that would have no effect.
+        """Raises NotationError for a value that would have no effect if a use gave it.
 
         It may give those that the layers mention, the implicit ones, the block's own, and what its own are made of.
         """
@@ -156,12 +156,12 @@ class Use:
         return Scope(path, input, outer, self._values(index, channels), self._block, self._implicit)
 
     def check_taken(self) -> None:
-        """Nothing if all values had an effect. Raises NotationError for an implicit one that no layer took."""
+        """Raises NotationError for an implicit value that no layer took."""
         if self.repeat:
             self._implicit.check_taken(self._given)
 
     def _values(self, index: int, channels: int) -> dict[str, Any]:
-        """The values in one repetition, the block's own in their order, so that one may be made of those before."""
+        """The values in one repetition, the block's own in their order, so that each may use those before it."""
         values = {"stride": 1, **self._given, "channels": channels, "index": index}
         for key, value in self._block.values.items():
             if key not in self._given:
@@ -180,7 +180,7 @@ class Use:
 
 @dataclass(slots=True)
 class Scope:
-    """Where names mean something: the network itself, or one repetition of a block."""
+    """A scope of names: the network itself, or one repetition of a block."""
 
     name: str
     """What its layers' names begin with in the scope around it; empty for the network."""
@@ -189,13 +189,13 @@ class Scope:
     parent: Scope | None
     values: Mapping[str, Any]
     block: Block
-    """Where its layers are written; for the network, that is the file."""
+    """The table that its layers are written in; for the network, the file."""
     implicit: ImplicitValues | None = None
     path: str = field(init=False)
     """The beginning of its layers' names in the network."""
     depth: int = field(init=False)
     numbers: dict[str, int] = field(default_factory=dict)
-    """The layers so far, by their names here."""
+    """The layers added, by their names in this scope."""
     _counts: dict[str, int] = field(default_factory=dict)
     """The last number of a default name, by op."""
 
@@ -208,7 +208,7 @@ class Scope:
         return f"{self.name}/" if self.name else ""
 
     def default_name(self, table: Mapping[str, Any]) -> str:
-        """The op or block with its number here; numbers whose name is taken are left out."""
+        """The op or block with its number in this scope; numbers whose name is taken are skipped."""
         kind = next((table[key] for key in ("op", "block") if isinstance(table.get(key), str)), "block")
         number = self._counts.get(kind, 0) + 1
         while (name := f"{kind}{number}") in self.numbers or name in self.block.layer_names:
@@ -227,7 +227,7 @@ class Scope:
     def find(self, name: str) -> int:
         """The number of the layer of that name here or, if there is none, in the scopes around.
 
-        On the way out, a name whose value is a text stands for that text. Raises NotationError if nothing is found.
+        Further out, a name whose value is a text stands for that text. Raises NotationError if nothing is found.
         """
         for scope in self._outwards():
             if name == "input":

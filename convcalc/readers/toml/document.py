@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from convcalc.errors import ConvcalcError, DataError, NotationError, first_of, quoted
+from convcalc.errors import ConvcalcError, DataError, NotationError, first_of, located, quoted
 from convcalc.graph.graph import MAX_LAYERS, Builder, Graph
 from convcalc.notation import Axes, PerAxis, parse_features, show_size
 from convcalc.readers.toml.blocks import Block, Scope, Use
@@ -48,15 +48,14 @@ def network_from_toml(
     except (ValueError, RecursionError) as error:
         raise DataError(f"{file}: must be TOML in UTF-8, got {error}") from None
     try:
-        return _Reader(document, width, HEADER.findall(content)).network(input, batch)
-    except ConvcalcError as error:
-        raise type(error)(f"{file}: {error}") from None
+        with located(file):
+            return _Reader(document, width, HEADER.findall(content)).network(input, batch)
     except _AtLayerError as error:
         raise error.type(f"{file}: {error}") from None
 
 
 class _AtLayerError(Exception):
-    """An error whose message names its layer already, so that the blocks around add nothing."""
+    """An error whose message names its layer already; enclosing blocks must not add theirs."""
 
     def __init__(self, type: type[ConvcalcError], message: str) -> None:
         super().__init__(message)
@@ -64,7 +63,7 @@ class _AtLayerError(Exception):
 
 
 class _Reader:
-    """One pass over a document, which adds the layers of every table to the network as it comes to it."""
+    """One pass over a document, which adds the layers of every table to the network in order."""
 
     def __init__(self, document: Mapping[str, Any], width: Fraction | float, headers: Sequence[str]) -> None:
         check_keys(document, TOP_KEYS, "the file")
@@ -82,7 +81,7 @@ class _Reader:
         self._entries = 0
 
     def network(self, input: PerAxis | None, batch: int) -> Graph:
-        """The whole network on its own input or on that one."""
+        """The whole network, on the given input or its own."""
         first = self._builder.input((batch, *self._input_size(input)))
         top = Scope("", first, None, {}, Block(self._document))
         last = first
@@ -118,7 +117,7 @@ class _Reader:
         """The top tables as ("layers" or "blocks", table) in the order of the file, which the parser does not keep."""
         found = {key: tables(self._document, key) for key in ("layers", "blocks")}
         order: Sequence[str] = self._headers
-        if any(order.count(key) != len(found[key]) for key in found):  # written as a list in one line
+        if any(order.count(key) != len(found[key]) for key in found):  # written as a list on one line
             order = [key for key in self._document for _ in found.get(key, ())]
         left = {key: iter(several) for key, several in found.items()}
         return ((key, next(left[key])) for key in order)
@@ -147,7 +146,7 @@ class _Reader:
             raise _AtLayerError(type(error), message) from None
 
     def _use(self, table: Mapping[str, Any], label: str, scope: Scope, last: int) -> int:
-        """The number of a block's last layer, after as many repetitions as its use asks for, each on the one before."""
+        """The number of a block's last layer, after all repetitions, each of which reads the one before."""
         block = self._block(table)
         if scope.depth >= MAX_DEPTH:
             raise NotationError(f"block: blocks may use one another {MAX_DEPTH} deep, got more")
@@ -176,12 +175,12 @@ class _Reader:
         if name not in self._blocks:
             raise NotationError(f"block: unknown block {quoted(name)}; {suggestion(name, self._blocks)}")
         if "layers" in table:
-            raise NotationError("layers: belong to a block's own table, got them beside block; leave one out")
+            raise NotationError("layers: belong to a block's own table, got both layers and block; leave one out")
         self._unused.discard(name)
         return self._blocks[name]
 
     def _layer(self, table: Mapping[str, Any], label: str, scope: Scope, last: int) -> int:
-        """The number of a layer with an op: of a split's last part, and of what a layer left out would have read."""
+        """The number of a layer with an op: of a split's last part, or of the input of a layer that is left out."""
         written = text(table["op"], "op")
         if written not in OPS and isinstance(value := scope.values.get(written), str):
             written = value

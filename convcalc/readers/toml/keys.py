@@ -19,7 +19,7 @@ MAX_LISTED = 20
 
 
 def check_keys(table: Mapping[str, Any], accepted: Collection[str], owner: str) -> None:
-    """Nothing if all keys are accepted. Raises NotationError for the first that is not a key of its owner."""
+    """Raises NotationError for the first key that is not accepted; `owner` says what it is no key of."""
     for key in table:
         if key not in accepted:
             known = accepted if isinstance(accepted, Sequence) else sorted(accepted)
@@ -27,7 +27,7 @@ def check_keys(table: Mapping[str, Any], accepted: Collection[str], owner: str) 
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """What to say about an unknown name: the nearest known one, then all of them or, if many, the most similar.
+    """A hint about an unknown name: the nearest known one, then all of them or, if many, the most similar.
 
     >>> suggestion("filter", ["filters", "kernel"])
     'did you mean filters? known: filters, kernel'

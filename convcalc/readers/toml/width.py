@@ -28,7 +28,7 @@ class Width:
     def scaled(self, name: str, value: Any, written: Any) -> Any:
         """A value at this width; as it is unless it scales and is written as a number.
 
-        `written` is the value before it was worked out: what is made of other values has their width already.
+        `written` is the value before it was worked out: a value made of other values has their width already.
         """
         if self.factor == 1 or name not in self.names or (isinstance(written, str) and names_in(written)):
             return value

@@ -193,15 +193,15 @@ WRONG = {
     ),
     "a crop to another number of axes": (
         "[[layers]]\nop = 'reshape'\nsize = '3x64'\n[[layers]]\nop = 'crop'\nfrom = ['input', 'reshape1']\n",
-        "crop1: its inputs must have as many spatial axes, got 3x8x8 and 3x64$",
+        "crop1: its inputs must have the same number of axes, got 3x8x8 and 3x64$",
     ),
     "an upsampling to another number of axes": (
         "[[layers]]\nop = 'reshape'\nsize = '3x64'\n[[layers]]\nop = 'upsample'\nfrom = ['input', 'reshape1']\n",
-        "upsample1: its inputs must have as many spatial axes, got 3x8x8 and 3x64$",
+        "upsample1: its inputs must have the same number of axes, got 3x8x8 and 3x64$",
     ),
     "a factor that leaves nothing": (
         "[[layers]]\nop = 'upsample'\nfactor = [0.5, 0.1]\n",
-        "upsample1: factor: must leave at least one pixel an axis, got 0.5x0.1 of 3x8x8$",
+        "upsample1: factor: must leave at least one pixel per axis, got 0.5x0.1 of 3x8x8$",
     ),
     "factors of other axes": (
         "[[layers]]\nop = 'upsample'\nfactor = [1.5, 2, 2]\n",

@@ -29,13 +29,13 @@ from convcalc.readers.onnx.ops.shapes import reshape, reshape_constant
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """What the reader does with an operator.
+    """How the reader treats an operator.
 
     - `layers` adds its layers to the network.
     - `fold` computes its outputs if all inputs are small known arrays.
     - `rearrange` makes a new constant from its first input, if that is learned or large.
     - `weights` are the numbers of the inputs that are weights of the layer.
-    - `same_array`: what `fold` makes of an array of the file is still that array, and counts once.
+    - `same_array`: the output of `fold` is still the same array of the file, so that it counts once.
     - `unlearned`: the output is not learned even if an input is; exporters write masks into arrays.
     """
 

@@ -1,4 +1,4 @@
-"""Constant and ConstantOfShape: arrays that the graph itself holds."""
+"""Constant and ConstantOfShape: arrays inside the graph."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def constant(node: NodeContext) -> list[Value]:
 
 
 def filled(node: NodeContext, shape: ConstantTensor) -> ConstantTensor | None:
-    """An array of one number; if it is large, it is only made when its values are asked for."""
+    """An array of one number; a large one is made only when its values are needed."""
     numbers = whole_numbers(shape.small_values())
     if numbers is None:
         return None

@@ -113,7 +113,7 @@ def cast_constant(node: NodeContext, array: ConstantTensor) -> ConstantTensor:
 
 def cast_like(node: NodeContext) -> list[Value]:
     value = node.value(0)
-    if isinstance(value, ConstantTensor):  # the type of the other input changes no count
+    if isinstance(value, ConstantTensor):  # the other input's type changes no count
         return [value]
     return [node.add("cast", primitives.Elementwise("cast"), [node.layer(0)])]
 

@@ -1,4 +1,4 @@
-"""Operators on small known arrays, with NumPy: the sizes that exported models compute on their way.
+"""Operators on small known arrays, with NumPy: the sizes that exported models compute.
 
 A dynamic Reshape, for one, reads a shape made by Shape, Gather, arithmetic and Concat. Once the input's size is
 given, all of it is known.
@@ -30,7 +30,7 @@ from convcalc.readers.onnx.shape_rules import (
 from convcalc.readers.onnx.tensors import MAX_FOLDED
 
 Fold: TypeAlias = Callable[[Attributes, Arrays], "np.ndarray | list[np.ndarray] | None"]
-"""The outputs of a node whose inputs are known, the first of which is there; None if they are not worked out."""
+"""The outputs of a node whose inputs are known (the first is never None); None if they are not worked out."""
 
 
 def elementwise(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Fold:
@@ -148,7 +148,7 @@ def scattered(attributes: Attributes, arrays: Arrays) -> np.ndarray:
 
 
 def counted_up(attributes: Attributes, arrays: Arrays) -> np.ndarray:
-    """What Range gives."""
+    """The output of Range."""
     del attributes
     start, limit, delta = (array.reshape(-1)[0] for array in _given(arrays))
     count = int(np.ceil((limit - start) / delta)) if delta else 0
@@ -223,5 +223,5 @@ def _given(arrays: Arrays) -> list[np.ndarray]:
 
 
 def _is_too_large(arrays: Arrays) -> bool:
-    """Whether the inputs broadcast to more than is worked out."""
+    """Whether the inputs broadcast to more elements than are worked out."""
     return prod(np.broadcast_shapes(*(array.shape for array in _given(arrays)))) > MAX_FOLDED

@@ -20,7 +20,7 @@ from convcalc.readers.onnx.tensors import ConstantTensor
 
 @dataclass(frozen=True, slots=True)
 class NodeContext:
-    """A node at its place in the graph: `inputs` are None where the file leaves one out, `outputs` are names.
+    """A node at its place in the graph: `inputs` has None for those left out, `outputs` are names.
 
     `folder` is the model's directory, for arrays outside the model.
     """
@@ -95,4 +95,4 @@ class NodeContext:
 MakeLayers: TypeAlias = Callable[[NodeContext], "list[Value]"]
 """Adds the layers of a node; returns its outputs."""
 Rearrange: TypeAlias = Callable[[NodeContext, ConstantTensor], "ConstantTensor | None"]
-"""What a node makes of a constant as its first input, without reading the values; None if that takes a layer."""
+"""The output of a node whose first input is a constant, without reading its values; None if that takes a layer."""

@@ -113,7 +113,7 @@ def softmax(log: bool) -> MakeLayers:
 
 
 def channels_of(shape: Axes) -> Axes:
-    """(channels,); what has only a batch axis has one channel."""
+    """(channels,); a tensor with only a batch axis has one channel."""
     return (shape[1] if len(shape) > 1 else 1,)
 
 

@@ -1,4 +1,4 @@
-"""One value of everything along some axes: global pools, Reduce... and ArgMax."""
+"""Reductions of some axes to one value: global pools, Reduce... and ArgMax."""
 
 from __future__ import annotations
 

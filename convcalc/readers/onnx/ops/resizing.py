@@ -101,7 +101,7 @@ def scales_of(node: NodeContext) -> tuple[float, ...]:
 
 
 def keeping_ratio(policy: str, sizes: Sequence[int], before: Sequence[int]) -> tuple[int, ...]:
-    """The sizes with one scale for all axes: the smallest or the largest that `sizes` ask for."""
+    """The sizes with one scale for all axes: the smallest or the largest scale of `sizes`."""
     if policy == "stretch" or len(sizes) != len(before):
         return tuple(sizes)
     ratios = [size / have for size, have in zip(sizes, before, strict=True)]

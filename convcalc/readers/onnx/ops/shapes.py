@@ -1,4 +1,4 @@
-"""The same elements under other axes: Reshape, Transpose and kin, copies of them, and what a shape itself says."""
+"""The same elements under other axes: Reshape, Transpose and the like, repetition, and shapes themselves."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def convolution(
     node: NodeContext, shape: Axes, filters: int, kernel: Axes, padding: Padding, groups: int, *, bias: bool,
     output_padding: Axes | None = None,
 ) -> Layer:  # fmt: skip
-    """The layer that a Conv is on `shape`, or of a ConvTranspose if there is an output padding."""
+    """The layer of a Conv on `shape`, or of a ConvTranspose if there is an output padding."""
     dims, channels = len(kernel), shape[1]
     if output_padding is not None:
         type = "transposed"
@@ -68,7 +68,7 @@ def convolution(
         type = "depthwise" if groups == channels > 1 else "grouped" if groups > 1 else "standard"
     recipe = recipe_named(type)
     request = Request(
-        channels=channels, dims=dims, spatial=shape[2:], filters=filters, asked_filters=filters, kernel=kernel,
+        channels=channels, dims=dims, spatial=shape[2:], filters=filters, explicit_filters=filters, kernel=kernel,
         stride=per_axis(node, "strides", dims), padding=padding, dilation=per_axis(node, "dilations", dims),
         groups=groups, multiplier=None, mid_channels=None, output_padding=output_padding or (0,) * dims,
         output_size=None, bias=bias,
@@ -134,7 +134,7 @@ def weight_and_bias(node: NodeContext, rank: int) -> tuple[ConstantTensor, list[
 
 
 def _is_no_bias(bias: ConstantTensor) -> bool:
-    """Whether the bias is zeros that the graph computes: exporters write those for a convolution without bias."""
+    """Whether the bias is computed zeros, which exporters write for a convolution without bias."""
     values = None if bias.tensor else bias.small_values()
     return values is not None and not values.any()
 

@@ -1,7 +1,7 @@
-"""The ops of a network: the keys of each, and the primitives it becomes on the shapes of its inputs.
+"""The ops of a network: their keys, and the primitives they become on the shapes of their inputs.
 
-Whoever describes layers by an op and keys lowers them here: a file's tables, and layer words. Messages name the key at
-fault; file and layer are the caller's to name.
+Layers that are described by an op and keys become primitives here: the tables of a file, and layer words. Messages name
+the key at fault; callers add the file and the layer.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ SPELLED = {name.replace("-", "_"): name for name in BY_NAME} | {
     "avgpool": "avg_pool", "fc": "linear", "dense": "linear", "mul": "multiply", "shuffle": "channel_shuffle",
     "channel_split": "split", "conv1d": "1d", "conv2d": "2d", "conv3d": "3d", "conv_transpose": "transposed",
 }  # fmt: skip
-"""Other spellings of ops that are understood."""
+"""Other accepted spellings of ops."""
 
 
 def lower(op: str, keys: Keys, shapes: Sequence[Axes]) -> Lowered:
-    """What a layer becomes on inputs of these shapes, each (batch, channels, *spatial) or (batch, features).
+    """The primitives of a layer on inputs of these shapes, each (batch, channels, *spatial) or (batch, features).
 
     A list of (suffix, layer): one layer without a suffix, or one for each part of a split. Raises NotationError
     or ShapeError, naming the key, for an unknown op, for keys that it does not take and for values that do not fit.
@@ -89,7 +89,7 @@ def op_named(written: str) -> str:
 
 
 def check_inputs(op: str, count: int) -> None:
-    """Nothing if the op reads that many layers. Raises NotationError otherwise."""
+    """Raises NotationError unless the op reads that many layers."""
     least, most = OPS[op].inputs
     if not least <= count <= (most or count):
         wanted = f"{least} or more" if most is None else f"{least}" if most == least else f"{least} or {most}"
@@ -99,7 +99,7 @@ def check_inputs(op: str, count: int) -> None:
 
 
 def takes_filters(op: str) -> bool:
-    """Whether the number of outputs is for the layer to choose; a depthwise convolution has that of its input."""
+    """Whether a layer's number of outputs can be chosen; a depthwise convolution's follows from its input."""
     op = SPELLED.get(op, op)
     return op == "linear" or (op in BY_NAME and BY_NAME[op].name != "depthwise")
 

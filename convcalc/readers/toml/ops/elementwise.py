@@ -16,7 +16,7 @@ ACTIVATIONS = (
     "dropout", "identity",
 )  # fmt: skip
 IGNORED = {"dropout": ("p", "rate")}
-"""Keys that an activation may have although nothing depends on them."""
+"""Keys of an activation that are accepted and change nothing."""
 
 
 def normalize(op: str, keys: Keys, shapes: Sequence[Axes]) -> Lowered:

@@ -1,4 +1,4 @@
-"""What the table of ops says about each op, and what several of the functions in it need."""
+"""A row of the table of ops, and helpers that several functions in the table share."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from convcalc.notation import Axes
 Keys: TypeAlias = Mapping[str, Any]
 """The keys of one layer with their values, expressions worked out."""
 Lowered: TypeAlias = list[tuple[str, Layer | Primitive]]
-"""What an op becomes: one layer, or one for each part of a split, each with its suffix to the layer's name."""
+"""An op made into primitives: one layer, or one for each part of a split, each with the suffix of its name."""
 Lower: TypeAlias = Callable[[str, Keys, Sequence[Axes]], Lowered]
-"""Of an op's name, its keys and the shapes of its inputs, batch included."""
+"""A function of an op's name, its keys and the shapes of its inputs, batch included."""
 
 FILTERS = ("filters", "out_channels", "out_features")
 """The names of the number of outputs; a layer takes one of them."""
@@ -53,7 +53,7 @@ def spatial_axes(shape: Axes) -> Axes:
 
 
 def check_same_axes(shapes: Iterable[Axes]) -> None:
-    """Nothing if all shapes have the same number of axes. Raises ShapeError otherwise."""
+    """Raises ShapeError unless all shapes have the same number of axes."""
     different = {len(shape): shown(shape) for shape in shapes}
     if len(different) > 1:
-        raise ShapeError(f"its inputs must have as many spatial axes, got {' and '.join(different.values())}")
+        raise ShapeError(f"its inputs must have the same number of axes, got {' and '.join(different.values())}")

@@ -46,7 +46,7 @@ def upsample(_op: str, keys: Keys, shapes: Sequence[Axes]) -> Lowered:
         sizes = tuple(floor(n * each) for n, each in zip(spatial, factors, strict=True))
         if min(sizes) < 1:
             received = f"{show_axes(factors)} of {shown(shapes[0])}"
-            raise ShapeError(f"{factor[0]}: must leave at least one pixel an axis, got {received}")
+            raise ShapeError(f"{factor[0]}: must leave at least one pixel per axis, got {received}")
         if any(isinstance(each, float) for each in factors):
             scales = tuple(Fraction(str(each)) for each in factors)
     elif ways == ["size"]:
