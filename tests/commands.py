@@ -21,7 +21,7 @@ Run = Callable[..., str]
 
 
 class OnTerminal(Protocol):
-    """Runs convcalc as on a terminal of so many columns, returns the lines that it prints."""
+    """Runs convcalc as on a terminal of this width, returns the lines that it prints."""
 
     def __call__(self, width: int, *arguments: str, wrapped: bool = False) -> list[str]: ...
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from convcalc.cli.options import Asked
+from convcalc.cli.options import SharedOptions
 from convcalc.render.table import Table, show
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Form:
 
 
 def answer(
-    asked: Asked | Form,
+    options: SharedOptions | Form,
     value: Callable[[], dict[str, Any]],
     view: Callable[[], Table],
     working_out: Callable[[ModuleType], Sequence[Explanation]] | None,
@@ -51,13 +51,13 @@ def answer(
     `working_out` is given the module `convcalc.explain.whole`, which is imported only if it is needed.
     """
     rows: Sequence[Explanation] = ()
-    if asked.explain and working_out is not None:
+    if options.explain and working_out is not None:
         from convcalc.explain import whole
 
         rows = working_out(whole)
-    if asked.json:
-        print_json({**value(), "explanations": [row._asdict() for row in rows]} if asked.explain else value())
-    elif asked.explain:
+    if options.json:
+        print_json({**value(), "explanations": [row._asdict() for row in rows]} if options.explain else value())
+    elif options.explain:
         from convcalc.render.explanations import show_explanations
 
         show_explanations(view(), rows)

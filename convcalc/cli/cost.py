@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from convcalc.cli.answer import answer
-from convcalc.cli.options import Asked, complete_dtype, complete_type, layer_command
+from convcalc.cli.options import SharedOptions, complete_dtype, complete_type, layer_command
 from convcalc.recipes import BY_NAME
 from convcalc.render.views import compare_view, cost_view
 
 
 @layer_command
 def command(
-    asked: Asked,
+    options: SharedOptions,
     compare_with: Annotated[
         list[str] | None,
         typer.Option(
@@ -50,24 +50,24 @@ def command(
     """
     dtype = "float32" if dtype is None else dtype
     if not compare_with:
-        result = asked.report(dtype)
+        result = options.report(dtype)
         return answer(
-            asked, result.to_dict, lambda: cost_view(result, asked.layout), lambda whole: whole.explain_cost(result)
+            options, result.to_dict, lambda: cost_view(result, options.layout), lambda whole: whole.explain_cost(result)
         )
     from convcalc.questions.compare import compare, compare_chain
 
     # Types after the first may follow --compare without commas; the parser then takes them for layer words.
-    types = [word for word in asked.words if word in BY_NAME or word == "all"]
-    asked = replace(asked, words=tuple(word for word in asked.words if word not in types))
+    types = [word for word in options.words if word in BY_NAME or word == "all"]
+    options = replace(options, words=tuple(word for word in options.words if word not in types))
     names = [name for word in (*compare_with, *types) for name in word.split(",")]
     comparison = (
-        compare_chain(asked.graph(), names, dtype=dtype)
-        if asked.words
-        else compare(asked.type or "standard", asked.options, names, batch=asked.batch, dtype=dtype)
+        compare_chain(options.graph(), names, dtype=dtype)
+        if options.words
+        else compare(options.type or "standard", options.layer, names, batch=options.batch, dtype=dtype)
     )
     return answer(
-        asked,
+        options,
         comparison.to_dict,
-        lambda: compare_view(comparison, asked.layout),
+        lambda: compare_view(comparison, options.layout),
         lambda whole: whole.explain_comparison(comparison),
     )

@@ -12,7 +12,7 @@ from convcalc.cli import ANSWERED, DISAGREED
 from convcalc.cli.answer import print_json
 from convcalc.cli.progress import progress
 from convcalc.errors import DataError, NotationError
-from convcalc.notation import Axes, show_size
+from convcalc.notation import Axes, Layout, show_size
 from convcalc.proof.forms import Named
 from convcalc.proof.network import check_network
 from convcalc.questions.report import Report
@@ -20,7 +20,7 @@ from convcalc.storage.npy import check_writable, read_npy, write_npy
 
 
 def answer_checked(
-    report: Report, value: dict[str, Any], layout: str, *, file: str | None, array: str | None,
+    report: Report, value: dict[str, Any], layout: Layout, *, file: str | None, array: str | None,
     output: str | None, json: bool,
 ) -> int:  # fmt: skip
     """Run the report's network on an array from a file or on random data, check it, and show the checks.
@@ -57,7 +57,7 @@ def answer_checked(
     return ANSWERED if run.ok else DISAGREED
 
 
-def _whole(given: Named, shape: Axes, layout: str) -> np.ndarray:
+def _whole(given: Named, shape: Axes, layout: Layout) -> np.ndarray:
     """The array as floats, (batch, channels, *spatial). Raises DataError if it is not the network's input."""
     name, array = given.name, given.array
     if array.dtype.kind == "c":
@@ -73,7 +73,7 @@ def _whole(given: Named, shape: Axes, layout: str) -> np.ndarray:
     return np.ascontiguousarray(x, np.float64 if x.dtype == np.float64 else np.float32)
 
 
-def _in_order(out: np.ndarray, layout: str, without_batch: bool) -> np.ndarray:
+def _in_order(out: np.ndarray, layout: Layout, without_batch: bool) -> np.ndarray:
     """The output in the wanted layout, without a batch axis if the input had none."""
     if layout == "channels-last" and out.ndim > 1:
         out = np.moveaxis(out, 1, -1)

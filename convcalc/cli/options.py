@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from functools import wraps
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ import typer
 from convcalc.cli.typer_compat import with_parameters
 from convcalc.errors import NotationError, quoted, shortened
 from convcalc.graph.graph import Graph
-from convcalc.notation import LAYOUTS, PADDING_WORDS, is_size, parse_layout, parse_words, whole_number
+from convcalc.notation import LAYOUTS, PADDING_WORDS, Layout, is_size, parse_layout, parse_words, whole_number
 from convcalc.questions.cost import BYTES
 from convcalc.questions.report import Report, layer_report
 from convcalc.recipes import BY_NAME
@@ -25,16 +25,16 @@ def complete_type(incomplete: str) -> list[tuple[str, str]]:
     return [(name, recipe.summary) for name, recipe in BY_NAME.items() if name.startswith(incomplete)]
 
 
-def _complete_padding(incomplete: str) -> list[str]:
-    return [word for word in PADDING_WORDS if word.startswith(incomplete)]
+def completing(names: Collection[str]) -> Callable[[str], list[str]]:
+    """A function that completes one of the names."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in names if name.startswith(incomplete)]
+
+    return complete
 
 
-def complete_dtype(incomplete: str) -> list[str]:
-    return [name for name in BYTES if name.startswith(incomplete)]
-
-
-def _complete_layout(incomplete: str) -> list[str]:
-    return [layout for layout in LAYOUTS if layout.startswith(incomplete)]
+complete_dtype = completing(BYTES)
 
 
 def option(*names: str, metavar: str, help: str, panel: str = "Layer", complete: Any = None) -> Any:
@@ -55,14 +55,14 @@ TYPE = option(
 INPUT = option("-i", "--input", metavar="SIZE", help="Input, channels first: 3x224x224.")
 STRIDE = option("-s", "--stride", metavar="N[xN]", help="Stride, one number or one per axis [1].")
 PADDING = option(
-    "-p", "--padding", metavar="PAD", complete=_complete_padding,
+    "-p", "--padding", metavar="PAD", complete=completing(PADDING_WORDS),
     help=f"Padding: 1, 1x2, begin:end as 0:1x2:2, or {', '.join(PADDING_WORDS)} [0].",
 )  # fmt: skip
 DILATION = option("-d", "--dilation", metavar="N[xN]", help="Dilation [1; dilated: 2].")
 GROUPS = option("-g", "--groups", metavar="N", help="Groups of channels [1; grouped types: 2].")
 OUTPUT_PADDING = option("--output-padding", metavar="N[xN]", help="Transposed: outputs added at the end [0].")
 LAYOUT = option(
-    "--layout", metavar="ORDER", complete=_complete_layout, panel="Reading and writing",
+    "--layout", metavar="ORDER", complete=completing(LAYOUTS), panel="Reading and writing",
     help="channels-first, or channels-last for sizes as 224x224x3 [channels-first].",
 )  # fmt: skip
 JSON = flag("--json", help="Print one JSON object.", panel="Reading and writing")
@@ -109,33 +109,33 @@ WORDS = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SharedOptions:
     """The shared arguments and options: a layer or a row of layer words, and how to answer."""
 
     command: str
     words: tuple[str, ...]
     type: str | None
-    options: LayerOptions
+    layer: LayerOptions
     batch: int
     explain: bool
     json: bool
 
     @property
-    def layout(self) -> str:
-        return self.options.layout
+    def layout(self) -> Layout:
+        return parse_layout(self.layer.layout)
 
     @property
     def sized(self) -> bool:
         """Whether the size of the input was given."""
-        return self.options.input is not None
+        return self.layer.input is not None
 
     def graph(self) -> Graph:
         """The layer that the options describe, or the row of layer words."""
         if not self.words:
-            return layer_graph("standard" if self.type is None else self.type, self.options, self.batch)
+            return layer_graph("standard" if self.type is None else self.type, self.layer, self.batch)
         from convcalc.readers.words import row_graph
 
-        others = [name for name in ("type", *self.options.given()) if name not in ("input", "bias")]
+        others = [name for name in ("type", *self.layer.given()) if name not in ("input", "bias")]
         if self.type is None:
             others.remove("type")
         if others:
@@ -156,8 +156,8 @@ class Asked:
                 f"{self.command}: must have the size of the input before layer words, got none; "
                 f"for example convcalc {self.command} 3x224x224 {shortened(' '.join(self.words))}"
             )
-        options = self.options
-        return row_graph(self.words, options.input, batch=self.batch, bias=options.bias, layout=options.layout)
+        layer = self.layer
+        return row_graph(self.words, layer.input, batch=self.batch, bias=layer.bias, layout=layer.layout)
 
     def report(self, dtype: str = "float32") -> Report:
         """The report of that graph."""
@@ -165,8 +165,8 @@ class Asked:
 
 
 def layer_command(function: Callable[..., int]) -> Callable[..., int]:
-    """A command with the shared arguments and options, passed to `function` as `asked`, in front of its own."""
-    own = [p for p in inspect.signature(function, eval_str=True).parameters.values() if p.name != "asked"]
+    """A command with the shared arguments and options, passed to `function` as `options`, in front of its own."""
+    own = [p for p in inspect.signature(function, eval_str=True).parameters.values() if p.name != "options"]
     shared = [
         inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation,
@@ -187,7 +187,7 @@ def layer_command(function: Callable[..., int]) -> Callable[..., int]:
                     f"{name}: the input is given twice, got {words[0]} and --input; give one of the two"
                 )
             described["input"], words = words[0], words[1:]
-        asked = Asked(
+        options = SharedOptions(
             name,
             words,
             given["type"],
@@ -196,6 +196,6 @@ def layer_command(function: Callable[..., int]) -> Callable[..., int]:
             given["explain"],
             given["json"],
         )
-        return function(asked, **{p.name: given[p.name] for p in own})
+        return function(options, **{p.name: given[p.name] for p in own})
 
     return with_parameters(command, [*shared, *own])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from convcalc.cli.answer import answer
-from convcalc.cli.options import Asked, layer_command
+from convcalc.cli.options import SharedOptions, layer_command
 from convcalc.render.views import params_view
 
 
 @layer_command
-def command(asked: Asked) -> int:
+def command(options: SharedOptions) -> int:
     """Weights and biases of every stage of a layer, or of a row of layers.
 
     Examples:
@@ -17,7 +17,7 @@ def command(asked: Asked) -> int:
       convcalc params -t grouped -g 32 -i 256x14x14 -k 3 -f 256
       convcalc params -t spatially-separable -i 64x28x28 -k 7 -f 64 --explain
     """
-    result = asked.report()
+    result = options.report()
     return answer(
-        asked, result.to_dict, lambda: params_view(result, asked.layout), lambda whole: whole.explain_params(result)
+        options, result.to_dict, lambda: params_view(result, options.layout), lambda whole: whole.explain_params(result)
     )

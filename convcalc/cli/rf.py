@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from convcalc.cli.answer import answer
-from convcalc.cli.options import Asked, layer_command
+from convcalc.cli.options import SharedOptions, layer_command
 from convcalc.questions.chain import chain_fields
 from convcalc.questions.report import layer_report
 from convcalc.render.views import chain_rf_view, rf_view
 
 
 @layer_command
-def command(asked: Asked) -> int:
+def command(options: SharedOptions) -> int:
     """Receptive field: size, jump, start and coverage, of one layer or after each layer of a row.
 
     Letters of a layer word: k kernel, s stride, p padding, d dilation, g groups, f filters, a output padding,
@@ -22,14 +22,16 @@ def command(asked: Asked) -> int:
       convcalc rf k3s2p1 t:k4s2p1 --explain
       convcalc rf -t dilated -k 3 -d 4 -p 4
     """
-    if asked.words:
-        graph = asked.graph()
-        chain = chain_fields(graph, sized=asked.sized)
+    if options.words:
+        graph = options.graph()
+        chain = chain_fields(graph, sized=options.sized)
         return answer(
-            asked,
+            options,
             chain.to_dict,
-            lambda: chain_rf_view(chain, asked.layout),
-            lambda whole: whole.explain_rf(layer_report(graph), sizes=asked.sized),
+            lambda: chain_rf_view(chain, options.layout),
+            lambda whole: whole.explain_rf(layer_report(graph), sizes=options.sized),
         )
-    result = asked.report()
-    return answer(asked, result.to_dict, lambda: rf_view(result, asked.layout), lambda whole: whole.explain_rf(result))
+    result = options.report()
+    return answer(
+        options, result.to_dict, lambda: rf_view(result, options.layout), lambda whole: whole.explain_rf(result)
+    )

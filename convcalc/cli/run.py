@@ -21,21 +21,15 @@ from convcalc.cli.options import (
     PADDING,
     STRIDE,
     TYPE,
+    completing,
     flag,
     option,
 )
 from convcalc.errors import NotationError
+from convcalc.notation import parse_layout
 
 MODES = ("zeros", "reflect", "replicate", "circular")
 ALGORITHMS = ("auto", "direct", "rows", "bands", "planes", "winograd", "fft")
-
-
-def _complete_algorithm(incomplete: str) -> list[str]:
-    return [name for name in ALGORITHMS if name.startswith(incomplete)]
-
-
-def _complete_mode(incomplete: str) -> list[str]:
-    return [mode for mode in MODES if mode.startswith(incomplete)]
 
 
 READING = "Reading and writing"
@@ -51,12 +45,12 @@ BIAS_FILES = Annotated[
         rich_help_panel="Layer", show_default=False,
     ),
 ]  # fmt: skip
-MODE = option("--padding-mode", metavar="MODE", help=f"{', '.join(MODES)} [zeros].", complete=_complete_mode)
+MODE = option("--padding-mode", metavar="MODE", help=f"{', '.join(MODES)} [zeros].", complete=completing(MODES))
 OUTPUT_SIZE = option("--output-size", metavar="N[xN]", help="Transposed: the output size.")
 FLIP = flag("--flip", help="True convolution: the kernel is flipped.", panel="Layer")
 RANK = option("--rank", metavar="R", help="Run the rank-R approximation of one full separable kernel.")
 ALGORITHM = option(
-    "--algorithm", metavar="NAME", complete=_complete_algorithm,
+    "--algorithm", metavar="NAME", complete=completing(ALGORITHMS),
     help=f"{', '.join(ALGORITHMS)}; direct if it does not fit [auto].",
 )  # fmt: skip
 DIMS = option("--dims", metavar="D", help="Spatial axes: 1, 2 or 3.", panel=READING)
@@ -104,7 +98,7 @@ def command(
     from convcalc.render.views import run_view
     from convcalc.storage.npy import check_writable, read_npy, write_npy
 
-    order = "channels-first" if layout is None else layout
+    order = parse_layout("channels-first" if layout is None else layout)
     if json and (preview or output == "-"):
         raise NotationError(f"run: --json fills stdout, got {'--preview' if preview else '--output -'} too; choose one")
     names = [input, *kernels, *(bias or ())]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from convcalc.cli.answer import answer
-from convcalc.cli.options import Asked, layer_command
+from convcalc.cli.options import SharedOptions, layer_command
 from convcalc.render.views import shape_view
 
 
 @layer_command
-def command(asked: Asked) -> int:
+def command(options: SharedOptions) -> int:
     """Output size of every stage of a layer, or of a row of layers.
 
     Examples:
@@ -17,7 +17,7 @@ def command(asked: Asked) -> int:
       convcalc shape -t transposed -i 16x8x8 -k 4 -s 2 -p 1 -f 8 --explain
       convcalc shape -t depthwise-separable -i 32x112x112 -f 64 -p same --json
     """
-    result = asked.report()
+    result = options.report()
     return answer(
-        asked, result.to_dict, lambda: shape_view(result, asked.layout), lambda whole: whole.explain_shape(result)
+        options, result.to_dict, lambda: shape_view(result, options.layout), lambda whole: whole.explain_shape(result)
     )

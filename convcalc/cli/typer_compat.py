@@ -1,11 +1,10 @@
 """The places that lean on Typer's inside, gathered so that a new Typer can break nothing but this file.
 
 1. `as_typed`: Typer imports pydantic (a third of its own start) for the first value that it converts, even for one
-   that needs no conversion. Parameters here are text or flags for our own strict parsers, so they carry a converter
-   that passes them on.
+   that needs no conversion. Parameters here are text or flags for our own strict parsers, so they get a converter
+   that returns them unchanged.
 2. `with_parameters`: Typer reads a command's parameters off its signature; shared options are put there.
-3. `is_argument`: the class that Typer gives to positional parameters is not public.
-4. `complaint`: errors about the command line come from a Click that Typer brings along under a name of its own.
+3. `complaint`: errors about the command line come from a Click that Typer brings along under a name of its own.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ class _AsTyped:
 def as_typed(params: list[Any]) -> list[Any]:
     """The parameters of a command, their values left as text."""
     for param in params:
-        param._runtime_param = _AsTyped()  # where a Typer has no such attribute, it converts as usual
+        param._runtime_param = _AsTyped()  # a Typer without this attribute converts as usual
     return params
 
 
@@ -39,14 +38,8 @@ def with_parameters(command: Callable[..., int], parameters: Sequence[inspect.Pa
     return command
 
 
-def is_argument(parameter: inspect.Parameter) -> bool:
-    """Whether a parameter is positional on the command line."""
-    metadata = getattr(parameter.annotation, "__metadata__", ())
-    return any(type(info).__name__ == "ArgumentInfo" for info in metadata)
-
-
 def complaint(error: Exception) -> tuple[str, str] | None:
-    """What Typer says of a command line that it cannot parse, and of which command; None for other errors."""
+    """Typer's message about a command line that it cannot parse, and the command; None for other errors."""
     message = getattr(error, "format_message", None)
     if message is None:
         return None

@@ -121,10 +121,11 @@ def sums(
     where: str, of: str, parts: Sequence[Cost], whole: Cost, names: Sequence[str] = SUMMED
 ) -> Iterator[Explanation]:
     """Every count named as the sum over the parts, which `of` calls by name; zeros among them are left out."""
+    all_counts, sum_of = [part.counts() for part in parts], whole.counts()
     for name in names:
-        terms = " + ".join([str(value) for part in parts if (value := getattr(part, name))]) or "0"
+        terms = " + ".join([str(count[name]) for count in all_counts if count[name]]) or "0"
         quantity = QUANTITIES.get(name, name)
-        yield Explanation(where, quantity, f"the sum over {of}", terms, getattr(whole, name), formulas.DEFINITION)
+        yield Explanation(where, quantity, f"the sum over {of}", terms, sum_of[name], formulas.DEFINITION)
 
 
 def _parameters(

@@ -202,7 +202,7 @@ def _by_kind(report: Report) -> Iterator[Explanation]:
     """The totals of every kind of layer that has any."""
     for kind, whole in report.by_kind().items():
         own = [layer.cost for layer in report.layers if layer.kind == kind]
-        names = [name for name in ("parameters", "multiplications", "activations") if getattr(whole, name)]
+        names = [name for name in ("parameters", "multiplications", "activations") if whole.counts()[name]]
         for row in counts.sums("total", f"the {kind} layers", own, whole, names):
             yield row._replace(quantity=f"{kind}: {row.quantity}")
 
@@ -222,5 +222,5 @@ def _since(report: Report) -> Iterator[Explanation]:
 
 
 def _ratio(where: str, quantity: str, count: str, ratio: Fraction, compared: Report, base: Report) -> Explanation:
-    numbers = {"compared": getattr(compared, count), "base": getattr(base, count)}
+    numbers = {"compared": compared.total(count), "base": base.total(count)}
     return row_of(where, quantity, formulas.RATIO, float(ratio), **numbers)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Literal, TypeAlias, get_args
 
 PADDING_WORDS = ("valid", "same", "same-lower", "full", "causal")
 POOL_WORDS = ("valid", "same", "same-lower")
 """The words that pools and transposed convolutions accept."""
-LAYOUTS = ("channels-first", "channels-last")
+Layout: TypeAlias = Literal["channels-first", "channels-last"]
+"""Whether channels come before or after the spatial axes, in sizes and arrays."""
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
 _PADDINGS = {word.replace("-", ""): word for word in PADDING_WORDS} | {"sameupper": "same"}
-_LAYOUTS = {
+_LAYOUTS: dict[str, Layout] = {
     **dict.fromkeys(["channelsfirst", "chw", "nchw", "cl", "ncl", "cw", "ncw", "cdhw", "ncdhw"], "channels-first"),
     **dict.fromkeys(["channelslast", "hwc", "nhwc", "lc", "nlc", "wc", "nwc", "dhwc", "ndhwc"], "channels-last"),
 }
@@ -70,7 +73,7 @@ def padding_spelling(text: str) -> str | None:
     return _PADDINGS.get(simplified(text))
 
 
-def layout_spelling(text: str) -> str | None:
+def layout_spelling(text: str) -> Layout | None:
     """`channels-first` or `channels-last`, which the text means; None if it means neither.
 
     >>> layout_spelling("NHWC"), layout_spelling("channels_first"), layout_spelling("HW")

@@ -12,7 +12,14 @@ from operator import index
 from typing import Any, SupportsIndex, TypeAlias, TypeVar
 
 from convcalc.errors import NotationError, quoted
-from convcalc.notation.spellings import LAYOUTS, PADDING_WORDS, did_you_mean, layout_spelling, padding_spelling
+from convcalc.notation.spellings import (
+    LAYOUTS,
+    PADDING_WORDS,
+    Layout,
+    did_you_mean,
+    layout_spelling,
+    padding_spelling,
+)
 
 Axes: TypeAlias = tuple[int, ...]
 Pairs: TypeAlias = tuple[tuple[int, int], ...]
@@ -89,7 +96,7 @@ def parse_features(value: PerAxis, name: str = "input", layout: str = "channels-
     return numbers if len(numbers) == 1 else parse_size(value, name, layout)
 
 
-def parse_layout(layout: str) -> str:
+def parse_layout(layout: str) -> Layout:
     """`channels-first` or `channels-last`, from these or a spelling such as NCHW or NHWC.
 
     Raises NotationError for anything else.
@@ -98,7 +105,7 @@ def parse_layout(layout: str) -> str:
     'channels-last'
     """
     if isinstance(layout, str):
-        known = layout if layout in LAYOUTS else layout_spelling(layout)
+        known = next((name for name in LAYOUTS if name == layout), None) or layout_spelling(layout)
         if known:
             return known
     hint = did_you_mean(str(layout).upper(), ("NCHW", "CHW", "NHWC", "HWC", "NCL", "NLC", "NCDHW", "NDHWC"))

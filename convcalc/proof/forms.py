@@ -13,6 +13,7 @@ import numpy as np
 
 from convcalc.errors import DataError, plural
 from convcalc.graph.primitives import Convolution, Correlate, TransposedCorrelate
+from convcalc.notation import Layout
 from convcalc.recipes.options import LayerOptions, layer_graph
 from convcalc.recipes.recipe import Recipe
 
@@ -51,7 +52,7 @@ def spatial_axes(input: Named, kernels: Sequence[Named], fits: Callable[[int], b
     )
 
 
-def full_input(input: Named, dims: int, layout: str) -> np.ndarray:
+def full_input(input: Named, dims: int, layout: Layout) -> np.ndarray:
     """The input as (batch, channels, *spatial), a view. Raises DataError for another number of axes."""
     x = input.array
     form = x.ndim - dims
@@ -65,7 +66,7 @@ def full_input(input: Named, dims: int, layout: str) -> np.ndarray:
     return x[(np.newaxis,) * (2 - form)]
 
 
-def restored(out: np.ndarray, input: Named, dims: int, layout: str) -> np.ndarray:
+def restored(out: np.ndarray, input: Named, dims: int, layout: Layout) -> np.ndarray:
     """The result with the same axes as the input; a channel axis is added only if there are several filters."""
     form = input.array.ndim - dims
     result = out if form == 2 else out.reshape(out.shape[1:])
@@ -74,7 +75,7 @@ def restored(out: np.ndarray, input: Named, dims: int, layout: str) -> np.ndarra
     return np.moveaxis(result, 1 if form == 2 else 0, -1) if layout == "channels-last" else result
 
 
-def full_kernels(recipe: Recipe, kernels: Sequence[Named], channels: int, dims: int, layout: str) -> list[Named]:
+def full_kernels(recipe: Recipe, kernels: Sequence[Named], channels: int, dims: int, layout: Layout) -> list[Named]:
     """The kernels in their stages' layouts, (N, C/groups, *k) or transposed (C, N/groups, *k).
 
     A kernel of `dims` axes is a single filter, one with a channel axis is one filter over all channels. In a depthwise
@@ -102,7 +103,7 @@ def kernel_stages(recipe: Recipe, dims: int) -> tuple[list[str], list[Convolutio
     return [name for name, _ in found], [primitive for _, primitive in found]
 
 
-def _full_kernel(kernel: Named, stage: Convolution, channels: int, dims: int, layout: str) -> np.ndarray:
+def _full_kernel(kernel: Named, stage: Convolution, channels: int, dims: int, layout: Layout) -> np.ndarray:
     array = kernel.array
     form = array.ndim - dims
     if form not in (0, 1, 2):

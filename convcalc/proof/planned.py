@@ -13,7 +13,7 @@ from convcalc.errors import ConvcalcError, DataError, NotationError
 from convcalc.graph.graph import Graph, Layer
 from convcalc.graph.primitives import Convolution, Correlate, TransposedCorrelate
 from convcalc.graph.shapes import place
-from convcalc.notation import Axes, Number, PaddingValue, PerAxis, whole_number
+from convcalc.notation import Axes, Layout, Number, PaddingValue, PerAxis, whole_number
 from convcalc.proof.arrays import Arrays
 from convcalc.proof.factor import factored
 from convcalc.proof.forms import Named, full_input, full_kernels, spatial_axes
@@ -54,7 +54,7 @@ class Kernels:
     whole: Named | None = None
 
 
-def dims_of(options: RunOptions, recipe: Recipe, input: Named, kernels: Sequence[Named], layout: str) -> int:
+def dims_of(options: RunOptions, recipe: Recipe, input: Named, kernels: Sequence[Named], layout: Layout) -> int:
     """The number of spatial axes: the one in the options, or the only one that the arrays can be read with.
 
     Raises NotationError for options that contradict each other, DataError if the arrays fit in no way or in several.
@@ -77,7 +77,7 @@ def is_factored(recipe: Recipe, kernels: Sequence[Named]) -> bool:
 
 
 def kernels_of(
-    options: RunOptions, recipe: Recipe, kernels: Sequence[Named], channels: int, dims: int, layout: str
+    options: RunOptions, recipe: Recipe, kernels: Sequence[Named], channels: int, dims: int, layout: Layout
 ) -> Kernels:
     """The kernels in full form, flipped for a true convolution, and factored if one stands for all.
 
@@ -117,7 +117,9 @@ def unfactored(options: RunOptions, kernel: Named, shape: Axes) -> Convolution:
     return whole
 
 
-def _fits(options: RunOptions, recipe: Recipe, input: Named, kernels: Sequence[Named], dims: int, layout: str) -> bool:
+def _fits(
+    options: RunOptions, recipe: Recipe, input: Named, kernels: Sequence[Named], dims: int, layout: Layout
+) -> bool:
     """Whether the arrays can be read as data of `dims` spatial axes: their axes, channels, groups and sizes agree."""
     try:
         x = full_input(input, dims, layout)

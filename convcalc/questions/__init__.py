@@ -1,1 +1,1 @@
-"""One file a question, each one walk over the graph."""
+"""One file per question, each one walk over the graph."""

@@ -84,7 +84,7 @@ class NetworkComparison:
 
 def ratio_of(report: Report, base: Report, total: str) -> Fraction | None:
     """A total over the base's, None if the base's is 0."""
-    ours, theirs = getattr(report, total), getattr(base, total)
+    ours, theirs = report.total(total), base.total(total)
     return Fraction(ours, theirs) if theirs else None
 
 

@@ -242,6 +242,10 @@ class Report(Counted):
             if any(layer.kind == kind for layer in self.layers)
         }
 
+    def total(self, name: str) -> int:
+        """A total by its name in JSON: a count, or the peak of memory."""
+        return self.peak_activation_bytes if name == "peak_activation_bytes" else self.cost.counts()[name]
+
     def totals(self) -> dict[str, Any]:
         """The totals of a network as JSON values."""
         return {

@@ -42,8 +42,6 @@ from convcalc.questions.cost import BYTES, Cost
 
 SCHEMA = 1
 KINDS = ("conv", "linear", "matmul", "pool", "norm", "activation", "merge", "resize", "reshape", "constant", "unknown")
-WINDOWED = ("conv", "conv_transpose", "channel_shuffle", "pool")
-"""The ops that have a geometry in JSON."""
 
 
 def element_type(dtype: str) -> str:

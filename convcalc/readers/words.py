@@ -14,6 +14,7 @@ from convcalc.graph.shapes import place, resolved, size_along
 from convcalc.notation import (
     Axes,
     LayerWord,
+    Layout,
     PerAxis,
     axis_count,
     parse_layout,
@@ -52,7 +53,7 @@ def row_graph(
     layout, words = parse_layout(layout), parse_words(texts, tuple(BY_NAME))
     size = None if input is None else parse_size(input, "input", layout)
     row = _Row(words, len(size) - 1 if size else _named_axes(words), bias)
-    return row.graph(size, batch, layout) if size else row.unsized_graph(batch)
+    return row.graph(size, batch, parse_layout(layout)) if size else row.unsized_graph(batch)
 
 
 class _Row:
@@ -63,7 +64,7 @@ class _Row:
         self.known: dict[tuple[str, str, int], Layer] = {}
         """Windowed layers by word and channels: most rows repeat a few words."""
 
-    def graph(self, size: Axes, batch: int, layout: str) -> Graph:
+    def graph(self, size: Axes, batch: int, layout: Layout) -> Graph:
         """The row on an input of this size."""
         try:
             return self._built((batch, *size))

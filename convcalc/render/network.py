@@ -8,16 +8,17 @@ from io import StringIO
 
 from convcalc.axis.strands import AxisField
 from convcalc.errors import plural
-from convcalc.notation import show_axes, show_size
+from convcalc.notation import Layout, show_axes, show_size
 from convcalc.questions.compare import RATIOS, NetworkComparison, ratio_of
 from convcalc.questions.cost import NETWORK_RULE, Cost, total
 from convcalc.questions.report import LayerReport, Report
 from convcalc.questions.schema import memory
 from convcalc.questions.sweep import Sweep
+from convcalc.render.cells import size_cell
 from convcalc.render.table import BARS, Bar, Cell, Table
 
 
-def network_view(report: Report, layers: Sequence[LayerReport], layout: str) -> Table:
+def network_view(report: Report, layers: Sequence[LayerReport], layout: Layout) -> Table:
     """One row per layer with its share of the multiplications, totals below."""
     rows = [_row(layer, report, layout) for layer in layers]
     part = len(layers) < len(report.layers)
@@ -55,7 +56,7 @@ def zoo_view(networks: Sequence[tuple[str, str, str]]) -> Table:
     return Table("the zoo", ("network", "input", "source"), tuple(networks), aside=("convcalc net NETWORK",))
 
 
-def comparison_view(comparison: NetworkComparison, layout: str) -> Table:
+def comparison_view(comparison: NetworkComparison, layout: Layout) -> Table:
     """The totals of networks side by side, each with its ratio to the first."""
     base, others = comparison.base, comparison.compared
     rows: list[tuple[Cell, ...]] = []
@@ -66,7 +67,7 @@ def comparison_view(comparison: NetworkComparison, layout: str) -> Table:
             row += [_total(other, key), None if ratio is None else float(ratio)]
         rows.append(tuple(row))
     texts: dict[str, Callable[[Report], str | None]] = {
-        "output": lambda report: _size(report.output, layout),
+        "output": lambda report: size_cell(report.output, layout),
         "receptive field": lambda report: _field_size(report.receptive_field),
     }
     for label, text in texts.items():
@@ -85,13 +86,13 @@ def comparison_view(comparison: NetworkComparison, layout: str) -> Table:
     return Table(heading, columns, tuple(rows), aside=(*notes, NETWORK_RULE))
 
 
-def sweep_view(sweep: Sweep, layout: str) -> Table:
+def sweep_view(sweep: Sweep, layout: Layout) -> Table:
     """One row for every size or width."""
     first, rows = sweep.first, list[tuple[Cell, ...]]()
     shown = [(label, key) for label, key in _totals(first) if key != "layers"]
     for value, report in sweep.points:
         ratio = sweep.ratio(report)
-        sizes = _size(report.input, layout), _size(report.output, layout)
+        sizes = size_cell(report.input, layout), size_cell(report.output, layout)
         totals = (_total(report, key) for _, key in shown)
         rows.append((value, *sizes, *totals, None if ratio is None else float(ratio)))
     columns = (sweep.over, "input", "output", *(label for label, _ in shown), "of the first")
@@ -125,7 +126,7 @@ def _total(report: Report, key: str) -> Cell:
         case "least_seconds":
             return None if report.seconds is None else report.seconds * 1000
         case _:
-            return int(getattr(report, key))
+            return report.total(key)
 
 
 def _name(name: str, changes: Sequence[str]) -> str:
@@ -133,7 +134,7 @@ def _name(name: str, changes: Sequence[str]) -> str:
     return f"{name} ({', '.join(changes)})" if changes else name
 
 
-def network_csv(report: Report, layers: Sequence[LayerReport], layout: str) -> str:
+def network_csv(report: Report, layers: Sequence[LayerReport], layout: Layout) -> str:
     """The rows as CSV, every count of every layer."""
     text = StringIO()
     columns = [
@@ -173,13 +174,13 @@ def _since(report: Report) -> list[str]:
     for name in ("multiplications", "parameters"):
         ratio = ratio_of(report, report.before, name)
         if ratio is not None:
-            changes.append(f"{name} {getattr(report.before, name):,}, now {float(ratio):.5g} of it")
+            changes.append(f"{name} {report.before.total(name):,}, now {float(ratio):.5g} of it")
     return [f"before: {'; '.join(changes)}"]
 
 
-def _row(layer: LayerReport, report: Report, layout: str) -> tuple[Cell, ...]:
+def _row(layer: LayerReport, report: Report, layout: Layout) -> tuple[Cell, ...]:
     known = layer.counted
-    output = None if layer.output is None else show_size(layer.output, layout)
+    output = size_cell(layer.output, layout)
     row: tuple[Cell, ...] = (
         layer.name, layer.op, output, layer.parameters if known else "?", layer.multiplications if known else "?",
         layer.activations if layer.output is not None else "?", _field_size(layer.receptive_field),
@@ -200,15 +201,11 @@ def _total_row(name: str, cost: Cost, report: Report, layers: Sequence[LayerRepo
     return row
 
 
-def title(report: Report, layout: str) -> str:
+def title(report: Report, layout: Layout) -> str:
     """The network, how it was changed, and its sizes."""
     batch = f", batch {report.batch}" if report.batch > 1 else ""
-    name, input, output = _name(report.name, report.changes), _size(report.input, layout), _size(report.output, layout)
-    return f"{name}  {input} -> {output or '?'}{batch}"
-
-
-def _size(size: tuple[int, ...] | None, layout: str) -> str | None:
-    return None if size is None else show_size(size, layout)
+    input, output = size_cell(report.input, layout), size_cell(report.output, layout)
+    return f"{_name(report.name, report.changes)}  {input} -> {output or '?'}{batch}"
 
 
 def _field_size(fields: tuple[AxisField, ...]) -> str | None:

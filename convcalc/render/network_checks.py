@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from convcalc.errors import plural
-from convcalc.notation import show_size
+from convcalc.notation import Layout
 from convcalc.proof.executed import Check
 from convcalc.proof.network import NetworkRun
 from convcalc.proof.run import statistics
 from convcalc.questions.report import Report
+from convcalc.render.cells import check_cell, output_line
 from convcalc.render.network import title
 from convcalc.render.table import Cell, Table
 
 
-def checks_view(report: Report, run: NetworkRun, layout: str, ran_on: str, path: str | None) -> Table:
+def checks_view(report: Report, run: NetworkRun, layout: Layout, ran_on: str, path: str | None) -> Table:
     """Predicted and measured side by side; `ran_on` names the data and weights, `path` the file of the output."""
     wrong = [check for check in run.checks if check.layer and not check.ok]
     shown = [*run.totals, *wrong]
@@ -21,9 +22,7 @@ def checks_view(report: Report, run: NetworkRun, layout: str, ran_on: str, path:
     agree = "agrees" if len(agreed) == 1 else "agree"
     aside = [f"{plural(len(agreed), 'check')} of {plural(layers, 'layer')} {agree}; {ran_on}"]
     if run.out is not None:
-        found = ", ".join(f"{name} {value:.6g}" for name, value in statistics(run.out).items())
-        written = "" if path is None else f"; written to {'stdout' if path == '-' else path}"
-        aside.append(f"output {show_size(run.out.shape)} {run.out.dtype}: {found}{written}")
+        aside.append(output_line(run.out, statistics(run.out), path))
     return Table(
         f"{title(report, layout)}  {run.seconds * 1000:.3g} ms",
         ("check", *(("layer",) if wrong else ()), "predicted", "measured", "ok", "how"),
@@ -47,13 +46,4 @@ def verdict(run: NetworkRun) -> str:
 
 def _row(check: Check, with_layer: bool) -> tuple[Cell, ...]:
     layer = (check.layer or None,) if with_layer else ()
-    return check.name, *layer, _flat(check.predicted), _flat(check.measured), check.ok, check.how
-
-
-def _flat(value: object) -> Cell:
-    """A check's value on one line: a size as 3x5x5, inputs from first to last as 0..8x0..6."""
-    if isinstance(value, list):
-        if any(part is None or isinstance(part, list) for part in value):
-            return "x".join("none" if part is None else f"{part[0]}..{part[1]}" for part in value)
-        return show_size(value) or "one number"
-    return value if isinstance(value, int | float | str | None) else str(value)
+    return check.name, *layer, check_cell(check.predicted), check_cell(check.measured), check.ok, check.how

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from convcalc.axis.strands import AxisField
 from convcalc.graph.primitives import Convolution, Pool, ShuffleChannels, TransposedCorrelate
-from convcalc.notation import show_axes, show_padding, show_size
+from convcalc.notation import Layout, show_axes, show_padding
 from convcalc.questions.cost import RULES
 from convcalc.questions.report import Report, StageReport
 from convcalc.questions.schema import field_dict, memory
 from convcalc.recipes import RECIPES
+from convcalc.render.cells import check_cell, output_line, short, size_cell
 from convcalc.render.table import Cell, Table
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from convcalc.questions.compare import Compared, Comparison
 
 
-def shape_view(report: Report, layout: str) -> Table:
+def shape_view(report: Report, layout: Layout) -> Table:
     """One row per stage with its geometry, input and output."""
     columns = ["stage", "input", "kernel", "stride", "padding", "dilation", "groups", "output"]
-    rows = [[s.name, _size(s.input, layout), *_geometry(s), _size(s.output, layout)] for s in report.stages]
+    rows = [[s.name, size_cell(s.input, layout), *_geometry(s), size_cell(s.output, layout)] for s in report.stages]
     lengthened = [_output_padding(stage) for stage in report.stages]
     if any(lengthened):
         columns.insert(-1, "output padding")
@@ -53,7 +53,7 @@ def _output_padding(stage: StageReport) -> str | None:
     return show_axes(primitive.output_padding)
 
 
-def params_view(report: Report, layout: str) -> Table:
+def params_view(report: Report, layout: Layout) -> Table:
     """Weights, biases and parameters of every stage."""
     rows: list[tuple[Cell, ...]] = [(s.name, s.weights, s.biases, s.parameters) for s in report.stages]
     totals = _has_total(report)
@@ -64,7 +64,7 @@ def params_view(report: Report, layout: str) -> Table:
     )
 
 
-def cost_view(report: Report, layout: str) -> Table:
+def cost_view(report: Report, layout: Layout) -> Table:
     """Every count of every stage."""
     transposed = any(stage.multiplications_zero_inserted is not None for stage in report.stages)
     rows: list[tuple[Cell, ...]] = []
@@ -88,7 +88,7 @@ def cost_view(report: Report, layout: str) -> Table:
     )  # fmt: skip
 
 
-def compare_view(comparison: Comparison, layout: str) -> Table:
+def compare_view(comparison: Comparison, layout: Layout) -> Table:
     """The base, then every compared type with its ratio; the stages of a chain below it, one by one."""
     rows: list[tuple[Cell, ...]] = [_compare_row(comparison.base, None)]
     for compared in comparison.compared:
@@ -105,16 +105,16 @@ def compare_view(comparison: Comparison, layout: str) -> Table:
     )  # fmt: skip
 
 
-def rf_view(report: Report, layout: str) -> Table:
+def rf_view(report: Report, layout: Layout) -> Table:
     """The receptive field after each stage of a layer."""
-    rows = tuple((s.name, *_field_cells(s.receptive_field), _size(s.output, layout)) for s in report.stages)
+    rows = tuple((s.name, *_field_cells(s.receptive_field), size_cell(s.output, layout)) for s in report.stages)
     return Table(_title(report, layout), FIELD_COLUMNS, rows, aside=_notes(report))
 
 
-def chain_rf_view(chain: ChainFields, layout: str) -> Table:
+def chain_rf_view(chain: ChainFields, layout: Layout) -> Table:
     """The receptive field after each layer of a row of layer words; with sizes if the input's is known."""
-    title = "receptive field" if chain.input is None else f"receptive field on {_size(chain.input, layout)}"
-    rows = ((each.layer, *_field_cells(each.receptive_field), _size(each.output, layout)) for each in chain.layers)
+    title = "receptive field" if chain.input is None else f"receptive field on {size_cell(chain.input, layout)}"
+    rows = ((each.layer, *_field_cells(each.receptive_field), size_cell(each.output, layout)) for each in chain.layers)
     return Table(title, FIELD_COLUMNS, tuple(rows))
 
 
@@ -123,15 +123,12 @@ FIELD_COLUMNS = ("layer", "size", "jump", "start", "coverage", "output")
 
 def _field_cells(fields: tuple[AxisField, ...]) -> tuple[Cell, ...]:
     values = field_dict(fields[:1] if fields[1:] == fields[:-1] else fields)
-    return tuple(show_axes([_short(v) for v in values[key]]) for key in ("size", "jump", "start", "coverage"))
+    return tuple(show_axes([short(v) for v in values[key]]) for key in ("size", "jump", "start", "coverage"))
 
 
-def run_view(run: Run, layout: str, path: str | None) -> Table:
+def run_view(run: Run, layout: Layout, path: str | None) -> Table:
     """The checks of a run, predicted and measured side by side; below them the output and the verdict."""
-    rows = tuple((c.name, _flat(c.predicted), _flat(c.measured), c.ok, c.how) for c in run.checks)
-    of = " |x|" if run.out.dtype.kind == "c" else ""
-    found = ", ".join(f"{name}{of} {value:.6g}" for name, value in run.statistics.items())
-    written = "" if path is None else f"; written to {'stdout' if path == '-' else path}"
+    rows = tuple((c.name, check_cell(c.predicted), check_cell(c.measured), c.ok, c.how) for c in run.checks)
     wrong = ", ".join(check.name for check in run.checks if not check.ok)
     verdict = f"DISAGREES: {wrong}" if wrong else "every check agrees" if run.checks else "not checked"
     return Table(
@@ -142,7 +139,7 @@ def run_view(run: Run, layout: str, path: str | None) -> Table:
             *_notes(run.report),
             *(_engine_line(run, stage) for stage in run.engine),
             *(f"{check.name}: {check.how}" for check in run.checks if check.name == "values"),
-            f"output {show_size(run.out.shape)} {run.out.dtype}: {found}{written}",
+            output_line(run.out, run.statistics, path),
         ),
         optional=("how",),
         unreported=("how",),
@@ -170,14 +167,10 @@ def types_view() -> Table:
     return Table("convolution types", ("type", "also", "what", "multiplications", "source"), rows, aside=notes)
 
 
-def _title(report: Report, layout: str) -> str:
+def _title(report: Report, layout: Layout) -> str:
     batch = f", batch {report.batch}" if report.batch > 1 else ""
     order = " (channels last)" if layout == "channels-last" else ""
-    return f"{report.type}  {_size(report.input, layout)} -> {_size(report.output, layout)}{order}{batch}"
-
-
-def _size(size: Sequence[int] | None, layout: str) -> str | None:
-    return None if size is None else show_size(size, layout)
+    return f"{report.type}  {size_cell(report.input, layout)} -> {size_cell(report.output, layout)}{order}{batch}"
 
 
 def _notes(report: Report) -> tuple[str, ...]:
@@ -200,19 +193,3 @@ def _compare_row(report: Report, compared: Compared | None) -> tuple[Cell, ...]:
 
 def _ratio(ratio: Fraction | None) -> float | None:
     return None if ratio is None else float(ratio)
-
-
-def _flat(value: object) -> Cell:
-    """A check's value on one line: a size as 3x5x5, a receptive field in short."""
-    if isinstance(value, dict):
-        size, jump, start, coverage = (
-            show_axes([_short(part) for part in value[key]]) for key in ("size", "jump", "start", "coverage")
-        )
-        return f"{size}, jump {jump}, start {start}, seen {coverage}"
-    if isinstance(value, list):
-        return show_size(value)
-    return value if isinstance(value, int | float | str | None) else str(value)
-
-
-def _short(value: int | float | None) -> str:
-    return "none" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -38,7 +38,7 @@ def test_a_comparison_as_a_table(output: Run) -> None:
 
 @pytest.mark.parametrize("command", ["shape", "params", "cost"])
 def test_a_type_alone_is_refused_with_what_would_work(command: str, refusal: Run) -> None:
-    told = (
+    answered = (
         f"{command}: a type alone is no layer word, got 'flattened'; use -t flattened, or flattened:k3 after the input"
     )
-    assert refusal(command, "flattened").startswith(told)
+    assert refusal(command, "flattened").startswith(answered)

@@ -258,8 +258,8 @@ def test_machine_dtype_input_and_batch(output: Run, model: str) -> None:
     ],
 )
 def test_refusals(refusal: Run, model: str, arguments: list[str], message: str) -> None:
-    told = refusal("net", *(model if word == "FILE" else word for word in arguments))
-    assert told.startswith(message.replace("FILE", model))
+    answered = refusal("net", *(model if word == "FILE" else word for word in arguments))
+    assert answered.startswith(message.replace("FILE", model))
 
 
 def test_nothing_heavy_is_imported(model: str) -> None:

@@ -92,12 +92,12 @@ def test_a_transposed_layer_of_a_row_has_its_zero_inserted_count(output: Run) ->
 
 @pytest.mark.parametrize("command", ASKING)
 def test_the_working_out_of_a_row_evaluates_to_its_numbers(command: str, output: Run) -> None:
-    told = answer(output, command, *LENET, "--bias", "--explain")["explanations"]
-    assert {row["where"] for row in told} >= set(LENET[1:] if command == "rf" else NAMES)
-    for row in told:
+    answered = answer(output, command, *LENET, "--bias", "--explain")["explanations"]
+    assert {row["where"] for row in answered} >= set(LENET[1:] if command == "rf" else NAMES)
+    for row in answered:
         if isinstance(row["result"], int) and row["formula"] != "input" and row["numbers"]:
             assert formula.value(row["numbers"]) == row["result"], row
-    results = {(row["where"], row["quantity"]): row["result"] for row in told}
+    results = {(row["where"], row["quantity"]): row["result"] for row in answered}
     if command in ("params", "cost"):
         assert results["total", "parameters"] == sum(WEIGHTS) + sum(BIASES)
     if command == "cost":
@@ -185,15 +185,15 @@ def test_a_row_beside_all_types(output: Run) -> None:
         assert report["multiplications"] == sum(stage.multiplications for stage in counted) + 12 * 2 * 3 * 3
         assert report["weights"] == sum(stage.weights for stage in counted) + 12 * 2 * 3 * 3
         biased = [stage for stage in convolutions if stage["name"].startswith("3/") and stage["op"] == "conv"]
-        assert report["biases"] == sum(stage["out_channels"] for stage in biased), "one a filter, in every stage"
+        assert report["biases"] == sum(stage["out_channels"] for stage in biased), "one per filter, in every stage"
         assert report.get("ratio_multiplications", 1) == pytest.approx(
             report["multiplications"] / value["base"]["multiplications"]
         )
 
 
 def test_the_working_out_of_a_comparison_of_rows(output: Run) -> None:
-    told = answer(output, "cost", "4x9x9", "k3p1f8", "k3f5", "--compare", "ds", "--explain")["explanations"]
-    ratios = {row["quantity"]: row["result"] for row in told if row["where"] == "depthwise-separable"}
+    answered = answer(output, "cost", "4x9x9", "k3p1f8", "k3f5", "--compare", "ds", "--explain")["explanations"]
+    ratios = {row["quantity"]: row["result"] for row in answered if row["where"] == "depthwise-separable"}
     base, other = 81 * 8 * 36 + 49 * 5 * 72, 81 * (36 + 32) + 49 * (72 + 40)
     assert ratios["ratio of multiplications"] == pytest.approx(other / base)
 
@@ -225,8 +225,8 @@ def test_rows_that_are_refused(command: str, arguments: list[str], message: str,
 
 @pytest.mark.parametrize("command", ["shape", "params", "cost"])
 def test_a_row_without_a_size_says_where_to_write_it(command: str, refusal: Run) -> None:
-    told = f"{command}: must have the size of the input before layer words, got none; for example"
-    assert refusal(command, "k3s2", "k3") == f"{told} convcalc {command} 3x224x224 k3s2 k3"
+    answered = f"{command}: must have the size of the input before layer words, got none; for example"
+    assert refusal(command, "k3s2", "k3") == f"{answered} convcalc {command} 3x224x224 k3s2 k3"
 
 
 def test_the_smallest_input_of_a_row_is_named(output: Run, refusal: Run) -> None:

@@ -55,7 +55,7 @@ class Layer(NamedTuple):
     spatial: tuple[int, ...]
     windows: tuple[Window, ...]
     fitting: str
-    """The algorithms that can compute it, beside direct."""
+    """The algorithms other than direct that can compute it."""
     mode: str = "zeros"
 
 
@@ -467,7 +467,7 @@ def kinds(values: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(("algorithm", "name"), EVERY)
 def test_numbers_near_the_largest(algorithm: str, name: str) -> None:
-    """One tap a filter: no sum overflows by the definition, many do within the transforms."""
+    """One tap per filter: no sum overflows by the definition, many do within the transforms."""
     layer = LAYERS[name]
     x, weight, bias = arrays(layer, "f4")
     x[:] = np.where(x < 0, -3.3e38, 3.3e38)
@@ -496,7 +496,7 @@ def test_not_finite_is_computed_directly_and_said() -> None:
 
 
 def test_bands_compute_directly_only_what_was_spoiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One NaN in one of 700 channels: beside the bands' own, the products of the block that it is in."""
+    """One NaN in one of 700 channels: the bands' own products, and those of the block that it is in."""
     monkeypatch.setattr(tuning, "BUDGET", 40_000)
     layer, clean, spoiled = LAYERS["depthwise, many"], Counter(), Counter()
     x, weight, bias = arrays(layer, "f4")
@@ -864,7 +864,7 @@ def test_callers_in_several_threads_whose_work_is_shared() -> None:
 
 @pytest.fixture
 def blas_threads() -> Iterator[Callable[[], int]]:
-    """OpenBLAS told to use two threads; asks it how many it does."""
+    """OpenBLAS set to use two threads, and its own count of them."""
     if (blas := openblas()) is None:
         pytest.skip("work is shared only where OpenBLAS can be held to one thread")
     before = blas.thread_count()
@@ -1017,7 +1017,7 @@ def test_extra_memory_of_every_algorithm(name: str, algorithm: str, monkeypatch:
 def test_extra_memory_where_arrays_are_copied_first(
     name: str, algorithm: str, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Copies of many images, or of weights beside which the image is small, are let go of one after the other."""
+    """Copies of many images, or of weights much larger than the image, are freed one after the other."""
     monkeypatch.setattr(algorithms, "thread_count", lambda: threads)
     if name == "cropped":
         x, weight = np.ones((34, 1000, 30, 32), "f4")[..., :30], np.ones((1, 1000, 1, 1), "f4")

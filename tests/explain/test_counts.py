@@ -102,11 +102,11 @@ def test_arrays_shared_with_an_earlier_layer_count_there() -> None:
     net.add("tied", "linear", Linear(245, 3, bias=True, flatten=True), [at], frozenset({"weight", "bias"}))
     report = network_report(net.graph("tied", one))
     rows = explain_network(report, report.layers)
-    told = {(row.where, row.quantity): [] for row in rows}
+    answered = {(row.where, row.quantity): [] for row in rows}
     for row in rows:
-        told[row.where, row.quantity].append((row.numbers, row.result))
-    assert told["again", "parameters"] == [("225 + 5", 230), ("225 + 5 - 225", 5)]
-    assert told["tied", "parameters"] == [("735 + 3", 738), ("735 + 3 - 738", 0)]
-    assert told["first", "parameters"] == [("225 + 5", 230)]
-    assert told["total", "parameters"] == [("230 + 5 + 738", 973)]
-    assert told["again", "float32 bytes moved"][0][0] == "(245 + 230 + 245) * 4"
+        answered[row.where, row.quantity].append((row.numbers, row.result))
+    assert answered["again", "parameters"] == [("225 + 5", 230), ("225 + 5 - 225", 5)]
+    assert answered["tied", "parameters"] == [("735 + 3", 738), ("735 + 3 - 738", 0)]
+    assert answered["first", "parameters"] == [("225 + 5", 230)]
+    assert answered["total", "parameters"] == [("230 + 5 + 738", 973)]
+    assert answered["again", "float32 bytes moved"][0][0] == "(245 + 230 + 245) * 4"

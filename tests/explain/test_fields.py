@@ -137,10 +137,10 @@ def test_the_recurrence_is_shown_where_it_is_exact(words: list[str], recurrent: 
 def test_a_field_that_no_longer_moves_is_a_set() -> None:
     rows = explain_rf(words_report("k3p1", "gap", "fc5", input="3x9x11"), sizes=False)
     for where in ("gap", "fc5"):
-        told = {row.quantity: (row.formula, row.numbers, row.result) for row in rows if row.where == where}
-        assert told["size along width"] == ("last - first + 1", "10 - 0 + 1", 11)
-        assert told["jump along height and width"] == ("0", "0", 0)
-        assert told["start along height and width"] == ("first", "0", 0)
+        answered = {row.quantity: (row.formula, row.numbers, row.result) for row in rows if row.where == where}
+        assert answered["size along width"] == ("last - first + 1", "10 - 0 + 1", 11)
+        assert answered["jump along height and width"] == ("0", "0", 0)
+        assert answered["start along height and width"] == ("first", "0", 0)
 
 
 def test_words_are_explained_word_by_word() -> None:
@@ -166,10 +166,10 @@ def test_several_windows_of_one_layer_are_a_set(second: Primitive, text: str) ->
     first = Correlate(4, 4, (3,), (2,), ((1, 1),), (1,))
     at = net.add("both", "conv", Layer((("first", first), ("second", second))), [net.input((1, 4, 64))])
     report = network_report(net.graph("net", at))
-    told = {row.quantity: row for row in explain_network(report, report.layers) if row.where == "both"}
-    assert told["jump along length"].formula == text
-    assert told["receptive field along length"].formula == "last - first + 1"
-    for quantity, row in told.items():
+    answered = {row.quantity: row for row in explain_network(report, report.layers) if row.where == "both"}
+    assert answered["jump along length"].formula == text
+    assert answered["receptive field along length"].formula == "last - first + 1"
+    for quantity, row in answered.items():
         if "along length" in quantity:
             assert_numbers(row)
 

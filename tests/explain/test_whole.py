@@ -98,13 +98,13 @@ def test_the_formulas_give_the_result(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_no_number_is_without_its_working_out(name: str) -> None:
     report, rows = report_of(name), rows_of(name)
-    told: dict[str, dict[str, set[Any]]] = {}
+    answered: dict[str, dict[str, set[Any]]] = {}
     for row in rows:
         quantity = split(row)[0]
-        told.setdefault(row.where, {}).setdefault(quantity, set()).add(row.result)
+        answered.setdefault(row.where, {}).setdefault(quantity, set()).add(row.result)
     answer = report.to_dict()
     for layer in answer["layers"]:
-        own = told[layer["name"]]
+        own = answered[layer["name"]]
         for key, quantity in COUNTS.items():
             number = layer.get(key)
             if layer["kind"] != "unknown" and (number or key in ALWAYS):
@@ -117,19 +117,19 @@ def test_no_number_is_without_its_working_out(name: str) -> None:
         ):
             assert own.get(quantity, set()) == set(layer["receptive_field"][key]), (layer["name"], key)
         stages = layer.get("stages", [])
-        ends = told[f"{layer['name']}/{stages[-1]['name']}"] if stages else own
+        ends = answered[f"{layer['name']}/{stages[-1]['name']}"] if stages else own
         sizes = {size for quantity, results in ends.items() if quantity.startswith("output") for size in results}
         if layer["output"] is not None:
             assert {*layer["output"]} <= sizes or "x".join(map(str, layer["output"])) in sizes, layer["name"]
     totals = answer["totals"]
     for key, quantity in COUNTS.items():
         if key in totals:
-            assert told["total"][quantity] == {totals[key]}, key
-    assert told["total"]["peak activation bytes"] == {totals["peak_activation_bytes"]}
-    assert told["total"]["float32 bytes of parameters"] == {totals["parameter_bytes"]}
+            assert answered["total"][quantity] == {totals[key]}, key
+    assert answered["total"]["peak activation bytes"] == {totals["peak_activation_bytes"]}
+    assert answered["total"]["float32 bytes of parameters"] == {totals["parameter_bytes"]}
     for kind, part in totals["by_kind"].items():
         for key in ("parameters", "multiplications"):
-            assert told["total"].get(f"{kind}: {key}", {0}) == {part[key]}
+            assert answered["total"].get(f"{kind}: {key}", {0}) == {part[key]}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -150,8 +150,8 @@ def test_no_number_of_the_table_is_without_its_working_out(name: str) -> None:
 
 
 def test_the_last_window_of_a_pool_in_ceil_mode() -> None:
-    told = {row.quantity: row for row in rows_of("every op") if row.where == "ceiled"}
-    row = told["output height"]
+    answered = {row.quantity: row for row in rows_of("every op") if row.where == "ceiled"}
+    row = answered["output height"]
     assert row.source.startswith("PyTorch, torch.nn.MaxPool2d")
     assert row.numbers == "min(ceil((7 + 0 + 1 - 1*(3 - 1) - 1) / 2) + 1, ceil((7 + 0) / 2))"
     assert row.result == 4
@@ -173,19 +173,23 @@ def test_the_layers_shown_have_sums_of_their_own() -> None:
     report = report_of("resnet18")
     shown = [layer for layer in report.layers if layer.name.startswith("layer4/")]
     rows = [row for row in explain_network(report, shown) if row.where == "shown"]
-    told = {row.quantity: row for row in rows}
+    answered = {row.quantity: row for row in rows}
     for name in ("parameters", "multiplications", "activations"):
-        assert told[name].result == sum(getattr(layer, name) for layer in shown) == formula.value(told[name].numbers)
-    assert told["share"].result == float(formula.value(told["share"].numbers))
-    assert told["least seconds"].result == pytest.approx(sum(layer.bound.seconds for layer in shown if layer.bound))
+        assert (
+            answered[name].result
+            == sum(getattr(layer, name) for layer in shown)
+            == formula.value(answered[name].numbers)
+        )
+    assert answered["share"].result == float(formula.value(answered["share"].numbers))
+    assert answered["least seconds"].result == pytest.approx(sum(layer.bound.seconds for layer in shown if layer.bound))
 
 
 def test_what_a_replacement_saves_is_explained() -> None:
     report = asked("mobilenet-v1", NetworkOptions(replace="depthwise-separable=standard"))
-    told = {row.quantity: row for row in explain_network(report, report.layers)}
+    answered = {row.quantity: row for row in explain_network(report, report.layers)}
     assert report.before is not None
     for name in ("multiplications", "parameters"):
-        row = told[f"{name}, now of before"]
+        row = answered[f"{name}, now of before"]
         assert row.numbers == f"{getattr(report, name)} / {getattr(report.before, name)}"
         assert float(formula.value(row.numbers)) == row.result
 
@@ -241,13 +245,13 @@ def test_a_ratio_to_nothing_is_left_out() -> None:
 
 def test_the_totals_of_a_row_of_words() -> None:
     report = layer_report(row_graph(["ds:k3p1f6", "bn", "relu", "gap", "fc5"], "4x9x11", batch=3, bias=True))
-    told = {row.quantity: row for row in explain_cost(report) if row.where == "total"}
-    assert {name for name in told if "bytes" not in name} == {
+    answered = {row.quantity: row for row in explain_cost(report) if row.where == "total"}
+    assert {name for name in answered if "bytes" not in name} == {
         "parameters", "multiplications", "effective multiplications", "additions", "macs", "flops", "activations",
     }  # fmt: skip
     for row in explain_cost(report):
         assert_numbers(row)
-    assert told["parameters"].result == report.parameters == sum(stage.parameters for stage in report.stages)
+    assert answered["parameters"].result == report.parameters == sum(stage.parameters for stage in report.stages)
 
 
 def test_explaining_is_linear() -> None:

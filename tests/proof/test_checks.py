@@ -77,17 +77,17 @@ def test_multiplications_notices_one_more_or_less(report: Report) -> None:
 @pytest.mark.parametrize("algorithm", ["winograd", "fft"])
 def test_multiplications_of_an_algorithm_that_executes_others(algorithm: str) -> None:
     """They are measured by the definition, axis by axis, and not by what the algorithm happened to multiply."""
-    told = analyze("standard", input=(2, 9, 11), kernel=3, filters=5, padding=((1, 0), (2, 1)), batch=3)
-    [node] = run_nodes(told, algorithm=algorithm)
+    answered = analyze("standard", input=(2, 9, 11), kernel=3, filters=5, padding=((1, 0), (2, 1)), batch=3)
+    [node] = run_nodes(answered, algorithm=algorithm)
     assert node.counter.choice is not None
     assert node.counter.choice.algorithm == algorithm
-    assert node.counter.multiplications != told.multiplications
+    assert node.counter.multiplications != answered.multiplications
     found = measured(node)
-    check = check_multiplications(told.multiplications, found)
+    check = check_multiplications(answered.multiplications, found)
     assert_notices(check, check_multiplications(node.counter.multiplications, found))
     assert check.how == BY_AXES
     direct = Numbers(None, 0, 100)
-    together = check_total_multiplications(told.multiplications + 100, [found, direct])
+    together = check_total_multiplications(answered.multiplications + 100, [found, direct])
     assert (together.ok, together.how) == (True, f"{COUNTED}; in 1 layer {BY_AXES}")
     assert check_total_multiplications(100, [direct]).how == COUNTED
 
@@ -117,10 +117,12 @@ def test_one_axis_of_a_convolution_has_one_channel_and_the_arrays_kernel() -> No
 
 
 WRONG = {
-    "output_shape": lambda told: with_output(told, tuple(n + 1 for n in told.output)),
-    "parameters": lambda told: replace(told, cost=told.cost._replace(weights=told.weights + 1)),
-    "multiplications": lambda told: replace(told, cost=told.cost._replace(multiplications=told.multiplications - 1)),
-    "receptive_field": lambda told: with_field(told),
+    "output_shape": lambda answered: with_output(answered, tuple(n + 1 for n in answered.output)),
+    "parameters": lambda answered: replace(answered, cost=answered.cost._replace(weights=answered.weights + 1)),
+    "multiplications": lambda answered: replace(
+        answered, cost=answered.cost._replace(multiplications=answered.multiplications - 1)
+    ),
+    "receptive_field": lambda answered: with_field(answered),
 }
 
 

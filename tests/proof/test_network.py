@@ -234,10 +234,10 @@ def test_a_reference_is_compared_with_a_tolerance() -> None:
 
 
 def test_progress_goes_up_to_the_end() -> None:
-    told: list[tuple[int, int]] = []
-    check_network(plain(), progress=lambda done, of: told.append((done, of)))
-    assert told == sorted(told)
-    assert told[-1][0] == told[-1][1]
+    answered: list[tuple[int, int]] = []
+    check_network(plain(), progress=lambda done, of: answered.append((done, of)))
+    assert answered == sorted(answered)
+    assert answered[-1][0] == answered[-1][1]
 
 
 def test_checks_are_totals_then_those_of_every_layer_by_its_name() -> None:

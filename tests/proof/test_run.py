@@ -69,8 +69,8 @@ def test_every_case(case: Case, kind: str, answered: Any) -> None:
 
     assert set(found) == RUN_KEYS
     report = analyze(case.type, **case.options, dtype=str(out.dtype)).to_dict()
-    told = {key: value for key, value in found["report"].items() if key != "notes"}
-    assert told == {key: value for key, value in report.items() if key != "notes"}
+    numbers = {key: value for key, value in found["report"].items() if key != "notes"}
+    assert numbers == {key: value for key, value in report.items() if key != "notes"}
     predicted = {check["name"]: check["predicted"] for check in found["checks"]}
     measured = {check["name"]: check["measured"] for check in found["checks"]}
     assert measured["output_shape"] == predicted["output_shape"] == list(case.output)

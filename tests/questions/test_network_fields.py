@@ -208,5 +208,5 @@ def test_what_cannot_be_told_exactly_is_told_to_be_a_bound(case: str) -> None:
     axis = answer.layers[-1].receptive_field[0]
     assert str((axis.size, int(axis.jump), axis.start)) == field
     assert answer.parameters == 12
-    [said] = [told for told in answer.notes if "first" in told]
+    [said] = [answered for answered in answer.notes if "first" in answered]
     assert said.startswith(f"receptive field: an upper bound from first on, because {note}")

@@ -21,7 +21,7 @@ from tests.layers import at_most, random_layers
 from tests.reference import Field, field, followed, windows_along
 
 SIZE = 10**6
-"""Of every axis, so that any window fits; fields do not depend on it."""
+"""The size of every axis, so that any window fits; fields do not depend on it."""
 
 
 def chain(words: list[str], input: str | None = None) -> dict[str, Any]:

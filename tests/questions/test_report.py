@@ -94,13 +94,13 @@ def test_the_working_out_evaluates_to_its_numbers() -> None:
     for row in rows:
         if isinstance(row.result, int) and row.formula != "input":
             assert formula.value(row.numbers) == row.result, row
-    told = {(row.where, row.quantity): row.result for row in rows}
+    answered = {(row.where, row.quantity): row.result for row in rows}
     for layer in answer.layers:
         for name in ("multiplications", "additions", "parameters"):
-            assert told.get((layer.name, name), getattr(layer, name)) == getattr(layer, name), layer.name
+            assert answered.get((layer.name, name), getattr(layer, name)) == getattr(layer, name), layer.name
     [moved] = [row for row in rows if (row.where, row.quantity) == ("2", "float32 bytes moved")]
     assert moved.numbers == "(1680 + 150 + 420) * 4"
-    assert told["2", "receptive field along height and width"] == 11
+    assert answered["2", "receptive field along height and width"] == 11
 
 
 def test_bytes_of_stages_are_of_the_type_asked_for() -> None:

@@ -150,7 +150,7 @@ def test_random_networks(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_sets_are_exact_away_from_the_border(seed: int) -> None:
-    """Of a long signal's middle, where no padding is met, the sets are equal."""
+    """In the middle of a long signal, away from padding, the sets are equal."""
     random = Random(seed)
     built = Built(random, (2, 161))
     while len(built.maps) < 9:

@@ -98,7 +98,7 @@ def test_random_pools() -> None:
             for low, high in ((1, 5), (1, 4), (0, 2), (1, 3), (1, 14))
         )
         ceil_mode = random.random() < 0.5
-        told = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
+        options = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
         theirs: tuple[int, ...] | None
         try:
             pool = getattr(torch.nn.functional, f"max_pool{dims}d")
@@ -106,10 +106,10 @@ def test_random_pools() -> None:
         except REFUSED:
             theirs = None
         try:
-            ours = (place(pool_stage("max", told, dims), [(1, 1, *size)]).shape or ())[1:]
+            ours = (place(pool_stage("max", options, dims), [(1, 1, *size)]).shape or ())[1:]
         except ConvcalcError:
             ours = None
-        assert ours == theirs, told | {"size": size}
+        assert ours == theirs, options | {"size": size}
         answered += theirs is not None
         refused += theirs is None
     assert answered > 500

@@ -1,4 +1,4 @@
-"""The zoo against published figures: one row a network, every number from the source named beside it."""
+"""The zoo against published figures: one row per network, every number with its source."""
 
 from __future__ import annotations
 
@@ -98,19 +98,19 @@ def test_multiplications(published: Published) -> None:
 
 @EVERY
 def test_input_and_output(published: Published) -> None:
-    told = report(published.name)
-    assert "x".join(map(str, told.input)) == published.input
-    assert told.output == published.output
-    assert not told.unsupported
+    answered = report(published.name)
+    assert "x".join(map(str, answered.input)) == published.input
+    assert answered.output == published.output
+    assert not answered.unsupported
 
 
 @EVERY
 @pytest.mark.parametrize("width", [0.25, 0.5, 2])
 def test_every_width_fits_together(published: Published, width: float) -> None:
-    told = report(published.name, width=width)
-    assert told.output is not None
-    assert told.output[-1] == published.output[-1]
-    assert (told.cost.parameters < published.parameters) == (width < 1)
+    answered = report(published.name, width=width)
+    assert answered.output is not None
+    assert answered.output[-1] == published.output[-1]
+    assert (answered.cost.parameters < published.parameters) == (width < 1)
 
 
 # Araujo, Norris & Sim 2019, Computing Receptive Fields of Convolutional Neural Networks, table 1. Padding shifts a
@@ -137,8 +137,8 @@ def test_receptive_fields_of_deeper_resnets(depth: int, layer2: int, layer3: int
     """Araujo, Norris & Sim 2019, table 1; He et al. 2015, table 1 for the depths."""
     text = (Path(ZOO) / "resnet50-v1.toml").read_text()
     text = text.replace("repeat = 4", f"repeat = {layer2}").replace("repeat = 6", f"repeat = {layer3}")
-    told = network_report(network_from_toml(text.encode(), f"resnet{depth}.toml"))
-    assert {axis.size for axis in told.receptive_field} == {size}
+    answered = network_report(network_from_toml(text.encode(), f"resnet{depth}.toml"))
+    assert {axis.size for axis in answered.receptive_field} == {size}
 
 
 def test_other_receptive_fields() -> None:
@@ -162,9 +162,9 @@ MOBILENETS = [
 
 @pytest.mark.parametrize(("width", "size", "multiplications", "parameters"), MOBILENETS)
 def test_mobilenets_of_every_width_and_size(width: float, size: int, multiplications: str, parameters: str) -> None:
-    told = report("mobilenet-v1", f"3x{size}x{size}", width)
-    assert prints_as(told.cost.multiplications, multiplications, 10**6)
-    assert prints_as(told.cost.parameters, parameters, 10**6)
+    answered = report("mobilenet-v1", f"3x{size}x{size}", width)
+    assert prints_as(answered.cost.multiplications, multiplications, 10**6)
+    assert prints_as(answered.cost.parameters, parameters, 10**6)
 
 
 def test_mobilenet_of_full_convolutions() -> None:
@@ -175,10 +175,10 @@ def test_mobilenet_of_full_convolutions() -> None:
     document = (Path(ZOO) / "mobilenet-v1.toml").read_text()
     full = document.replace('op = "depthwise",', 'op = "conv", filters = "filters",')
     before, pointwise = full.split('    {name = "pointwise"')
-    told = network_report(network_from_toml(f"{before}]".encode(), "full.toml"))
+    answered = network_report(network_from_toml(f"{before}]".encode(), "full.toml"))
     assert pointwise.count("\n") == 4  # the pointwise convolution, its norm, its ReLU, the bracket
-    assert prints_as(told.by_kind()["conv"].multiplications, "4866", 10**6)
-    assert prints_as(told.cost.parameters, "29.3", 10**6)
+    assert prints_as(answered.by_kind()["conv"].multiplications, "4866", 10**6)
+    assert prints_as(answered.cost.parameters, "29.3", 10**6)
 
 
 # _make_divisible, the rounding of channels to eights, counted in PyTorch on torchvision's models.

@@ -30,7 +30,7 @@ OWNERS = {
 
 
 def geometry(type: str, **options: Any) -> dict[str, Any]:
-    """Of the first stage."""
+    """The options of the first stage."""
     stage = analyze(type, **options).to_dict()["stages"][0]
     return {key: stage[key] for key in ("input", "output", "kernel", "stride", "padding", "dilation", "groups")}
 

@@ -1,4 +1,4 @@
-"""Networks on terminals of many widths: a row a layer, nothing cut, and what is left out is named."""
+"""Networks on terminals of many widths: one row per layer, nothing cut, and hidden columns are named."""
 
 from __future__ import annotations
 

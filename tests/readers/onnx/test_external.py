@@ -1,4 +1,4 @@
-"""Arrays that lie beside an ONNX file."""
+"""Arrays in a file next to an ONNX file."""
 
 from __future__ import annotations
 

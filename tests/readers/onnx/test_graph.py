@@ -53,11 +53,11 @@ def test_what_is_not_understood_stays_a_row_and_counting_goes_on(tmp_path: Path)
         [node("GridSample", "x g", "s"), node("Conv", "s w", "y")], [array("w", 4, 6, 3, 3)],
         {"x": X, "g": (2, 11, 13, 2)},
     ))  # fmt: skip
-    told = answer.to_dict()
-    assert told["unsupported"] == [{"name": "s", "op": "GridSample", "reason": "the operator is not understood"}]
-    assert told["totals"]["at_least"]
-    assert told["totals"]["parameters"] == 216
-    assert any("at least" in note for note in told["notes"])
+    answered = answer.to_dict()
+    assert answered["unsupported"] == [{"name": "s", "op": "GridSample", "reason": "the operator is not understood"}]
+    assert answered["totals"]["at_least"]
+    assert answered["totals"]["parameters"] == 216
+    assert any("at least" in note for note in answered["notes"])
 
 
 def test_a_graph_inside_a_node_is_not_followed(tmp_path: Path) -> None:

@@ -166,8 +166,8 @@ def test_what_a_layer_tells_a_block_comes_before_the_blocks_own_value() -> None:
     """
     default = on_2x9x9('layers = [{name = "u", block = "b", repeat = 2}]' + block)
     assert shapes(default) == [("u/1/c", "conv", (6, 5, 5)), ("u/2/c", "conv", (18, 5, 5))]  # stride 1 the second time
-    told = on_2x9x9('layers = [{name = "u", block = "b", filters = 7, stride = 3}]' + block)
-    assert shapes(told) == [("u/c", "conv", (7, 3, 3))]
+    answered = on_2x9x9('layers = [{name = "u", block = "b", filters = 7, stride = 3}]' + block)
+    assert shapes(answered) == [("u/c", "conv", (7, 3, 3))]
 
 
 def test_an_op_may_be_a_value_of_the_block() -> None:

@@ -76,8 +76,8 @@ def test_misaligned_branches_are_told() -> None:
     filters = 1
     kernel = 1
     """
-    told = [note for note in report(text).notes if "aligned" in note]
-    assert told == ["add1: branches misaligned along height: output 0 is centred on 0 for input, 1 for conv1"]
+    answered = [note for note in report(text).notes if "aligned" in note]
+    assert answered == ["add1: branches misaligned along height: output 0 is centred on 0 for input, 1 for conv1"]
 
 
 def test_another_input_batch_and_width() -> None:

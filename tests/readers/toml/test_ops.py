@@ -141,9 +141,11 @@ def test_crops_and_pads() -> None:
 def test_another_library_s_name_of_an_op(written: str, meant: str) -> None:
     with pytest.raises(ConvcalcError) as error:
         network(f'input = "3x8x8"\n[[layers]]\nop = "{written}"\n')
-    told = str(error.value)
-    assert told.startswith(f"net.toml: {written}1: op: unknown op '{written}'; did you mean {meant}? docs/networks.md")
-    assert len(told) < 220
+    message = str(error.value)
+    assert message.startswith(
+        f"net.toml: {written}1: op: unknown op '{written}'; did you mean {meant}? docs/networks.md"
+    )
+    assert len(message) < 220
 
 
 @pytest.mark.parametrize(("size", "batch"), [("64x64x64", 1), ("64x64x64", 2), ("6x5x7", 3)])
@@ -166,7 +168,7 @@ def test_features_gate_the_channels_of_a_map(size: str, batch: int) -> None:
 
 
 def test_features_of_another_number_are_no_gate() -> None:
-    """Seven features on a map of five channels and seven pixels a row."""
+    """Seven features on a map of five channels and seven pixels per row."""
     text = (
         'input = "5x4x7"\n[[layers]]\nop = "linear"\nfilters = 7\n[[layers]]\nop = "add"\nfrom = ["input", "linear1"]\n'
     )
@@ -223,7 +225,7 @@ WRONG = {
         "[[layers]]\nop = 'conv'\nkernel = 11\nfilters = 4\n",
         "net.toml: conv1: height: the window must fit the padded input",
     ),
-    "one arm": ("[[layers]]\nop = 'add'\n", "net.toml: add1: from: add reads 2 or more layers, got 1"),
+    "one branch": ("[[layers]]\nop = 'add'\n", "net.toml: add1: from: add reads 2 or more layers, got 1"),
     "branches that disagree": (
         "[[layers]]\nop = 'conv'\nkernel = 3\nfilters = 4\n[[layers]]\nop = 'add'\nfrom = ['conv1', 'input']\n",
         "net.toml: add1: its inputs must have one shape, got 4x6x6 from conv1 and 3x8x8 from input",

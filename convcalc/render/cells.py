@@ -1,0 +1,56 @@
+"""Values as text in tables: sizes, checked values, and the line about an output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from convcalc.notation import Layout, show_axes, show_size
+from convcalc.render.table import Cell
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def size_cell(size: Sequence[int] | None, layout: Layout) -> str | None:
+    """A size as one would type it, None if it is not known.
+
+    >>> size_cell((3, 224, 224), "channels-last")
+    '224x224x3'
+    """
+    return None if size is None else show_size(size, layout)
+
+
+def check_cell(value: object) -> Cell:
+    """A check's value on one line: a size, a receptive field in short, or the first and last input per axis.
+
+    >>> check_cell([3, 5, 5]), check_cell([[0, 8], None])
+    ('3x5x5', '0..8xnone')
+    """
+    match value:
+        case dict():
+            size, jump, start, coverage = (
+                show_axes([short(part) for part in value[key]]) for key in ("size", "jump", "start", "coverage")
+            )
+            return f"{size}, jump {jump}, start {start}, seen {coverage}"
+        case list():
+            if any(part is None or isinstance(part, list) for part in value):
+                return "x".join("none" if part is None else f"{part[0]}..{part[1]}" for part in value)
+            return show_size(value) or "one number"
+        case int() | float() | str() | None:
+            return value
+        case _:
+            return str(value)
+
+
+def output_line(out: np.ndarray, statistics: Mapping[str, float | int], path: str | None) -> str:
+    """An output's shape, dtype and statistics, and where it was written to, if it was."""
+    of = " |x|" if out.dtype.kind == "c" else ""
+    found = ", ".join(f"{name}{of} {value:.6g}" for name, value in statistics.items())
+    written = "" if path is None else f"; written to {'stdout' if path == '-' else path}"
+    return f"output {show_size(out.shape)} {out.dtype}: {found}{written}"
+
+
+def short(value: int | float | None) -> str:
+    """A number with at most six digits after rounding, `none` for None."""
+    return "none" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
