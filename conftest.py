@@ -2,4 +2,6 @@
 
 from importlib.util import find_spec
 
-collect_ignore_glob = [] if find_spec("onnx") else ["convcalc/readers/onnx/*", "convcalc/proof/onnx_runtime.py"]
+NEED_ONNX = ["convcalc/readers/onnx/*", "convcalc/proof/onnx_runtime.py", "tests/onnx_models.py"]
+
+collect_ignore_glob = [] if find_spec("onnx") else NEED_ONNX

@@ -997,7 +997,7 @@ LARGE: dict[str, tuple[tuple[int, ...], int, tuple[Window, ...]]] = {
     "tall kernel": ((1, 1, 4000, 3), 1, (Window(2000), Window(1))),
     "more weights than pixels": ((1, 1500, 8, 8), 63, (Window(15, 1, 1, 7, 7),) * 2),
     "positions far apart": ((1, 64, 5, 60_100), 4, (Window(5), Window(5, 1200))),
-    "many filters, in half precision": ((1, 1, 160, 160), 700, (SAME, SAME)),
+    "many filters, in half precision": ((1, 1, 160, 160), 350, (SAME, SAME)),
 }
 
 
