@@ -32,6 +32,10 @@ _PADDING_BEGINS = re.compile(f".*p{_AXES}")
 """The text before the colon of a one-sided padding, as in k3p0:1."""
 _NUMBERED = re.compile(f"([a-z]+)({_AXES})?(b?)", re.IGNORECASE)
 _COLON = re.compile(":(?=[a-z])")
+_TYPE_AND_NUMBERS = re.compile("([a-z_-]+?)(?:[23]d)?:?([0-9].*)")
+"""A kernel without its letter, as in conv3x3, max2 and max:2s2."""
+_BARE_PADDING = re.compile("(?<!p)(same|valid|full|causal)")
+_FRACTION = re.compile(r"(?:up|upsample)([0-9]*\.[0-9]+)", re.IGNORECASE)
 _SIZE = re.compile(r"[-+(\[\s]*[0-9][0-9\sxX×,()\[\].*+-]*")
 _POINTWISE = re.compile(r"1[xX×]1(?:\s*\*.*)?")
 
@@ -104,9 +108,13 @@ def _read(text: str, types: Sequence[str]) -> tuple[LayerWord, ...]:
     except WordError as error:
         near = next((f"did you mean {near}?" for near in _near_misses(text, types) if _reads(near, types)), "")
         remedy = " ".join(part for part in (near, error.remedy) if part)
-        raise NotationError(f"{shortened(text)}: {error.problem}" + (f"; {remedy}" if remedy else "")) from None
+        raise NotationError(f"{_where(text)}: {error.problem}" + (f"; {remedy}" if remedy else "")) from None
     except NotationError as error:
-        raise NotationError(f"{shortened(text)}: {error}") from None
+        raise NotationError(f"{_where(text)}: {error}") from None
+
+
+def _where(text: str) -> str:
+    return shortened(text) if text.strip() else quoted(text)
 
 
 def _repeated(text: str, types: Sequence[str]) -> tuple[LayerWord, ...]:
@@ -137,6 +145,9 @@ def _layers(text: str, types: Sequence[str]) -> tuple[LayerWord, ...]:
 
 def _numbered(text: str) -> LayerWord | None:
     """A word that ends in its number: `fc1000`, `fc1000b`, `up2x1`, `shuffle3`."""
+    fraction = _FRACTION.fullmatch(text)
+    if fraction:
+        raise WordError(f"factor must be whole numbers, got {fraction[1]}", f"use Upsample(scale_factor={fraction[1]})")
     parts = _NUMBERED.fullmatch(text)
     if not parts or parts[1].lower() not in NUMBERED:
         return None
@@ -154,20 +165,29 @@ def _numbered(text: str) -> LayerWord | None:
 def _values(letters: str, op: str) -> dict[str, Any]:
     """The values that the letters say, as text; flags are True."""
     values: dict[str, Any] = {}
+    for letter, token in _tokens(letters):
+        name = LETTERS[letter]
+        if name in values:
+            raise WordError(f"{letter} ({name}) is given twice", "give it once")
+        values[name] = token or True
+        if (name not in POOL_OPTIONS) if op.endswith("_pool") else name == "ceil_mode":
+            what = "pool" if op.endswith("_pool") else "convolution"
+            raise WordError(f"a {what} has no {name.replace('_', ' ')}, got {token or letter}", "leave it out")
+    return values
+
+
+def _tokens(letters: str) -> list[tuple[str, str]]:
+    """Each letter with what follows it, all read before any is judged: conv3 is no word that begins with c."""
+    found: list[tuple[str, str]] = []
     at = 0
     while at < len(letters):
         token = _TOKEN.match(letters, at)
         if not token:
-            raise WordError(f"cannot read {quoted(letters[at:])}", HOW)
-        letter, name = letters[at], LETTERS[letters[at]]
-        if name in values:
-            raise WordError(f"{letter} ({name}) is given twice", "give it once")
-        values[name] = token[0][1:] or True
-        if (name not in POOL_OPTIONS) if op.endswith("_pool") else name == "ceil_mode":
-            what = "pool" if op.endswith("_pool") else "convolution"
-            raise WordError(f"a {what} has no {name.replace('_', ' ')}, got {token[0][1:] or letter}; leave it out")
+            unread = letters if not any(value for _, value in found) else letters[at:]
+            raise WordError(f"cannot read {quoted(unread)}", HOW)
+        found.append((letters[at], token[0][1:]))
         at = token.end()
-    return values
+    return found
 
 
 def _typed(text: str, types: Sequence[str]) -> LayerWord:
@@ -178,7 +198,9 @@ def _typed(text: str, types: Sequence[str]) -> LayerWord:
     head, colon, letters = text.partition(":")
     if not colon or _ONLY_LETTERS.fullmatch(head) or _PADDING_BEGINS.fullmatch(head):
         if is_size(text):
-            raise WordError("is a size, not a layer", f"a size stands before the layers; as a kernel it is k{text}")
+            raise WordError(
+                "is a size, not a layer", f"a size stands before the layers; as a kernel it is k{shortened(text)}"
+            )
         if not text:
             raise WordError("cannot read ''", HOW)
         return LayerWord(text, "standard", _values(text, "standard"))
@@ -210,12 +232,18 @@ def _near_misses(text: str, types: Sequence[str]) -> Iterator[str]:
     yield word.replace(" ", "")
     yield _COLON.sub("", word, count=1)
     yield word.replace("=", "")
+    numbers = _TYPE_AND_NUMBERS.fullmatch(word)
+    if numbers and _op(numbers[1], types):
+        yield f"{numbers[1]}:k{numbers[2]}"
+    yield word.replace(":", "")
+    yield _BARE_PADDING.sub(r"p\1", word)
     head, colon, rest = word.partition(":")
     if colon:
         yield from (f"{near}:{rest}" for near in nearest(head, _names(types)))
         return
-    if not _TOKEN.match(word):
-        yield from nearest(word, (*WORDS, *_names(types)))
+    if not _TOKEN.match(word) and word not in NUMBERED:
+        near = nearest(word, (*WORDS, *_names(types)))
+        yield from (name if name in WORDS else f"{name}:k3" for name in near)  # a type alone lacks its kernel
     name = word.rstrip("0123456789x×,")
     if name.isalpha():
         yield from (f"{near}{word[len(name) :]}" for near in nearest(name, NUMBERED))

@@ -138,7 +138,7 @@ def test_a_row_has_an_end() -> None:
     ("word", "message"),
     [
         ("k", "k: cannot read 'k'; a layer is written like k3s2p1d2, letters: k kernel, .*, c ceil mode"),
-        ("", ": cannot read ''; a layer is written like"),
+        ("", "'': cannot read ''; a layer is written like"),
         ("k3q5", "k3q5: cannot read 'q5'; a layer is written like"),
         ("k-3", "k-3: cannot read 'k-3'"),
         ("k3x", "k3x: cannot read 'x'"),
@@ -181,7 +181,16 @@ def test_a_row_has_an_end() -> None:
         ("(k3p1)*3", r"\(k3p1\)\*3: cannot read"),
         ("3x3", "3x3: is a size, not a layer; a size stands before the layers; as a kernel it is k3x3"),
         ("k3d", "k3d: cannot read 'd'; a layer"),
-        ("up2.5", "up2.5: cannot read 'up2.5'; a layer"),
+        ("up2.5", r"up2.5: factor must be whole numbers, got 2.5; use Upsample\(scale_factor=2.5\)$"),
+        ("conv3", "conv3: cannot read 'conv3'; did you mean conv:k3[?]"),
+        ("conv2d3x3s2", "conv2d3x3s2: cannot read 'conv2d3x3s2'; did you mean conv:k3x3s2[?]"),
+        ("dw3m2", "dw3m2: cannot read 'dw3m2'; did you mean dw:k3m2[?]"),
+        ("max2", "max2: cannot read 'max2'; did you mean max:k2[?]"),
+        ("maxpool:2s2", "maxpool:2s2: cannot read '2s2'; did you mean maxpool:k2s2[?]"),
+        ("linear:10", "linear:10: unknown layer type 'linear'; did you mean linear10[?]"),
+        ("k3SAMEs2", "k3SAMEs2: cannot read 'SAMEs2'; did you mean k3psames2[?]"),
+        ("sperable", "sperable: cannot read 'sperable'; did you mean separable:k3[?]"),
+        ("shuffle", r"shuffle: needs its number \(groups\), got none; write for example shuffle3$"),
     ],
 )  # fmt: skip
 def test_layer_words_that_cannot_be_read(word: str, message: str) -> None:
