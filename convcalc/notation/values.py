@@ -82,6 +82,7 @@ def parse_size(value: PerAxis, name: str = "input", layout: str = "channels-firs
         raise NotationError(
             f"{name}: a size has channels and 1 to 3 spatial axes, got {quoted(value)}; "
             f"write {'224x224x3' if last else '3x224x224'} for 2-D, {'16000x1' if last else '1x16000'} for 1-D"
+            + (f", {numbers[0]}x1 for features alone" if len(numbers) == 1 and not last else "")
         )
     return (numbers[-1], *numbers[:-1]) if last else numbers
 

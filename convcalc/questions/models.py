@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_fields
 from os import PathLike, fspath
 
-from convcalc.errors import ConvcalcError, NotationError, ShapeError
+from convcalc.errors import ConvcalcError, NotationError, ShapeError, quoted
 from convcalc.graph.graph import Graph
 from convcalc.notation import (
     Axes,
@@ -18,6 +18,7 @@ from convcalc.notation import (
     parse_axes,
     parse_features,
     parse_layout,
+    parse_words,
     show_size,
     split_words,
     whole_number,
@@ -29,6 +30,7 @@ from convcalc.questions.roofline import Machine
 from convcalc.questions.sweep import Sweep, sizes, swept, width_of, widths
 from convcalc.readers import load_network, zoo_names
 from convcalc.readers.words import row_graph
+from convcalc.recipes import BY_NAME
 
 
 def network(
@@ -68,6 +70,8 @@ def network(
                 f"input: is given twice, got {words[0]} among the words and {show_size(size)}; give one"
             )
         input, words = words[0], words[1:]
+    if not words:
+        raise NotationError("model: must have layer words, got none; for example 3x224x224 k7s2p3f64 max:k3s2p1")
     if input is None:
         raise NotationError("input: a row of layer words needs its size, got none; write it first, as in 3x224x224 k3")
     graph = row_graph(words, input, batch=count, bias=bias, layout=layout)
@@ -79,11 +83,27 @@ def _words(model: str | PathLike[str] | Sequence[str]) -> Sequence[str] | None:
     """The layer words that a model is given as, None if it is a name or a path."""
     if isinstance(model, PathLike):
         return None
-    if not isinstance(model, str):
-        return model
-    words = split_words(model)
-    named = model in zoo_names() or model.lower().endswith((".toml", ".onnx"))
-    return words if not named and (len(words) > 1 or any(c.isdigit() for c in model.partition(":")[2])) else None
+    if isinstance(model, str):
+        words = split_words(model)
+        if model in zoo_names() or model.lower().endswith((".toml", ".onnx")):
+            return None
+        return words if len(words) > 1 or (words and _is_word(words[0])) else None
+    if isinstance(model, bytes) or not isinstance(model, Iterable):
+        raise NotationError(f"model: must be a name, a path or layer words, got {quoted(model)}")
+    words = list(model)
+    for word in words:
+        if not isinstance(word, str):
+            raise NotationError(f"model: layer words must be strings, got {quoted(word)}; write for example 'k3'")
+    return words
+
+
+def _is_word(text: str) -> bool:
+    """Whether a text without blanks is a layer word or meant as one, rather than as a network's name."""
+    try:
+        parse_words([text], tuple(BY_NAME))
+    except NotationError:
+        return "(" in text or is_size(text) or any(c.isdigit() for c in text.partition(":")[2])
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,3 +135,28 @@ def test_network_takes_names_and_paths() -> None:
         convcalc.network("resnet81")
     with pytest.raises(ConvcalcError, match="needs its size"):
         convcalc.network(["k3"])
+@pytest.mark.parametrize("word", ["k3f8", "gap", "fc10", "ds:k3f8", "Conv2d(3, 8, 3)"])
+def test_network_takes_one_word(word: str) -> None:
+    assert convcalc.network(word, "3x9x9").to_dict() == convcalc.network([word], "3x9x9").to_dict()
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (["k3", 3], "model: layer words must be strings, got 3; write for example 'k3'"),
+        (None, "model: must be a name, a path or layer words, got None"),
+        (b"resnet18", "model: must be a name, a path or layer words, got b'resnet18'"),
+        ([], "model: must have layer words, got none; for example 3x224x224"),
+        ("3x9x9", "model: must have layer words, got none"),
+        ("3x9x9 k3q", "k3q: cannot read 'q'"),
+        ("Conv2d(3)", "input: a row of layer words needs its size, got none"),
+        ("784 fc10", "input: a size has channels and 1 to 3 spatial axes, got '784'; write 3x224x224 for 2-D, 1x16000 "
+         "for 1-D, 784x1 for features alone"),
+    ],
+)  # fmt: skip
+def test_models_that_are_none(model: object, message: str) -> None:
+    with pytest.raises(ConvcalcError) as error:
+        convcalc.network(model)  # type: ignore[arg-type]
+    assert str(error.value).startswith(message)
+
+
