@@ -57,7 +57,7 @@ def command(
     from convcalc.questions.compare import compare, compare_chain
 
     # Types after the first may follow --compare without commas; the parser then takes them for layer words.
-    types = [word for word in options.words if word in BY_NAME or word == "all"]
+    types = [word for word in options.words if word in BY_NAME or word.lower() == "all"]
     options = replace(options, words=tuple(word for word in options.words if word not in types))
     names = [name for word in (*compare_with, *types) for name in word.split(",")]
     comparison = (

@@ -96,7 +96,7 @@ def compare(type: str, options: LayerOptions, types: Iterable[str], *, batch: in
 
     Raises ShapeError, with the reason, for a named type that cannot map the same sizes.
     """
-    names = list(dict.fromkeys(types))
+    names = _asked(types)
     base = layer_report(layer_graph(type, _own_options(type, options, names), batch), dtype=dtype)
     return _beside(base, names, recipe_named(type), lambda recipe: _compared(base, options, recipe))
 
@@ -107,7 +107,7 @@ def compare_chain(graph: Graph, types: Iterable[str], *, dtype: str) -> Comparis
     Transposed convolutions stay, unless the type is transposed. Raises ShapeError, with the reason, for a named type
     that cannot map the same sizes.
     """
-    names, base = list(dict.fromkeys(types)), layer_report(graph, dtype=dtype)
+    names, base = _asked(types), layer_report(graph, dtype=dtype)
 
     def compared(recipe: Recipe) -> Compared:
         chosen = {
@@ -117,11 +117,22 @@ def compare_chain(graph: Graph, types: Iterable[str], *, dtype: str) -> Comparis
         }
         if not chosen:
             raise ShapeError(f"{recipe.name}: the row has no layer that it could stand for")
-        other = layer_report(with_type(graph, chosen, recipe), dtype=dtype)
+        try:
+            changed = with_type(graph, chosen, recipe)
+        except ConvcalcError as error:  # which names the layer by its number alone
+            number, _, why = str(error).partition(": ")
+            word = next(group.op for group in graph.groups if group.name == number)
+            raise type(error)(f"layer {number}, {word}: {why.removeprefix(f'{recipe.name}: ')}") from None
+        other = layer_report(changed, dtype=dtype)
         ratios = ratio_of(other, base, "multiplications"), ratio_of(other, base, "parameters")
         return Compared(recipe.name, replace(other, notes=()), *ratios)
 
     return _beside(base, names, None, compared)
+
+
+def _asked(types: Iterable[str]) -> list[str]:
+    """The names once each; `all` in any case, as the types' own names."""
+    return list(dict.fromkeys("all" if name.lower() == "all" else name for name in types))
 
 
 def _beside(

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from convcalc.errors import ConvcalcError, NotationError, ShapeError
-from convcalc.questions.compare import STAND_INS, Compared, Comparison, compare
+from convcalc.questions.compare import STAND_INS, Compared, Comparison, compare, compare_chain
+from convcalc.readers.words import row_graph
 from convcalc.recipes import RECIPES, recipe_named
 from convcalc.recipes.options import LayerOptions
 from tests import formula
@@ -216,10 +217,22 @@ def test_options_of_the_compared_type_alone() -> None:
     assert row.report.weights == 3 * 5 * 3 + 8 * 3 * 3
 
 
-@pytest.mark.parametrize("name", ["", "depthwis", "All", "everything"])
+@pytest.mark.parametrize("name", ["", "depthwis", "al", "everything"])
 def test_an_unknown_type_is_refused(name: str) -> None:
     with pytest.raises(NotationError, match=r"^type: unknown convolution type"):
         compared("standard", name)
+
+
+def test_all_may_be_written_in_any_case() -> None:
+    assert compared("standard", "All") == compared("standard", "all")
+
+
+def test_why_a_type_cannot_stand_in_a_row_names_the_layer_and_its_word() -> None:
+    row = row_graph(["k3", "max:k2", "k3f8"], "3x9x9")
+    with pytest.raises(ShapeError, match=r"^compare: grouped: layer 1, k3: groups must divide in_channels, got"):
+        compare_chain(row, ["grouped"], dtype="float32")
+    notes = compare_chain(row, ["all"], dtype="float32").notes
+    assert "pointwise is left out: layer 1, k3: pointwise gives another size than k3; leave it as it is" in notes
 
 
 def test_a_base_that_does_not_fit_is_refused() -> None:
