@@ -239,7 +239,10 @@ def _both(left: Strand, right: Strand) -> Strand:
 def check_phases(phases: int) -> None:
     """Raises ShapeError if a pattern is too long to enumerate."""
     if phases > MAX_PHASES:
-        raise ShapeError(f"it repeats only after {phases} outputs, more than {MAX_PHASES} are not enumerated")
+        raise ShapeError(
+            f"it repeats only after {phases} outputs, more than {MAX_PHASES} are not enumerated; "
+            "use smaller strides or factors"
+        )
 
 
 def centre(field: Field) -> Fraction | None:

@@ -23,14 +23,16 @@ Seen = tuple[Along, ...]
 class Fields(NamedTuple):
     """The receptive field of every node, and the node whose field stands for the whole graph.
 
-    `refused` says why a field is only an upper bound, if one is; `notes` are for the user.
+    `refused` is the first node whose field is only an upper bound, and why, if there is one; `bound` says the same as a
+    note, which is among the `notes` for the user.
     """
 
     fields: tuple[tuple[AxisField, ...], ...]
     seen: tuple[Seen, ...]
     mapped: int
     notes: tuple[str, ...]
-    refused: ShapeError | None
+    bound: str | None
+    refused: tuple[int, ShapeError] | None
 
 
 def receptive_fields(graph: Graph) -> Fields:
@@ -49,12 +51,13 @@ def receptive_fields(graph: Graph) -> Fields:
     fields: list[tuple[AxisField, ...]] = []
     misaligned: list[str] = []
     bound: tuple[int, str] | None = None
-    refused: ShapeError | None = None
+    refused: tuple[int, ShapeError] | None = None
     known = Cache()
     for number, node in enumerate(graph.nodes):
         branches = [image] if node is main else [seen[i] for i in node.inputs]
         found, row, why, error = _all_after(node, branches, sizes, known)
-        refused = refused or error
+        if error is not None and refused is None:
+            refused = number, error
         seen.append(found)
         fields.append(row)
         if why and bound is None:
@@ -75,18 +78,7 @@ def receptive_fields(graph: Graph) -> Fields:
     notes += misaligned[:MAX_NOTES]
     if len(misaligned) > MAX_NOTES:
         notes.append(f"{len(misaligned) - MAX_NOTES} more merges have misaligned branches")
-    return Fields(tuple(fields), tuple(seen), mapped, tuple(notes), refused)
-
-
-def layer_fields(graph: Graph) -> Fields:
-    """The same for a layer or a row of layer words, for which every field must be exact.
-
-    Raises ShapeError if one has too many separate pieces to enumerate.
-    """
-    fields = receptive_fields(graph)
-    if fields.refused is not None:
-        raise fields.refused
-    return fields
+    return Fields(tuple(fields), tuple(seen), mapped, tuple(notes), bound and bound[1], refused)
 
 
 def _all_after(

@@ -15,7 +15,7 @@ from convcalc.graph.primitives import Correlate, Pool, ShuffleChannels, Transpos
 from convcalc.notation import Axes, Number, PaddingValue, PerAxis, whole_number
 from convcalc.questions.cost import BYTES, NETWORK_RULE, RULES, Cost, Counted, cost, total
 from convcalc.questions.memory import Peak, moved_elements, peak
-from convcalc.questions.receptive import Fields, layer_fields, receptive_fields
+from convcalc.questions.receptive import Fields, receptive_fields
 from convcalc.questions.schema import (
     KINDS,
     SCHEMA,
@@ -347,9 +347,9 @@ def analyze(
 def layer_report(graph: Graph, *, dtype: str = "float32") -> Report:
     """The report of a layer or of a row of layer words, stage by stage.
 
-    Raises ShapeError if a receptive field has too many separate pieces to enumerate.
+    A receptive field of too many separate pieces to enumerate is an upper bound, and a note says so.
     """
-    return _report(graph, "stages", dtype, layer_fields(graph), None)
+    return _report(graph, "stages", dtype, receptive_fields(graph), None)
 
 
 def network_report(graph: Graph, *, dtype: str = "float32", machine: Machine | None = None) -> Report:
@@ -376,7 +376,9 @@ def _report(
             for i in group.nodes
         )
         layers.append(LayerReport(group, stages, names, own, share, moved, bound))
-    notes = RULES if form == "stages" else (*fields.notes, NETWORK_RULE, RULES[-1])
+    notes = (*fields.notes, NETWORK_RULE, RULES[-1])
+    if form == "stages":
+        notes = RULES if fields.bound is None else (fields.bound, *RULES)
     uncounted = [layer for layer in layers if not layer.counted]
     if uncounted:
         reasons = first_of([f"{layer.name} ({layer.op}): {_reason(layer)}" for layer in uncounted], 3, "; ")

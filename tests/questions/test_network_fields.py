@@ -15,8 +15,10 @@ from convcalc.axis.sampling import adaptive_reads, resize_reads
 from convcalc.axis.strands import AxisField, Field, Reads, centre, merged
 from convcalc.axis.window import Window
 from convcalc.errors import ShapeError
-from convcalc.questions.report import network_report
+from convcalc.questions.chain import chain_fields
+from convcalc.questions.report import layer_report, network_report
 from convcalc.readers.toml.document import network_from_toml
+from convcalc.readers.words import row_graph
 from tests.reference import Windows, read_back
 
 
@@ -189,6 +191,17 @@ def test_absurd_strides_are_refused() -> None:
     field = Field.identity().after(Reads.spread(Window(251, 251))).after(Reads.spread(Window(241, 241)))
     with pytest.raises(ShapeError, match="repeats only after 14457349 outputs"):
         field.after(Reads.spread(Window(239, 239)))
+
+
+def test_a_row_whose_field_is_not_enumerated_is_counted_all_the_same() -> None:
+    """A window that skips pixels leaves as many pieces as it has outputs; only the field is an upper bound then."""
+    row = row_graph(["k3s5f8", "gap", "fc10"], "1x960000")
+    report = layer_report(row)
+    assert report.output == (10,)
+    assert report.multiplications == 192_000 * 3 * 8 + 80
+    assert report.notes[0].startswith("receptive field: an upper bound from 2 on, because the whole length is taken: a")
+    with pytest.raises(ShapeError, match=r"^layer 2 of 3, gap: a receptive field of more than"):
+        chain_fields(row, sized=True)
 
 
 BOUNDED = {

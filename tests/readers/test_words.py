@@ -135,6 +135,8 @@ def test_network_takes_names_and_paths() -> None:
         convcalc.network("resnet81")
     with pytest.raises(ConvcalcError, match="needs its size"):
         convcalc.network(["k3"])
+
+
 @pytest.mark.parametrize("word", ["k3f8", "gap", "fc10", "ds:k3f8", "Conv2d(3, 8, 3)"])
 def test_network_takes_one_word(word: str) -> None:
     assert convcalc.network(word, "3x9x9").to_dict() == convcalc.network([word], "3x9x9").to_dict()
@@ -158,5 +160,3 @@ def test_models_that_are_none(model: object, message: str) -> None:
     with pytest.raises(ConvcalcError) as error:
         convcalc.network(model)  # type: ignore[arg-type]
     assert str(error.value).startswith(message)
-
-
