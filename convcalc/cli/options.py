@@ -16,7 +16,7 @@ from convcalc.graph.graph import Graph
 from convcalc.notation import LAYOUTS, PADDING_WORDS, Layout, is_size, parse_layout, parse_words, whole_number
 from convcalc.questions.cost import BYTES
 from convcalc.questions.report import Report, layer_report
-from convcalc.recipes import BY_NAME
+from convcalc.recipes import BY_NAME, recipe_named
 from convcalc.recipes.options import LayerOptions, layer_graph
 
 
@@ -148,9 +148,10 @@ class SharedOptions:
         if not self.sized and self.command != "rf":
             alone = next((word for word in self.words if word in BY_NAME), None)
             if alone is not None:
+                kernel = "" if recipe_named(alone).default_kernel == 1 else ":k3"
                 raise NotationError(
                     f"{self.command}: a type alone is no layer word, got {quoted(alone)}; "
-                    f"use -t {alone}, or {alone}:k3 after the input's size"
+                    f"use -t {alone}, or {alone}{kernel} after the input's size"
                 )
             raise NotationError(
                 f"{self.command}: must have the size of the input before layer words, got none; "

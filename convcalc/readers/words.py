@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from functools import partial
 from math import lcm, prod
 
-from convcalc.errors import ConvcalcError, NotationError, ShapeError
+from convcalc.errors import ConvcalcError, NotationError, ShapeError, shortened
 from convcalc.graph.graph import Builder, Graph, Layer
 from convcalc.graph.primitives import Convolution, TransposedCorrelate, Windowed, windows
 from convcalc.graph.shapes import place, resolved, size_along
@@ -29,9 +30,14 @@ from convcalc.recipes.options import LayerOptions, convolution, request_for
 from convcalc.recipes.pool import pool_stage
 
 POOLS = {"max_pool": "max", "avg_pool": "avg"}
-WHOLE, FLAT = ("global_avg_pool", "global_max_pool"), ("flatten", "linear")
-"""Ops that read the whole map, and ops that leave no map."""
+WHOLE = (
+    "global_avg_pool", "global_max_pool", "adaptive_avg_pool", "adaptive_max_pool",
+    "instance_norm", "group_norm", "flatten", "linear",
+)  # fmt: skip
+"""Ops that read the whole map."""
 PER_AXIS = ("kernel", "stride", "padding", "dilation", "output_padding", "factor")
+_ONE_SIDED = re.compile("p[0-9]")
+"""What stands before the colon of a padding such as p0:1, and in no type's name."""
 OPTIONS = frozenset(field.name for field in fields(LayerOptions))
 
 
@@ -52,8 +58,10 @@ def row_graph(
     """
     layout, words = parse_layout(layout), parse_words(texts, tuple(BY_NAME))
     size = None if input is None else parse_size(input, "input", layout)
+    if size:
+        _check_no_batch(size, words, layout)
     row = _Row(words, len(size) - 1 if size else _named_axes(words), bias)
-    return row.graph(size, batch, parse_layout(layout)) if size else row.unsized_graph(batch)
+    return row.graph(size, batch, layout) if size else row.unsized_graph(batch)
 
 
 class _Row:
@@ -69,8 +77,8 @@ class _Row:
         try:
             return self._built((batch, *size))
         except ShapeError as error:
-            smallest = self._smallest(size)
-            if smallest == size:
+            smallest = self._smallest(size[0])
+            if smallest is None:
                 raise
             accepted = show_size(smallest, layout)
             raise ShapeError(f"{error}; the smallest input that the whole chain accepts is {accepted}") from None
@@ -78,10 +86,10 @@ class _Row:
     def unsized_graph(self, batch: int) -> Graph:
         """The row on an input that is large enough, for answers that do not depend on its size."""
         for number, word in enumerate(self.words, 1):
-            if word.op in (*WHOLE, *FLAT):
+            if word.op in WHOLE or "size" in word.values:
                 raise NotationError(
                     f"{self._where(number)}: reads the whole input, whose size is not given; "
-                    f"write it before the words, such as {'x'.join(['3', *['224'] * self.dims])}"
+                    f"write it before the words, such as {_example(self.dims)}"
                 )
         channels, room = self._first_channels(), 1
         for number, layer in reversed(list(self._windowed(channels))):
@@ -104,7 +112,7 @@ class _Row:
         return builder.graph("chain", last)
 
     def _where(self, number: int) -> str:
-        return f"layer {number} of {len(self.words)}, {self.words[number - 1].text}"
+        return f"layer {number} of {len(self.words)}, {shortened(self.words[number - 1].text)}"
 
     def _located(self, number: int, error: ConvcalcError) -> ConvcalcError:
         """The error at its layer, which the graph calls by its number alone."""
@@ -120,7 +128,7 @@ class _Row:
     def _pool(self, word: LayerWord) -> Layer:
         self._check_dims(word, None)
         if "kernel" not in word.values:
-            raise NotationError("a pool needs its kernel, got none; write for example max:k2")
+            raise NotationError(f"a pool needs its kernel, got none; write for example {_with_kernel(word, 2)}")
         kind = POOLS[word.op]
         return Layer(((kind, pool_stage(kind, word.values, self.dims)),))
 
@@ -128,7 +136,7 @@ class _Row:
         recipe = recipe_named(word.op)
         self._check_dims(word, named_dims(word.op))
         if "kernel" not in word.values and recipe.default_kernel != 1:
-            raise NotationError("a layer needs its kernel, got none; write for example k3")
+            raise NotationError(f"a layer needs its kernel, got none; write for example {_with_kernel(word, 3)}")
         expected = word.values.get("in_channels", channels)
         if expected != channels:
             raise ShapeError(f"takes in_channels={expected}, got {channels} channels; write {channels} there")
@@ -144,7 +152,10 @@ class _Row:
     def _check_dims(self, word: LayerWord, named: int | None) -> None:
         stated = word.dims or named
         if stated not in (None, self.dims):
-            raise NotationError(f"has {stated} spatial axes, got a chain with {self.dims}")
+            raise NotationError(
+                f"has {stated} spatial axes, got a chain with {self.dims}; "
+                f"an input for it is written like {_example(stated)}"
+            )
 
     def _other(self, word: LayerWord, shape: Axes) -> Layer:
         """The layer of any other word, by the table of ops in network files."""
@@ -179,15 +190,16 @@ class _Row:
                 for _, primitive in layer.stages:
                     channels = primitive.out_channels if isinstance(primitive, Convolution) else channels
 
-    def _smallest(self, size: Axes) -> Axes:
-        """The smallest size that the whole chain accepts and that is not below `size`, axis by axis."""
+    def _smallest(self, channels: int) -> Axes | None:
+        """The smallest size that the whole chain accepts; None if a size is not what it lacks."""
         try:
-            layers = dict(self._windowed(size[0]))
-            accepts = partial(self._accepts, layers, size[0])
-            smallest = [_least(partial(accepts, axis), size[1 + axis]) for axis in range(self.dims)]
-        except (NotationError, ShapeError):  # another kind of error: no size would help
-            return size
-        return (size[0], *smallest)
+            layers = dict(self._windowed(channels))
+            accepts = partial(self._accepts, layers, channels)
+            smallest = (channels, *(_least(partial(accepts, axis)) for axis in range(self.dims)))
+            self._built((1, *smallest))
+        except ConvcalcError:
+            return None
+        return smallest
 
     def _accepts(self, layers: dict[int, Layer], channels: int, axis: int, size: int) -> bool:
         """Whether every layer has an output if the input has this size along the axis."""
@@ -202,7 +214,13 @@ class _Row:
                     channels = primitive.out_channels if isinstance(primitive, Convolution) else channels
                 continue
             shape: Axes = (1, channels, *(size,) * self.dims)  # the axes are independent: all are as long
-            for _, primitive in self._other(word, shape).stages:
+            try:
+                other = self._other(word, shape)
+            except ShapeError:
+                if word.op == "upsample":  # by a factor below 1, of too few pixels
+                    return False
+                raise
+            for _, primitive in other.stages:
                 shape = place(primitive, [shape]).shape or ()
             if len(shape) < 3:
                 break
@@ -210,9 +228,9 @@ class _Row:
         return True
 
 
-def _least(accepted: Callable[[int], bool], low: int) -> int:
-    """The least number from `low` on that is accepted, if all beyond it are too. Raises ShapeError if there is none."""
-    high = low
+def _least(accepted: Callable[[int], bool]) -> int:
+    """The least number that is accepted, if all beyond it are too. Raises ShapeError if there is none."""
+    low = high = 1
     while not accepted(high):
         high *= 2
         if high.bit_length() > 400:
@@ -242,18 +260,44 @@ def _is_windowed(word: LayerWord) -> bool:
     return word.op in POOLS or word.op in BY_NAME
 
 
+def _example(dims: int) -> str:
+    return "x".join(["3", *["224"] * dims])
+
+
+def _with_kernel(word: LayerWord, kernel: int) -> str:
+    """The word with a kernel, which it lacks: ds:k3 for ds, max:k2s2 for max:s2, k3s2 for s2."""
+    head, colon, letters = word.text.partition(":")
+    if not word.values:
+        return f"{word.text}:k{kernel}"
+    if not colon or _ONE_SIDED.search(head):
+        return f"k{kernel}{word.text}"
+    return f"{head}:k{kernel}{letters}"
+
+
 def _groups(word: LayerWord) -> int:
-    if word.op not in BY_NAME:
-        return 1
-    return whole_number(word.values.get("groups", recipe_named(word.op).default_groups), f"{word.text}: groups")
+    default = recipe_named(word.op).default_groups if word.op in BY_NAME else 1
+    return whole_number(word.values.get("groups", default), f"{word.text}: groups")
 
 
 def _named_axes(words: Sequence[LayerWord]) -> int:
     """The axes that a type or a per-axis value names; two if the words leave it open."""
-    different = {id(word): word for word in words}.values()  # a repeated word is one object
-    counts = [axis_count(value) for word in different for name, value in word.values.items() if name in PER_AXIS]
-    stated = [dims for word in different if (dims := word.dims or named_dims(word.op))]
-    count = max([*stated, *(c for c in counts if c > 1)], default=2)
+    count = _stated_axes(words) or 2
     if count > 3:
         raise NotationError(f"a layer has 1 to 3 spatial axes, got values for {count}")
     return count
+
+
+def _stated_axes(words: Sequence[LayerWord]) -> int:
+    """The most axes that a type or a per-axis value names; 0 if the words leave it open."""
+    different = {id(word): word for word in words}.values()  # a repeated word is one object
+    counts = [axis_count(value) for word in different for name, value in word.values.items() if name in PER_AXIS]
+    stated = [dims for word in different if (dims := word.dims or named_dims(word.op))]
+    return max([*stated, *(c for c in counts if c > 1)], default=0)
+
+
+def _check_no_batch(size: Axes, words: Sequence[LayerWord], layout: str) -> None:
+    """Raises NotationError if the words have one axis less than a size that begins with a batch of 1."""
+    ordered = (*size[1:], size[0]) if layout == "channels-last" else size
+    if len(size) > 2 and ordered[0] == 1 and _stated_axes(words) == len(size) - 2:
+        meant = "x".join(map(str, ordered[1:]))
+        raise NotationError(f"input: a size has no batch, got {show_size(size, layout)}; write {meant}")

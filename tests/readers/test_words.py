@@ -86,9 +86,31 @@ def test_a_row_without_a_size_has_the_fields_of_one_with_a_size() -> None:
         ("k3 gap", None, "layer 2 of 2, gap: reads the whole input, whose size is not given; write it before the"),
         ("k3 max:k2p1g2", "4x9x9", "max:k2p1g2: a pool has no groups, got 2; leave it out"),
         ("k3 k3c", "4x9x9", "k3c: a convolution has no ceil mode, got c; leave it out"),
-        ("k3 3d:k3", "4x9x9", "layer 2 of 2, 3d:k3: has 3 spatial axes, got a chain with 2"),
+        (
+            "k3 3d:k3", "4x9x9",
+            "layer 2 of 2, 3d:k3: has 3 spatial axes, got a chain with 2; an input for it",
+        ),
+        ("Conv2d(3,8,7)", "1x3x64x64", "input: a size has no batch, got 1x3x64x64; write 3x64x64"),
+        ("k3x3", "1x3x64x64", "input: a size has no batch, got 1x3x64x64; write 3x64x64"),
+        ("1d:k3", "1x1x999", "input: a size has no batch, got 1x1x999; write 1x999"),
+        ("k3 AdaptiveAvgPool2d(2)", None, "layer 2 of 2, AdaptiveAvgPool2d(2): reads the whole input"),
+        ("k3 Upsample(size=9)", None, "layer 2 of 2, Upsample(size=9): reads the whole input, whose size is not given"),
+        ("k3 in", None, "layer 2 of 2, in: reads the whole input, whose size is not given; write it before the words"),
+        ("k3 gn1", None, "layer 2 of 2, gn1: reads the whole input, whose size is not given"),
+        ("gn4", "6x9x9", "layer 1 of 1, gn4: groups: must divide the channels, got 4 and 6; try 2"),
+        ("dw:k3f5", "4x9x9", "layer 1 of 1, dw:k3f5: filters: a depthwise convolution has channels*multiplier, got "
+         "filters=5, channels=4, multiplier=1; use 4 or leave filters out"),
+        (
+            "k9f5 Linear(20,5)", "4x4x4",
+            "layer 1 of 2, k9f5: height: the window must fit the padded input, got extent 9 (1*(9 - 1) + 1) on "
+            "4 + 0 + 0; the smallest input that fits is 9",
+        ),
+        ("k" + "3" * 200, "4x9x9", f"layer 1 of 1, k{'3' * 76}...: kernel: a number may have 100 digits, got 200"),
         ("k3s2psame", None, "layer 1 of 1, k3s2psame: padding 'same' with stride 2 depends on the input size"),
-        ("s2", "4x9x9", "layer 1 of 1, s2: a layer needs its kernel, got none; write for example k3"),
+        ("s2", "4x9x9", "layer 1 of 1, s2: a layer needs its kernel, got none; write for example k3s2"),
+        ("ds", "4x9x9", "layer 1 of 1, ds: a layer needs its kernel, got none; write for example ds:k3"),
+        ("p0:1", "4x9x9", "layer 1 of 1, p0:1: a layer needs its kernel, got none; write for example k3p0:1"),
+        ("avg:s2", "4x9x9", "layer 1 of 1, avg:s2: a pool needs its kernel, got none; write for example avg:k2s2"),
         ("k3g3", "4x9x9", "layer 1 of 1, k3g3: groups must divide in_channels, got groups=3 and in_channels=4; try 2"),
     ],
 )  # fmt: skip
@@ -109,6 +131,8 @@ def test_a_row_that_does_not_fit(words: str, size: str | None, message: str) -> 
         "up2 k11",
         "k2s2*5 t:k3s2p2 k3",
         "k2 Upsample(scale_factor=1.5) k9",
+        "Upsample(scale_factor=0.3) k3",
+        "k3 Upsample(scale_factor=0.25)",
     ],
 )  # fmt: skip
 def test_the_smallest_input_is_accepted_and_one_less_is_not(words: str) -> None:
@@ -118,6 +142,17 @@ def test_the_smallest_input_is_accepted_and_one_less_is_not(words: str) -> None:
     assert report(words, f"1x{smallest}").output
     with pytest.raises(ConvcalcError):
         report(words, f"1x{smallest - 1}")
+
+
+def test_the_smallest_input_is_the_smallest_along_every_axis() -> None:
+    """(3 - 1) + 9 = 11 along both, although 99 was given along one."""
+    with pytest.raises(ConvcalcError, match=r"the smallest input that the whole chain accepts is 3x11x11$"):
+        report("k3 k9", "3x2x99")
+    assert report("k3 k9", "3x11x11").output == (3, 1, 1)
+
+
+def test_a_shuffle_without_a_size_has_channels_for_its_groups() -> None:
+    assert report("k3 shuffle5").output == (5, 1, 1)
 
 
 def test_network_takes_words_too() -> None:

@@ -174,7 +174,7 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("shuffled-grouped", {"input": (6, 7, 7), "groups": 3, "filters": 8},
      "grouped: groups must divide filters, got groups=3 and filters=8; try "),
     ("depthwise", {"input": (6, 7, 7), "groups": 3},
-     "groups: a depthwise convolution has as many as channels, got groups=3 and channels=6; leave --groups out"),
+     "groups: a depthwise convolution has as many as channels, got groups=3 and channels=6; leave groups out"),
     # windows that do not fit: the smallest input
     ("standard", {"input": (3, 7, 2), "kernel": (3, 5)},
      r"conv: width: the window must fit the padded input, got extent 5 .*; the smallest input that fits is 5"),
@@ -204,7 +204,7 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("depthwise", {"input": (3, 7, 7), "filters": 8},
      "filters: a depthwise convolution has channels[*]multiplier, got filters=8, channels=3, multiplier=1; use 3"),
     ("depthwise", {"input": (3, 7, 7), "filters": 6, "multiplier": 3},
-     "filters: .*got filters=6, channels=3, multiplier=3; use 9 or leave --filters out"),
+     "filters: .*got filters=6, channels=3, multiplier=3; use 9 or leave filters out"),
     # values that cannot be read, by the name of their option
     ("standard", {"input": (3, 7, 7), "kernel": (3, 3, 3)}, "kernel: takes one value for all axes or 2"),
     ("standard", {"input": (3, 7, 7), "stride": 0}, "stride: must be at least 1, got 0"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import gcd
 
 from convcalc.errors import ShapeError
 from convcalc.graph import primitives
@@ -29,7 +30,9 @@ def normalize(op: str, keys: Keys, shapes: Sequence[Axes]) -> Lowered:
     if op == "group_norm":
         groups = whole_number(needed(keys, "groups"), "groups")
         if shape[1] % groups:
-            raise ShapeError(f"groups: must divide the channels, got {groups} and {shape[1]}")
+            raise ShapeError(
+                f"groups: must divide the channels, got {groups} and {shape[1]}; try {gcd(groups, shape[1])}"
+            )
         return [("", primitives.Normalize(op, channels, (1, *spatial), groups))]
     return [("", primitives.Normalize(op, channels, spatial if op == "instance_norm" else ()))]
 
