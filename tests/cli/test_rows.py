@@ -229,6 +229,13 @@ def test_a_row_without_a_size_says_where_to_write_it(command: str, refusal: Run)
     assert refusal(command, "k3s2", "k3") == f"{answered} convcalc {command} 3x224x224 k3s2 k3"
 
 
+@pytest.mark.parametrize(("name", "word"), [("ds", "ds:k3"), ("pointwise", "pointwise")])
+def test_a_type_alone_is_told_the_word_that_works(name: str, word: str, output: Run, refusal: Run) -> None:
+    told = f"shape: a type alone is no layer word, got '{name}'; use -t {name}, or {word} after the input's size"
+    assert refusal("shape", name) == told
+    assert answer(output, "shape", "3x9x9", word)["output"]
+
+
 def test_the_smallest_input_of_a_row_is_named(output: Run, refusal: Run) -> None:
     """From the last layer back, (n - 1)*stride + kernel: 4, 10, 22, 92, 465."""
     assert refusal("rf", *WAV2VEC, "-i", "1x400").endswith("; the smallest input that the whole chain accepts is 1x465")
