@@ -12,30 +12,37 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from itertools import product
 
-Symbols = Mapping[str, int | Fraction | Sequence[int]]
+Exact = int | Fraction
+Symbols = Mapping[str, Exact | Sequence[int]]
 
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)(?: step (\d+))?")
 _POWERS = {"²": "**2", "³": "**3", "·": "*"}
 
 
-def value(text: str, symbols: Symbols | None = None) -> Fraction:
+def value(text: str, symbols: Symbols | None = None) -> Exact:
     """The value of a formula, with numbers for its symbols."""
+    return _number(_parsed(text), symbols or {})
+
+
+@lru_cache
+def _parsed(text: str) -> ast.expr:
     for sign, written in _POWERS.items():
         text = text.replace(sign, written)
     text = _RANGE.sub(lambda match: f"listed({match[1]}, {match[2]}, {match[3] or 1})", text)
-    return _number(ast.parse(text.strip(), mode="eval").body, symbols or {})
+    return ast.parse(text.strip(), mode="eval").body
 
 
-def _number(node: ast.expr, symbols: Symbols) -> Fraction:
+def _number(node: ast.expr, symbols: Symbols) -> Exact:
     match node:
         case ast.Constant(value=int(constant)):
-            return Fraction(constant)
+            return constant
         case ast.Name(id=name):
             found = symbols[name]
             assert isinstance(found, int | Fraction), f"{name} is not one number"
-            return Fraction(found)
+            return found
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_number(operand, symbols)
         case ast.BinOp(left=left, op=op, right=right):
@@ -48,31 +55,31 @@ def _number(node: ast.expr, symbols: Symbols) -> Fraction:
                 case ast.Mult():
                     return a * b
                 case ast.Div():
-                    return a / b
+                    return Fraction(a) / b
                 case ast.Pow():
-                    return Fraction(a**b)
+                    return a**b if b >= 0 else Fraction(a) ** b
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
             return _called(name, arguments, symbols)
     raise ValueError(f"not a formula: {ast.unparse(node)}")
 
 
-def _called(name: str, arguments: list[ast.expr], symbols: Symbols) -> Fraction:
+def _called(name: str, arguments: list[ast.expr], symbols: Symbols) -> Exact:
     match name, arguments:
         case "floor", [argument]:
-            return Fraction(math.floor(_number(argument, symbols)))
+            return math.floor(_number(argument, symbols))
         case "ceil", [argument]:
-            return Fraction(math.ceil(_number(argument, symbols)))
+            return math.ceil(_number(argument, symbols))
         case "min" | "max", [_, _, *_]:
             values = [_number(argument, symbols) for argument in arguments]
             return min(values) if name == "min" else max(values)
         case "product" | "sum" | "max", [ast.Name(id=axes)]:
             found = symbols[axes]
             assert not isinstance(found, int | Fraction), f"{axes} has one number, not one per axis"
-            return Fraction({"product": math.prod, "sum": sum, "max": max}[name](found))
+            return {"product": math.prod, "sum": sum, "max": max}[name](found)
         case "count", [ast.GeneratorExp(elt=condition, generators=loops)]:
-            return Fraction(_counted(condition, loops, symbols))
+            return _counted(condition, loops, symbols)
         case "count", _:
-            return Fraction(len({number for argument in arguments for number in _listed(argument, symbols)}))
+            return len({number for argument in arguments for number in _listed(argument, symbols)})
     raise ValueError(f"not a function of formulas: {name}")
 
 
@@ -99,12 +106,12 @@ def _holds(condition: ast.expr, symbols: Symbols) -> bool:
     return all(signs[type(op)](a, b) for op, a, b in pairs)
 
 
-def _listed(argument: ast.expr, symbols: Symbols) -> list[Fraction]:
+def _listed(argument: ast.expr, symbols: Symbols) -> list[Exact]:
     match argument:
         case ast.Call(func=ast.Name(id="listed"), args=[first, last, step]):
             ends = [int(_number(end, symbols)) for end in (first, last, step)]
             assert (ends[1] - ends[0]) % ends[2] == 0, "the last number is one of those listed"
-            return [Fraction(number) for number in range(ends[0], ends[1] + 1, ends[2])]
+            return [*range(ends[0], ends[1] + 1, ends[2])]
         case ast.Name(id=name) if not isinstance(symbols[name], int | Fraction):
-            return [Fraction(number) for number in symbols[name]]
+            return [*symbols[name]]
     return [_number(argument, symbols)]

@@ -122,7 +122,7 @@ class Tally:
     additions: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Counted:
     """A number that counts what is done with it."""
 

@@ -999,6 +999,8 @@ LARGE: dict[str, tuple[tuple[int, ...], int, tuple[Window, ...]]] = {
     "positions far apart": ((1, 64, 5, 60_100), 4, (Window(5), Window(5, 1200))),
     "many filters, in half precision": ((1, 1, 160, 160), 350, (SAME, SAME)),
 }
+ENOUGH = {("tall tiles of many filters", "rows"): 300, ("many filters, in half precision", "fft"): 90}
+"""Filters where the algorithm goes through them one by one, so that the working memory does not depend on them."""
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -1006,6 +1008,7 @@ LARGE: dict[str, tuple[tuple[int, ...], int, tuple[Window, ...]]] = {
 def test_extra_memory_of_every_algorithm(name: str, algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(algorithms, "thread_count", lambda: 1)
     shape, filters, windows = LARGE[name]
+    filters = ENOUGH.get((name, algorithm), filters)
     dtype = "f2" if "half" in name else "f4"
     x, weight = np.ones(shape, dtype), np.ones((filters, shape[1], *(window.kernel for window in windows)), dtype)
     assert extra_memory(x, weight, windows, algorithm) < 64 * 2**20

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -21,21 +22,23 @@ from tests.explain.working_out import AXES
 
 def of_window(stage: dict[str, Any]) -> dict[str, Any]:
     """Sizes of a window's layer, and its counts along every axis by going through every position."""
-    outputs, inputs = stage["output"][1:], stage["input"][1:]
-    taps, reached = [], []
+    outputs, inputs, channels = stage["output"][1:], stage["input"][1:], stage["input"][0]
     ends = (inputs, outputs) if stage.get("op") == "conv_transpose" else (outputs, inputs)
-    for axis, (positions, size) in enumerate(zip(*ends, strict=True)):
-        stride, dilation, before = stage["stride"][axis], stage["dilation"][axis], stage["padding"][axis][0]
-        places = [p * stride - before for p in range(positions)]
-        hit = [at + t * dilation for at in places for t in range(stage["kernel"][axis])]
-        inside = [at for at in hit if 0 <= at < size]
-        taps.append(len(inside))
-        reached.append(len(set(inside)))
-    channels = stage["input"][0]
+    before = [pair[0] for pair in stage["padding"]]
+    met = map(meetings, *ends, stage["kernel"], stage["stride"], stage["dilation"], before)
+    taps, reached = map(list, zip(*met, strict=True))
     return {
         "filters": stage["output"][0], "channels": channels, "multiplier": stage["output"][0] // channels,
         "input": inputs, "output": outputs, "taps_on_data": taps, "outputs_reached": reached,
     }  # fmt: skip
+
+
+@lru_cache(maxsize=None)
+def meetings(positions: int, size: int, kernel: int, stride: int, dilation: int, before: int) -> tuple[int, int]:
+    """How many pairs of a position and a tap meet a pixel of the other end, and how many pixels are met."""
+    hit = [at * stride - before + tap * dilation for at in range(positions) for tap in range(kernel)]
+    inside = [at for at in hit if 0 <= at < size]
+    return len(inside), len(set(inside))
 
 
 def of_window_along(stage: dict[str, Any], axis: int) -> dict[str, Any]:

@@ -54,20 +54,20 @@ def written(column: str, cell: str) -> str:
 
 
 @pytest.mark.parametrize("machine", [(), MACHINE], ids=["plain", "machine"])
-@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_row_a_layer_with_every_cell_of_the_columns_shown(
-    network: str, width: int, machine: tuple[str, ...], on_terminal: OnTerminal, output: Run
+    network: str, machine: tuple[str, ...], on_terminal: OnTerminal, output: Run
 ) -> None:
     header, *piped = [line.split("\t") for line in output("net", network, *machine).splitlines()]
-    lines = on_terminal(width, "net", network, *machine)
-    missing = dropped(lines)
-    assert set(missing) < set(header)
-    shown = rows_of(lines, width, header)
-    kept = [i for i, column in enumerate(header) if column not in missing]
-    assert shown == [[written(header[i], row[i]) for i in kept] for row in piped]
-    drawn = any("█" in line for line in lines)
-    assert drawn or "share" in missing or "bars hidden to fit this terminal" in lines
+    for width in WIDTHS:
+        lines = on_terminal(width, "net", network, *machine)
+        missing = dropped(lines)
+        assert set(missing) < set(header)
+        shown = rows_of(lines, width, header)
+        kept = [i for i, column in enumerate(header) if column not in missing]
+        assert shown == [[written(header[i], row[i]) for i in kept] for row in piped], width
+        drawn = any("█" in line for line in lines)
+        assert drawn or "share" in missing or "bars hidden to fit this terminal" in lines, width
 
 
 def test_more_room_shows_no_fewer_columns(on_terminal: OnTerminal) -> None:
