@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -33,7 +33,7 @@ def of_window(stage: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@lru_cache(maxsize=None)
+@cache
 def meetings(positions: int, size: int, kernel: int, stride: int, dilation: int, before: int) -> tuple[int, int]:
     """How many pairs of a position and a tap meet a pixel of the other end, and how many pixels are met."""
     hit = [at * stride - before + tap * dilation for at in range(positions) for tap in range(kernel)]
