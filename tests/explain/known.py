@@ -5,6 +5,7 @@ So a formula meets numbers that it was not made from; only what JSON does not ha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
@@ -155,10 +156,12 @@ class Known:
         fields, node, first = self.report.fields, self.nodes[nodes[-1]], self.nodes[nodes.start]
         along = fields.seen[nodes[-1]][at]
         outputs = 1 if along.axis is None else (node.shape or ())[along.axis]
-        widest: Positions = along.field.widest(outputs, self.answer["input"][at + 1])
-        symbols: dict[str, Any] = {"positions": list(widest)}
-        if widest.runs:
-            symbols |= {"first": widest.first, "last": widest.last}
+        symbols: dict[str, Any] = {}
+        if {"positions", "first", "last"} & {*re.findall(r"\w+", row.formula)}:
+            widest: Positions = along.field.widest(outputs, self.answer["input"][at + 1])
+            symbols["positions"] = list(widest)
+            if widest.runs:
+                symbols |= {"first": widest.first, "last": widest.last}
         if row.quantity.startswith("start"):
             symbols["first"] = fields.fields[nodes[-1]][at].start
         if along.field.strands:
