@@ -191,6 +191,10 @@ def _by_definition(layer: Layer, x: np.ndarray, weight: np.ndarray, bias: np.nda
 
 def problem(layer: Layer, dtype: str = "f4") -> Problem:
     x, weight, _ = arrays(layer, dtype)
+    return posed_problem(layer, x, weight, dtype)
+
+
+def posed_problem(layer: Layer, x: np.ndarray, weight: np.ndarray, dtype: str) -> Problem:
     return Problem(
         x.reshape(layer.batch, layer.groups, layer.channels, *layer.spatial),
         weight.reshape(layer.groups, layer.filters, *weight.shape[1:]),
@@ -1013,8 +1017,19 @@ ENOUGH = {("tall tiles of many filters", "rows"): 300, ("many filters, in half p
 """Filters where the algorithm goes through them one by one, so that the working memory does not depend on them."""
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-@pytest.mark.parametrize("name", LARGE)
+def fitting_large() -> list[tuple[str, str]]:
+    """(layer, algorithm) for every algorithm that can compute it; the others leave it to direct."""
+    pairs = []
+    for name, (shape, filters, windows) in LARGE.items():
+        layer = Layer(shape[0], 1, shape[1], filters, shape[2:], windows, "")
+        ones = np.broadcast_to(np.float32(1), shape)
+        kernel = np.broadcast_to(np.float32(1), (filters, shape[1], *(window.kernel for window in windows)))
+        posed = posed_problem(layer, ones, kernel, "f4")
+        pairs += [(name, other) for other, algorithm in ALGORITHMS.items() if algorithm.fits(posed)]
+    return pairs
+
+
+@pytest.mark.parametrize(("name", "algorithm"), fitting_large())
 def test_extra_memory_of_every_algorithm(name: str, algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(algorithms, "thread_count", lambda: 1)
     shape, filters, windows = LARGE[name]
