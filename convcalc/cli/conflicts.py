@@ -38,7 +38,7 @@ NET: tuple[Rule, ...] = (
     Needs(
         (
             *("--input", "--batch", "--width", "--replace", "--dtype"),
-            *("--peak", "--bandwidth", "--check", "--array", "--output"),
+            *("--peak", "--bandwidth", "--check", "--array", "--output", "--force"),
             *SEVERAL_NETWORKS,
             *ROWS,
             *("--layout", "--explain", "--csv"),
@@ -50,6 +50,7 @@ NET: tuple[Rule, ...] = (
     Exclude(("--csv", "--explain", "--check", *SEVERAL_NETWORKS)),
     ExcludeEach(ROWS, SEVERAL_NETWORKS),
     Needs(("--array", "--output"), "--check"),
+    Needs(("--force",), "--output", remedy="name one, such as -o out.npy"),
     Needs(
         (*ROWS, "--dtype", "--peak", "--bandwidth"), "--json", only_with="--check"
     ),  # the table of checks has no rows

@@ -58,6 +58,7 @@ SWEEP_WIDTH = option("--sweep-width", metavar="X,X", help="Report at several wid
 CHECK = flag("--check", help="Run the network and check every number.", panel=PROVING)
 ARRAY = option("--array", metavar="X.npy", help="Array to run on; - is stdin [random].", panel=PROVING)
 OUTPUT_FILE = option("-o", "--output", metavar="OUT.npy", help="Write the output; - is stdout.", panel=PROVING)
+FORCE = flag("--force", help="Let the output overwrite the array.", panel=PROVING)
 CSV = flag("--csv", help="Print the rows as CSV.", panel=READING)
 
 
@@ -78,6 +79,7 @@ def command(
     check: CHECK = False,
     array: ARRAY = None,
     output: OUTPUT_FILE = None,
+    force: FORCE = False,
     layout: LAYOUT = None,
     explain: EXPLAIN = False,
     csv: CSV = False,
@@ -106,7 +108,7 @@ def command(
         "a MODEL": model, "--input": input, "--batch": batch, "--width": width, "--replace": replace,
         "--compare": compare, "--sweep": sweep, "--sweep-width": sweep_width, "--dtype": dtype, "--sort": sort,
         "--only": only, "--peak": peak, "--bandwidth": bandwidth, "--check": check, "--array": array,
-        "--output": output, "--layout": layout, "--explain": explain, "--csv": csv, "--json": json,
+        "--output": output, "--force": force, "--layout": layout, "--explain": explain, "--csv": csv, "--json": json,
     })  # fmt: skip
     if model is None:
         return _show_zoo(json)
@@ -131,7 +133,7 @@ def command(
 
         file = model if model.lower().endswith(".onnx") and replace is None else None
         value = report.to_dict(shown)
-        return answer_checked(report, value, order, file=file, array=array, output=output, json=json)
+        return answer_checked(report, value, order, file=file, array=array, output=output, force=force, json=json)
     if csv:
         sys.stdout.write(views.network_csv(report, shown, order))
         return ANSWERED

@@ -16,12 +16,12 @@ from convcalc.notation import Axes, Layout, show_size
 from convcalc.proof.forms import Named
 from convcalc.proof.network import check_network
 from convcalc.questions.report import Report
-from convcalc.storage.npy import check_writable, read_npy, write_npy
+from convcalc.storage.npy import check_output, read_npy, write_npy
 
 
 def answer_checked(
     report: Report, value: dict[str, Any], layout: Layout, *, file: str | None, array: str | None,
-    output: str | None, json: bool,
+    output: str | None, force: bool, json: bool,
 ) -> int:  # fmt: skip
     """Run the report's network on an array from a file or on random data, check it, and show the checks.
 
@@ -30,7 +30,7 @@ def answer_checked(
     if json and output == "-":
         raise NotationError("net: --json fills stdout, got --output - too; choose one")
     if output is not None:
-        check_writable(output)
+        check_output(output, [name for name in (array, file) if name is not None], force)
     given = None if array is None else Named(array, read_npy(array))
     x = None if given is None else _whole(given, report.graph.inputs[0].shape or (), layout)
     arrays, weights, reference = None, "random weights", None

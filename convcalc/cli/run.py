@@ -56,6 +56,7 @@ ALGORITHM = option(
 DIMS = option("--dims", metavar="D", help="Spatial axes: 1, 2 or 3.", panel=READING)
 OUTPUT_FILE = option("-o", "--output", metavar="OUT.npy", help="Write the result; - is stdout.", panel=READING)
 PREVIEW = flag("--preview", help="Show the result as a picture.", panel=READING)
+FORCE = flag("--force", help="Let the output overwrite an input.", panel=READING)
 NO_CHECK = flag("--no-check", help="Only convolve.", panel=READING)
 
 
@@ -77,6 +78,7 @@ def command(
     dims: DIMS = None,
     layout: LAYOUT = None,
     output: OUTPUT_FILE = None,
+    force: FORCE = False,
     preview: PREVIEW = False,
     no_check: NO_CHECK = False,
     json: JSON = False,
@@ -96,7 +98,7 @@ def command(
     from convcalc.render.pictures import show_picture
     from convcalc.render.table import show
     from convcalc.render.views import run_view
-    from convcalc.storage.npy import check_writable, read_npy, write_npy
+    from convcalc.storage.npy import check_output, read_npy, write_npy
 
     order = parse_layout("channels-first" if layout is None else layout)
     if json and (preview or output == "-"):
@@ -105,7 +107,7 @@ def command(
     if names.count("-") > 1:
         raise NotationError("run: stdin holds one array, got - more than once; put the others in files")
     if output is not None:
-        check_writable(output)
+        check_output(output, names, force)
     given = {
         "type": type, "stride": stride, "padding": padding, "dilation": dilation, "groups": groups,
         "output_padding": output_padding, "output_size": output_size, "dims": dims, "rank": rank,

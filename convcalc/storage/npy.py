@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import os
 import secrets
+import shlex
 import stat
 import sys
 import warnings
+from collections.abc import Iterable
 from contextlib import suppress
 from math import prod
 from typing import BinaryIO, cast
@@ -116,6 +118,35 @@ def check_writable(path: str) -> None:
         raise DataError(
             f"{name}: its directory must be writable, got no write permission on {shown(folder)}; choose another place"
         )
+
+
+def check_output(path: str, inputs: Iterable[str], force: bool = False) -> None:
+    """Raises DataError unless an array may be written to this path: a .npy file that is none of the inputs.
+
+    With `force` an input is overwritten, under whatever names it has. Devices and pipes have no extension.
+    """
+    check_writable(path)
+    mode = None if path == "-" else _mode(path)
+    if path == "-" or (mode is not None and not stat.S_ISREG(mode)):
+        return
+    name, (stem, extension) = shown(path), os.path.splitext(path)
+    if extension.lower() != ".npy":
+        raise DataError(
+            f"{name}: the output is a .npy file, got {f'the extension {extension}' if extension else 'no extension'}; "
+            f"use -o {shlex.quote(f'{shown(stem)}.npy')}"
+        )
+    if mode is not None and not force:
+        same = next((each for each in inputs if _is_file(each, path)), None)
+        if same is not None:
+            raise DataError(f"{name}: the output must not be an input, got the file of {shown(same)}; add --force")
+
+
+def _is_file(input: str, path: str) -> bool:
+    """Whether an input, or what is redirected to stdin, is the file at this path, under whatever name."""
+    try:
+        return os.path.samestat(os.fstat(sys.stdin.fileno()) if input == "-" else os.stat(input), os.stat(path))
+    except (OSError, ValueError, AttributeError):  # an input that cannot be read is refused when it is read
+        return False
 
 
 def shown(path: str) -> str:

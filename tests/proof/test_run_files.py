@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from convcalc import analyze
+from tests.commands import CONVCALC
 from tests.proof.command import (
     CHECKS,
     IMAGE,
@@ -25,11 +29,11 @@ from tests.proof.command import (
 
 
 def test_output_file_holds_exactly_the_array(saved: Saved, invoked: Invoked, tmp_path: Path) -> None:
-    out = tmp_path / "out"
+    out = tmp_path / "out.NPY"
     code, stdout, stderr = invoked(saved("x", IMAGE), saved("k", SOBEL), "-o", str(out))
     assert code == 0
     assert "every check agrees" in stdout + stderr
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["k.npy", "out", "x.npy"]  # exactly this name, no .npy added
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["k.npy", "out.NPY", "x.npy"]
     expected = by_definition(
         analyze(input=(1, 6, 7), filters=1).to_dict()["stages"][0], IMAGE[None, None], SOBEL[None, None]
     )
@@ -67,10 +71,51 @@ def test_existing_output_is_left_alone_on_error(saved: Saved, invoked: Invoked, 
     assert np.load(out).shape == (4, 5)
 
 
-def test_output_may_replace_the_input(saved: Saved, invoked: Invoked) -> None:
-    x = saved("x", IMAGE)
-    assert invoked(x, saved("k", SOBEL), "-o", x)[0] == 0
-    assert np.load(x).shape == (4, 5)
+@pytest.mark.parametrize("name", ["x.npy", "./x.npy", "hard.npy", "link.npy", "k.npy", "b.npy"])
+def test_output_overwrites_an_input_only_by_force(
+    saved: Saved, invoked: Invoked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    arguments = [saved("x", IMAGE), saved("k", SOBEL), "--bias", saved("b", np.ones(1, int))]
+    monkeypatch.chdir(tmp_path)
+    os.link("x.npy", "hard.npy")
+    os.symlink("x.npy", "link.npy")
+    before = Path(name).read_bytes()
+    message = refusal(invoked, *arguments, "-o", name)
+    assert message.startswith(f"error: {name}: the output must not be an input, got the file of ")
+    assert message.endswith("; add --force\n")
+    assert Path(name).read_bytes() == before
+    assert invoked(*arguments, "-o", name, "--force")[0] == 0
+    assert np.load(name).shape == (4, 5)
+
+
+def test_output_overwrites_what_is_read_from_stdin_only_by_force(saved: Saved) -> None:
+    x, k = saved("x", IMAGE), saved("k", SOBEL)
+    with open(x, "rb") as source:
+        done = subprocess.run([*CONVCALC, "run", "-", k, "-o", x], stdin=source, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"got the file of -; add --force" in done.stderr
+    assert_array_equal(np.load(x), IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("name", "problem", "remedy"),
+    [
+        ("blurred.png", "the extension .png", "use -o blurred.npy"),
+        ("y.npz", "the extension .npz", "use -o y.npy"),
+        ("y", "no extension", "use -o y.npy"),
+        ("my y.csv", "the extension .csv", "use -o 'my y.npy'"),
+    ],
+)
+def test_output_is_what_its_extension_says(
+    saved: Saved, invoked: Invoked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, problem: str,
+    remedy: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    arguments = [saved("x", IMAGE), saved("k", SOBEL)]
+    message = refusal(invoked, *arguments, "-o", name)
+    assert message == f"error: {name}: the output is a .npy file, got {problem}; {remedy}\n"
+    assert sorted(os.listdir(tmp_path)) == ["k.npy", "x.npy"]
+    assert invoked(*arguments, *shlex.split(remedy.removeprefix("use ")))[0] == 0
 
 
 def test_stdin_and_stdout(saved: Saved) -> None:
