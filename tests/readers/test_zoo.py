@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
@@ -183,15 +184,41 @@ def test_mobilenet_of_full_convolutions() -> None:
 
 # _make_divisible, the rounding of channels to eights, counted in PyTorch on torchvision's models.
 WIDTHS = [
+    ("mobilenet-v2", 0.25, 1_519_112),
     ("mobilenet-v2", 0.35, 1_677_128),
     ("mobilenet-v2", 0.5, 1_968_680),
     ("mobilenet-v2", 0.75, 2_636_424),
+    ("mobilenet-v2", 1.3, 5_386_792),
+    ("mobilenet-v2", 1.4, 6_108_776),
+    ("mobilenet-v2", 2, 11_258_088),
+    ("mobilenet-v3-large", 0.35, 997_064),
     ("mobilenet-v3-large", 0.5, 1_734_576),
     ("mobilenet-v3-large", 0.75, 3_377_576),
     ("mobilenet-v3-large", 1.25, 8_164_744),
+    ("mobilenet-v3-large", 2, 19_121_216),
+    ("efficientnet-b0", 0.5, 1_712_522),
+    ("efficientnet-b0", 1.4, 9_670_210),
 ]
 
 
 @pytest.mark.parametrize(("name", "width", "parameters"), WIDTHS)
 def test_channels_in_eights(name: str, width: float, parameters: int) -> None:
     assert report(name, width=width).cost.parameters == parameters
+
+
+def test_the_last_convolution_of_mobilenet_v2_grows_above_width_1() -> None:
+    """Sandler et al. 2018, table 4: 585 million multiply-adds and 6.9 million parameters at 1.4; torchvision's model
+    gives 582 million, counted layer by layer."""
+    assert report("mobilenet-v2", width=1.4).cost.multiplications == 582_195_824
+
+
+def test_shufflenet_in_half() -> None:
+    """Zhang et al. 2018, table 2, 3 groups: 38 million multiply-adds."""
+    assert prints_as(report("shufflenet-v1", width=0.5).cost.multiplications, "38", 10**6)
+
+
+@pytest.mark.parametrize("name", zoo_names())
+def test_notes_hold_for_any_input(name: str) -> None:
+    """A size in the file's notes is one that a source has, never one of the network at its own input."""
+    sizes = [note for note in load_network(name).notes if re.search(r"\d{2,}x\d{2,}", note)]
+    assert all("torchvision" in note or "table" in note for note in sizes)

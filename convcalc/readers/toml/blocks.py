@@ -11,7 +11,7 @@ from convcalc.errors import NotationError, quoted, shortened
 from convcalc.graph.graph import MAX_LAYERS
 from convcalc.notation import whole_number
 from convcalc.readers.toml.expressions import evaluated, names_in
-from convcalc.readers.toml.keys import USE_KEYS, suggestion, tables, truth
+from convcalc.readers.toml.keys import USE_KEYS, suggestion, tables
 from convcalc.readers.toml.ops import FILTERS, OPS, takes_filters
 from convcalc.readers.toml.width import Width
 
@@ -141,7 +141,7 @@ class Use:
         if block.table is not table:
             block.check_values(own)
         self._block = block
-        self._width = None if truth(table, "fixed_width", False) else width
+        self._width = width.of(table)
         self._given = self._worked_out(own, outer)
         written = {"repeat": table.get("repeat", block.table.get("repeat", 1))}
         self.repeat = whole_number(evaluated(written, outer)["repeat"], "repeat", 0)
@@ -173,8 +173,6 @@ class Use:
     def _worked_out(self, written: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
         """Values with their expressions worked out, at the network's width."""
         result = evaluated(written, values)
-        if self._width is None:
-            return result
         return {key: self._width.scaled(key, value, written[key]) for key, value in result.items()}
 
 

@@ -21,7 +21,6 @@ from convcalc.readers.toml.keys import (
     suggestion,
     tables,
     text,
-    truth,
 )
 from convcalc.readers.toml.ops import ALL_OPS, FILTERS, OPS, Lowered, check_inputs, op_named
 from convcalc.readers.toml.width import width_of
@@ -192,10 +191,11 @@ class _Reader:
             return inputs[0]
         check_inputs(op, len(inputs))
         keys = evaluated({key: value for key, value in table.items() if key not in COMMON_KEYS}, scope.values)
-        if not truth(table, "fixed_width", False) and op != "linear":
+        width = self._width.of(table)
+        if op != "linear":
             for name in FILTERS:
                 if name in keys:
-                    keys[name] = self._width.scaled("filters", keys[name], table[name])
+                    keys[name] = width.scaled("filters", keys[name], table[name])
         if scope.implicit:
             keys |= scope.implicit.offer(op, table, inputs, scope.values)
         lowered = OPS[op].lower(op, keys, [self._shape(number) for number in inputs])
@@ -239,7 +239,7 @@ def _named_blocks(document: Mapping[str, Any]) -> Iterator[tuple[str, Block]]:
         if "name" not in table:
             continue
         name = text(table["name"], f"{where}: name")
-        for key in ("op", "block", "from", "when", "fixed_width"):
+        for key in ("op", "block", "from", "when", "fixed_width", "min_width"):
             if key in table:
                 raise NotationError(f"{where}: {key}: belongs to a layer, such as the one that uses the block")
         if name in seen:

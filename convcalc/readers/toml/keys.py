@@ -10,9 +10,9 @@ from typing import Any
 from convcalc.errors import MAX_ECHOED, NotationError, quoted
 
 TOP_KEYS = ("name", "input", "source", "notes", "width_divisor", "width_scales", "blocks", "layers")
-COMMON_KEYS = frozenset({"name", "op", "from", "when", "fixed_width"})
+COMMON_KEYS = frozenset({"name", "op", "from", "when", "fixed_width", "min_width"})
 """Keys of a layer whatever its op."""
-USE_KEYS = frozenset({"name", "block", "from", "when", "repeat", "layers", "fixed_width"})
+USE_KEYS = frozenset({"name", "block", "from", "when", "repeat", "layers", "fixed_width", "min_width"})
 """Keys of a table that uses or defines a block; all others are values of the block."""
 MAX_LISTED = 20
 """Names in a message or a note; of more names, a message lists those most like the one at fault."""

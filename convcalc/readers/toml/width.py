@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from convcalc.errors import NotationError, quoted
 from convcalc.notation import MAX_DIGITS, whole_number
 from convcalc.readers.toml.expressions import divisible, names_in
-from convcalc.readers.toml.keys import USE_KEYS, suggestion, tables
+from convcalc.readers.toml.keys import USE_KEYS, finite_number, suggestion, tables, truth
 
 _NUMBER = re.compile(f"[0-9]{{1,{MAX_DIGITS}}}")
 
@@ -24,6 +24,17 @@ class Width:
     factor: Fraction
     divisor: int
     names: Sequence[str]
+
+    def of(self, table: Mapping[str, Any]) -> Width:
+        """The width of one layer or one use of a block, which may be fixed or have a smallest one."""
+        if not table.keys() & {"fixed_width", "min_width"}:
+            return self
+        fixed, least = truth(table, "fixed_width", False), finite_number(table.get("min_width", 0), "min_width")
+        if fixed and "min_width" in table:
+            raise NotationError("min_width: belongs to a layer that scales, got fixed_width too; leave one out")
+        if "min_width" in table and least <= 0:
+            raise NotationError(f"min_width: must be a number above 0, got {quoted(table['min_width'])}")
+        return replace(self, factor=Fraction(1) if fixed else max(self.factor, Fraction(str(least))))
 
     def scaled(self, name: str, value: Any, written: Any) -> Any:
         """A value at this width; as it is unless it scales and is written as a number.

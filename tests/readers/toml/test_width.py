@@ -32,6 +32,19 @@ def test_widths_go_to_multiples_and_spare_what_is_fixed() -> None:
     assert report(text.replace("= true", "= false"), width=0.4).layers[1].output == (40, 8, 8)
 
 
+def test_a_smallest_width_of_one_layer_holds_below_it() -> None:
+    text = """
+    input = "3x8x8"
+    layers = [
+        {op = "conv", filters = 10, kernel = 1, min_width = 1},
+        {block = "b", filters = 20, min_width = 0.5},
+    ]
+    blocks = [{name = "b", layers = [{op = "pointwise", filters = "filters"}]}]
+    """
+    channels = [[layer.output[0] for layer in report(text, width=w).layers if layer.output] for w in (0.25, 1, 2)]
+    assert channels == [[10, 10], [10, 20], [20, 40]]
+
+
 def test_widths_are_exact() -> None:
     """100 * 0.29 in binary is less than 29."""
     text = 'input = "3x8x8"\n[[layers]]\nop = "conv"\nfilters = 100\nkernel = 1\n'
@@ -79,6 +92,14 @@ WRONG = {
     ),
     "a fixed width of a linear layer": (
         "[[layers]]\nop = 'linear'\nfilters = 3\nfixed_width = 'no'\n", "linear1: fixed_width: must be true or false"
+    ),
+    "a smallest width of 0": (
+        "[[layers]]\nop = 'conv'\nkernel = 1\nfilters = 3\nmin_width = 0\n",
+        "conv1: min_width: must be a number above 0, got 0$",
+    ),
+    "a smallest width of what is fixed": (
+        "[[layers]]\nop = 'conv'\nkernel = 1\nfilters = 3\nmin_width = 1\nfixed_width = true\n",
+        "conv1: min_width: belongs to a layer that scales, got fixed_width too; leave one out$",
     ),
     "a scale that is no value": (
         "width_scales = ['fliters']\n[[layers]]\nblock = 'b'\nwide = 4\n[[blocks]]\nname = 'b'\ndeep = 3\n"
