@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from convcalc.engine import conv as conv
     from convcalc.engine import conv_transpose as conv_transpose
     from convcalc.errors import ConvcalcError as ConvcalcError
+    from convcalc.questions.layer import analyze as analyze
     from convcalc.questions.models import network as network
     from convcalc.questions.report import Report as Report
-    from convcalc.questions.report import analyze as analyze
 
 __version__ = "0.1.0"
 __all__ = ["ConvcalcError", "Report", "analyze", "conv", "conv_transpose", "network"]
@@ -22,7 +22,7 @@ __all__ = ["ConvcalcError", "Report", "analyze", "conv", "conv_transpose", "netw
 _HOMES = {
     "ConvcalcError": "convcalc.errors",
     "Report": "convcalc.questions.report",
-    "analyze": "convcalc.questions.report",
+    "analyze": "convcalc.questions.layer",
     "conv": "convcalc.engine",
     "conv_transpose": "convcalc.engine",
     "network": "convcalc.questions.models",

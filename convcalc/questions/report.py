@@ -12,7 +12,7 @@ from convcalc.axis.strands import AxisField
 from convcalc.errors import first_of, plural
 from convcalc.graph.graph import Graph, Group, Node
 from convcalc.graph.primitives import Correlate, Pool, ShuffleChannels, TransposedCorrelate, Unknown
-from convcalc.notation import Axes, Number, PaddingValue, PerAxis, whole_number
+from convcalc.notation import Axes
 from convcalc.questions.cost import BYTES, NETWORK_RULE, RULES, Cost, Counted, cost, total
 from convcalc.questions.memory import Peak, moved_elements, peak
 from convcalc.questions.receptive import Fields, receptive_fields
@@ -26,7 +26,6 @@ from convcalc.questions.schema import (
     kind_of,
     without_batch,
 )
-from convcalc.recipes.options import LayerOptions, layer_graph
 
 if TYPE_CHECKING:
     from convcalc.questions.roofline import Bound, Machine
@@ -305,43 +304,6 @@ class Report(Counted):
                 if not layer.counted
             ],
         }
-
-
-def analyze(
-    type: str = "standard",
-    *,
-    input: PerAxis | None = None,
-    kernel: PerAxis | None = None,
-    filters: Number | None = None,
-    stride: PerAxis | None = None,
-    padding: PaddingValue | None = None,
-    dilation: PerAxis | None = None,
-    groups: Number | None = None,
-    multiplier: Number | None = None,
-    mid_channels: Number | None = None,
-    output_padding: PerAxis | None = None,
-    output_size: PerAxis | None = None,
-    bias: bool = False,
-    batch: Number = 1,
-    layout: str = "channels-first",
-    dtype: str = "float32",
-) -> Report:
-    """Shape, parameters, costs and receptive field of one layer of a convolution type.
-
-    input is (channels, *spatial), 1 to 3 spatial axes; kernel, stride, dilation, output_padding and output_size
-    are one number or one per spatial axis; padding also ((begin, end), ...) or a word. Strings in the command
-    line's notation do as well. Missing options take the type's default or the worked example's value.
-
-    Raises ConvcalcError (a ValueError), naming the option, for values that cannot be read or do not fit together.
-
-    >>> analyze("depthwise-separable", input=(3, 7, 7), kernel=3, filters=128).multiplications
-    10275
-    """
-    options = LayerOptions(
-        input, kernel, filters, stride, padding, dilation, groups, multiplier, mid_channels,
-        output_padding, output_size, bias, layout,
-    )  # fmt: skip
-    return layer_report(layer_graph(type, options, whole_number(batch, "batch")), dtype=dtype)
 
 
 def layer_report(graph: Graph, *, dtype: str = "float32") -> Report:

@@ -1,0 +1,44 @@
+"""Questions about one layer by its options; analyze()."""
+
+from __future__ import annotations
+
+from convcalc.notation import Number, PaddingValue, PerAxis, whole_number
+from convcalc.questions.report import Report, layer_report
+from convcalc.recipes.options import LayerOptions, layer_graph
+
+
+def analyze(
+    type: str = "standard",
+    *,
+    input: PerAxis | None = None,
+    kernel: PerAxis | None = None,
+    filters: Number | None = None,
+    stride: PerAxis | None = None,
+    padding: PaddingValue | None = None,
+    dilation: PerAxis | None = None,
+    groups: Number | None = None,
+    multiplier: Number | None = None,
+    mid_channels: Number | None = None,
+    output_padding: PerAxis | None = None,
+    output_size: PerAxis | None = None,
+    bias: bool = False,
+    batch: Number = 1,
+    layout: str = "channels-first",
+    dtype: str = "float32",
+) -> Report:
+    """Shape, parameters, costs and receptive field of one layer of a convolution type.
+
+    input is (channels, *spatial), 1 to 3 spatial axes; kernel, stride, dilation, output_padding and output_size
+    are one number or one per spatial axis; padding also ((begin, end), ...) or a word. Strings in the command
+    line's notation do as well. Missing options take the type's default or the worked example's value.
+
+    Raises ConvcalcError (a ValueError), naming the option, for values that cannot be read or do not fit together.
+
+    >>> analyze("depthwise-separable", input=(3, 7, 7), kernel=3, filters=128).multiplications
+    10275
+    """
+    options = LayerOptions(
+        input, kernel, filters, stride, padding, dilation, groups, multiplier, mid_channels,
+        output_padding, output_size, bias, layout,
+    )  # fmt: skip
+    return layer_report(layer_graph(type, options, whole_number(batch, "batch")), dtype=dtype)
