@@ -38,7 +38,7 @@ def answer_checked(
         from convcalc.proof.onnx_runtime import file_weights, runtime_reference
 
         arrays, weights = file_weights(file, input=report.input, batch=report.batch)
-        reference = runtime_reference(file, report.graph) if arrays is not None else None
+        reference = runtime_reference(file, report.graph, whole=arrays is not None)
     with progress(f"{report.name}: checking") as show_progress:
         run = check_network(report.graph, x, arrays, fields=report.fields, reference=reference, progress=show_progress)
     if run.out is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +15,15 @@ from convcalc.graph.primitives import Convolution, Correlate, TransposedCorrelat
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One number predicted and measured; `how` says how it was measured, `layer` names the layer of a network."""
+    """One number predicted and measured; `how` says how it was measured, `layer` names the layer of a network.
+
+    `ok` is None if the check was not made, and then `how` says why.
+    """
 
     name: str
     predicted: Any
     measured: Any
-    ok: bool
+    ok: bool | None
     how: str = ""
     layer: str = ""
 
@@ -38,6 +42,16 @@ class Check:
 def equal(name: str, predicted: Any, measured: Any, how: str, layer: str = "") -> Check:
     """The check that two values are the same."""
     return Check(name, predicted, measured, predicted == measured, how, layer)
+
+
+def skipped(name: str, why: str) -> Check:
+    """A check that was not made, and why."""
+    return Check(name, None, None, None, why)
+
+
+def agree(checks: Iterable[Check]) -> bool:
+    """Whether no check disagrees. Those that were not made say nothing."""
+    return all(check.ok is not False for check in checks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ import numpy as np
 
 from convcalc.engine.algorithms import AUTO
 from convcalc.graph.graph import Graph, Group
-from convcalc.notation import Axes
 from convcalc.proof.arrays import Arrays, drawn_arrays, drawn_input
 from convcalc.proof.checks import (
     Numbers,
@@ -23,7 +22,7 @@ from convcalc.proof.checks import (
     measured,
     together,
 )
-from convcalc.proof.executed import Check
+from convcalc.proof.executed import Check, agree, skipped
 from convcalc.proof.probe import Probe, check_fields, probe_count
 from convcalc.proof.reference import Reference, check_reference
 from convcalc.proof.run import output_dict
@@ -45,7 +44,7 @@ class NetworkRun:
 
     @property
     def ok(self) -> bool:
-        return all(check.ok for check in self.checks)
+        return agree(self.checks)
 
     @property
     def totals(self) -> tuple[Check, ...]:
@@ -55,7 +54,7 @@ class NetworkRun:
     @property
     def wrong_layers(self) -> tuple[str, ...]:
         """The layers whose own checks disagree, each once."""
-        return tuple(dict.fromkeys(check.layer for check in self.checks if check.layer and not check.ok))
+        return tuple(dict.fromkeys(check.layer for check in self.checks if check.layer and check.ok is False))
 
     def to_dict(self, path: str | None) -> dict[str, Any]:
         """What a check adds to the network's report, as plain JSON values."""
@@ -94,7 +93,8 @@ def check_network(
     probe = Probe(graph, fields, finite, arrays, graph.nodes[fields.mapped].shape or (), ran=lambda: shown.more(count))
     shown.of += count * probe_count(probe)
     began = perf_counter()
-    ran, out, failed = dict[int, Numbers](), None, None
+    ran, failed = dict[int, Numbers](), None
+    out = next((x for node, x in zip(graph.inputs, inputs, strict=True) if node is graph.nodes[graph.output]), None)
     try:
         for run in executed(graph, inputs, arrays, algorithm=algorithm):
             ran[run.number] = measured(run)
@@ -108,8 +108,7 @@ def check_network(
     if fields.mapped in ran:
         probe = replace(probe, shape=ran[fields.mapped].shape or ())
     layers = dict(_layers(graph, ran))
-    last = ran[graph.output].shape if graph.output in ran else None
-    checks = [*_totals(graph, [*layers.values()], last), *_field_checks(probe)]
+    checks = [*_totals(graph, [*layers.values()], out, failed), *_field_checks(probe)]
     if reference is not None and out is not None:
         checks.append(check_reference(graph, reference, inputs, out))
     for number, found in layers.items():
@@ -141,10 +140,18 @@ def _layers(graph: Graph, ran: Mapping[int, Numbers]) -> Iterator[tuple[int, Num
             yield number, together((ran[node] for node in group.nodes), ran[group.last].shape)
 
 
-def _totals(graph: Graph, layers: Sequence[Numbers], shape: Axes | None) -> Iterator[Check]:
-    """The checks of the whole network, whose output turned out to have this shape."""
+def _totals(
+    graph: Graph, layers: Sequence[Numbers], out: np.ndarray | None, failed: NodeError | None
+) -> Iterator[Check]:
+    """The checks of the whole network; without a layer that could not be run there is nothing to compare with."""
+    if failed is not None:
+        yield from (
+            skipped(name, _not_run(graph, failed)) for name in ("output_shape", "parameters", "multiplications")
+        )
+        return
+    assert out is not None, "a run without a failure reaches the output"
     whole = total(cost(graph.nodes[number]) for group in graph.layers for number in group.nodes)
-    yield check_shape(graph.nodes[graph.output].shape, shape)
+    yield check_shape(graph.nodes[graph.output].shape, out.shape)
     yield check_parameters(whole.parameters, sum(layer.parameters for layer in layers))
     yield check_total_multiplications(whole.multiplications, layers)
 
@@ -163,8 +170,7 @@ def _field_checks(probe: Probe) -> Iterator[Check]:
     try:
         yield from check_fields(probe)
     except NodeError as error:
-        how = f"not measured: {_name(probe.graph, _group(probe.graph, error))} could not be run"
-        yield Check("receptive_field", None, None, False, how)
+        yield skipped("receptive_field", _not_run(probe.graph, error))
 
 
 def _failure(graph: Graph, error: NodeError) -> Check:
@@ -173,6 +179,10 @@ def _failure(graph: Graph, error: NodeError) -> Check:
     predicted = None if shape is None else [*shape[1:]]
     how = "could not be run on what reached it"
     return Check("execution", predicted, str(error.error), False, how, _name(graph, group))
+
+
+def _not_run(graph: Graph, error: NodeError) -> str:
+    return f"{_name(graph, _group(graph, error))} could not be run"
 
 
 def _group(graph: Graph, error: NodeError) -> Group:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 
@@ -17,6 +18,7 @@ from convcalc.readers.onnx.graph import weights_of
 from convcalc.readers.onnx.names import clean
 
 RUNTIME = "ONNX Runtime"
+_PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 
 
 def file_weights(path: str, *, input: PerAxis | None, batch: int) -> tuple[Arrays | None, str]:
@@ -27,8 +29,10 @@ def file_weights(path: str, *, input: PerAxis | None, batch: int) -> tuple[Array
         return None, f"random weights, for the file lacks some ({error})"
 
 
-def runtime_reference(path: str, graph: Graph) -> Reference:
-    """ONNX Runtime on the same file, if it is installed."""
+def runtime_reference(path: str, graph: Graph, *, whole: bool) -> Reference:
+    """ONNX Runtime on the same file, if it is installed and the file is `whole`, with all its weights."""
+    if not whole:
+        return Reference(RUNTIME, None, f"{RUNTIME} has no weights to run, for the file lacks some")
     return Reference(RUNTIME, _runner(path, graph) if find_spec("onnxruntime") else None)
 
 
@@ -50,8 +54,9 @@ def _runner(path: str, graph: Graph) -> Callable[[Sequence[np.ndarray]], np.ndar
             first = session.get_outputs()[0].name
             result: np.ndarray = session.run([first], feed)[0]
         except Exception as error:  # it has a dozen types of errors of its own
-            text = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            raise DataError(f"{RUNTIME} cannot run it, {clean(text)}") from None
+            text = str(error).splitlines()[0] if str(error) else type(error).__name__
+            text = _PREFIX.sub("", text)[:200]
+            raise DataError(f"{RUNTIME} cannot run it: {clean(text)}") from None
         return result
 
     return run

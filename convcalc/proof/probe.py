@@ -21,7 +21,7 @@ from convcalc.graph.graph import Graph
 from convcalc.notation import Axes, show_axes
 from convcalc.proof.arrays import Arrays
 from convcalc.proof.borders import Sides, loose_ends, mirrored, padding_alone
-from convcalc.proof.executed import Check
+from convcalc.proof.executed import Check, skipped
 from convcalc.proof.walk import NodeError, executed, needed
 from convcalc.questions.follow import Along
 from convcalc.questions.receptive import Fields
@@ -147,13 +147,13 @@ def check_fields(probe: Probe) -> Iterator[Check]:
         return
     outputs = _outputs(probe)
     if not outputs:
-        how = f"not measured: the padding of {probe.label} shows inputs again, and no output is away from the border"
-        yield Check("receptive_field", None, None, True, how)
+        why = f"the padding of {probe.label} shows inputs again, and no output is away from the border"
+        yield skipped("receptive_field", why)
         return
     lines, results = _looked_along(probe, outputs)
     if not all(line.finite for line in lines):
-        how = f"not measured: the output of {probe.label} is NaN whatever the input; its weights do not keep it finite"
-        yield Check("receptive_field", None, None, False, how)
+        why = f"the output of {probe.label} is NaN whatever the input; its weights do not keep it finite"
+        yield skipped("receptive_field", why)
         return
     cut_short = any(line.x.shape != probe.inputs[0].shape for line in lines)
     for at, found in zip(outputs, zip(*results, strict=True), strict=True):

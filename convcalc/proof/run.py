@@ -16,7 +16,7 @@ from convcalc.graph.graph import Graph
 from convcalc.notation import parse_layout
 from convcalc.proof.arrays import Arrays
 from convcalc.proof.checks import check_multiplications, check_parameters, check_shape, measured, together
-from convcalc.proof.executed import Check, Convolved, Executed
+from convcalc.proof.executed import Check, Convolved, Executed, agree
 from convcalc.proof.forms import Named, full_input, restored
 from convcalc.proof.planned import RunOptions, dims_of, kernels_of, planned, unfactored
 from convcalc.proof.probe_layer import check_receptive_field
@@ -55,7 +55,7 @@ class Run:
 
     @property
     def ok(self) -> bool:
-        return all(check.ok for check in self.checks)
+        return agree(self.checks)
 
     @property
     def algorithm(self) -> str:

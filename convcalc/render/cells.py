@@ -11,6 +11,8 @@ from convcalc.render.table import Cell
 if TYPE_CHECKING:
     import numpy as np
 
+    from convcalc.proof.executed import Check
+
 
 def size_cell(size: Sequence[int] | None, layout: Layout) -> str | None:
     """A size as one would type it, None if it is not known.
@@ -41,6 +43,22 @@ def check_cell(value: object) -> Cell:
             return value
         case _:
             return str(value)
+
+
+def ok_cell(ok: bool | None) -> Cell:
+    """Whether a check agrees; `skipped` if it was not made."""
+    return "skipped" if ok is None else ok
+
+
+def skipped_lines(checks: Sequence[Check]) -> tuple[str, ...]:
+    """Why checks were not made, one line each: for below a table, which may have no room for the reasons."""
+    return tuple(f"{check.name} skipped: {check.how}" for check in checks if check.ok is None)
+
+
+def agreement(checks: Sequence[Check]) -> str:
+    """The verdict if no check disagrees; those that were not made do not count."""
+    left_out = ", ".join(dict.fromkeys(check.name for check in checks if check.ok is None))
+    return f"every check made agrees; skipped: {left_out}" if left_out else "every check agrees"
 
 
 def output_line(out: np.ndarray, statistics: Mapping[str, float | int], path: str | None) -> str:

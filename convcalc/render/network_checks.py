@@ -8,19 +8,22 @@ from convcalc.proof.executed import Check
 from convcalc.proof.network import NetworkRun
 from convcalc.proof.run import statistics
 from convcalc.questions.report import Report
-from convcalc.render.cells import check_cell, output_line
+from convcalc.render.cells import agreement, check_cell, ok_cell, output_line, skipped_lines
 from convcalc.render.network import title
 from convcalc.render.table import Cell, Table
 
 
 def checks_view(report: Report, run: NetworkRun, layout: Layout, ran_on: str, path: str | None) -> Table:
     """Predicted and measured side by side; `ran_on` names the data and weights, `path` the file of the output."""
-    wrong = [check for check in run.checks if check.layer and not check.ok]
+    wrong = [check for check in run.checks if check.layer and check.ok is False]
     shown = [*run.totals, *wrong]
     agreed = [check for check in run.checks if check.layer and check.ok]
     layers = len({check.layer for check in run.checks if check.layer})
     agree = "agrees" if len(agreed) == 1 else "agree"
-    aside = [f"{plural(len(agreed), 'check')} of {plural(layers, 'layer')} {agree}; {ran_on}"]
+    aside = [
+        *skipped_lines(run.checks),
+        f"{plural(len(agreed), 'check')} of {plural(layers, 'layer')} {agree}; {ran_on}",
+    ]
     if run.out is not None:
         aside.append(output_line(run.out, statistics(run.out), path))
     return Table(
@@ -38,12 +41,12 @@ def checks_view(report: Report, run: NetworkRun, layout: Layout, ran_on: str, pa
 def verdict(run: NetworkRun) -> str:
     """Whether all checks agree; if not, which do not, and in which layers."""
     if run.ok:
-        return "every check agrees"
-    wrong = ", ".join(dict.fromkeys(check.name for check in run.checks if not check.ok))
+        return agreement(run.checks)
+    wrong = ", ".join(dict.fromkeys(check.name for check in run.checks if check.ok is False))
     layers = ", ".join(run.wrong_layers)
     return f"DISAGREES: {wrong}{f' in {layers}' if layers else ''}"
 
 
 def _row(check: Check, with_layer: bool) -> tuple[Cell, ...]:
     layer = (check.layer or None,) if with_layer else ()
-    return check.name, *layer, check_cell(check.predicted), check_cell(check.measured), check.ok, check.how
+    return check.name, *layer, check_cell(check.predicted), check_cell(check.measured), ok_cell(check.ok), check.how

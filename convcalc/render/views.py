@@ -12,7 +12,7 @@ from convcalc.questions.cost import RULES
 from convcalc.questions.report import Report, StageReport
 from convcalc.questions.schema import field_dict, memory
 from convcalc.recipes import RECIPES
-from convcalc.render.cells import check_cell, output_line, short, size_cell
+from convcalc.render.cells import agreement, check_cell, ok_cell, output_line, short, size_cell, skipped_lines
 from convcalc.render.table import Cell, Table
 
 if TYPE_CHECKING:
@@ -128,9 +128,9 @@ def _field_cells(fields: tuple[AxisField, ...]) -> tuple[Cell, ...]:
 
 def run_view(run: Run, layout: Layout, path: str | None) -> Table:
     """The checks of a run, predicted and measured side by side; below them the output and the verdict."""
-    rows = tuple((c.name, check_cell(c.predicted), check_cell(c.measured), c.ok, c.how) for c in run.checks)
-    wrong = ", ".join(check.name for check in run.checks if not check.ok)
-    verdict = f"DISAGREES: {wrong}" if wrong else "every check agrees" if run.checks else "not checked"
+    rows = tuple((c.name, check_cell(c.predicted), check_cell(c.measured), ok_cell(c.ok), c.how) for c in run.checks)
+    wrong = ", ".join(check.name for check in run.checks if check.ok is False)
+    verdict = f"DISAGREES: {wrong}" if wrong else agreement(run.checks) if run.checks else "not checked"
     return Table(
         f"{_title(run.report, layout)}  {run.algorithm}, {run.seconds * 1000:.3g} ms",
         ("check", "predicted", "measured", "ok", "how"),
@@ -138,7 +138,8 @@ def run_view(run: Run, layout: Layout, path: str | None) -> Table:
         aside=(
             *_notes(run.report),
             *(_engine_line(run, stage) for stage in run.engine),
-            *(f"{check.name}: {check.how}" for check in run.checks if check.name == "values"),
+            *skipped_lines(run.checks),
+            *(f"{check.name}: {check.how}" for check in run.checks if check.name == "values" and check.ok is not None),
             output_line(run.out, run.statistics, path),
         ),
         optional=("how",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from convcalc import conv
+from convcalc.cli import exit_code
 from tests.onnx_models import model, node, saved, tensor
 
 Run = Callable[..., str]
@@ -78,11 +80,13 @@ def test_outputs_are_compared_with_onnx_runtime(output: Run, tmp_path: Path) -> 
 
 
 def test_a_file_without_weights_is_run_with_random_ones(output: Run, tmp_path: Path) -> None:
-    """Shapes, counts and receptive fields can be proved all the same; values cannot."""
+    """Shapes, counts and receptive fields can be proved all the same; values cannot, and are skipped."""
     answer = json.loads(output("net", network(tmp_path, {}), "--check", "--json"))
     assert answer["ok"]
     assert answer["totals"]["parameters"] == 6 * 2 * 3 * 2 + 6 + 12 + 30 + 5
-    assert "values" not in {check["name"] for check in answer["checks"]}
+    [values] = [check for check in answer["checks"] if check["name"] == "values"]
+    assert (values["ok"], values["measured"]) == (None, None)
+    assert "the file lacks some" in values["how"]
 
 
 def test_replaced_convolutions_have_no_weights_in_the_file(output: Run, tmp_path: Path) -> None:
@@ -114,7 +118,31 @@ def test_what_onnx_runtime_cannot_run_is_checked_all_the_same(output: Run, tmp_p
     answer = json.loads(output("net", path, "--check", "--json"))
     [values] = [check for check in answer["checks"] if check["name"] == "values"]
     assert answer["ok"]
-    assert values["how"].startswith("not compared: ONNX Runtime cannot run it")
+    assert (values["ok"], values["measured"]) == (None, None)
+    assert values["how"].startswith("ONNX Runtime cannot run it: ")
+
+
+def test_without_onnx_runtime_values_are_skipped_and_not_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("convcalc.proof.onnx_runtime.find_spec", lambda _: None)
+    path = write(tmp_path, [node("Conv", "x w", group=2)], {"w": ARRAYS["w"]})
+    assert exit_code(["net", path, "--check", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    [values] = [check for check in answer["checks"] if check["name"] == "values"]
+    assert (answer["ok"], values["ok"], values["predicted"], values["measured"]) == (True, None, None, None)
+    assert values["how"] == "ONNX Runtime is not installed"
+    assert exit_code(["net", path, "--check"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[-1].split("\t")[:4] == ["values", "", "", "skipped"]
+    assert "values skipped: ONNX Runtime is not installed" in printed.err.splitlines()
+    assert "3 checks of 1 layer agree; random data, the file's weights" in printed.err.splitlines()
+    assert printed.err.splitlines()[-1] == "every check made agrees; skipped: values"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "40")
+    assert exit_code(["net", path, "--check"]) == 0
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    assert "values skipped: ONNX Runtime is not installed" in " ".join(plain.split())
 
 
 def test_a_network_in_halves_is_run_with_the_rounding_of_halves(output: Run, tmp_path: Path) -> None:
