@@ -177,6 +177,7 @@ BIASES_ARRAY = Formula("product(array) * bias", "one shift per scale if the laye
 SHARE = Formula("multiplications / all_multiplications", "share of the network's multiplications")
 SHARE_OF_NONE = Formula("0", "the network multiplies nothing")
 BYTES_MOVED = Formula("(read + parameters + written) * bytes_per_element", "inputs, parameters and outputs, once each")
+BYTES_OF_FREE = Formula("0", "as deployed: done as the layer before writes, or without any work")
 INTENSITY = Formula("flops / bytes_moved", "operations per byte moved")
 BOUND = Formula("flops / peak > bytes_moved / bandwidth", f"compute if this holds, else memory; {WILLIAMS}")
 LEAST_SECONDS = Formula("max(flops / peak, bytes_moved / bandwidth)", WILLIAMS)
@@ -185,7 +186,14 @@ LEAST_SECONDS_OF_ALL = Formula(
 )
 RIDGE = Formula("peak / bandwidth", f"above this many operations per byte arithmetic is the bound; {WILLIAMS}")
 PARAMETER_BYTES = Formula("parameters * bytes_per_element", DEFINITION)
-PEAK_BYTES = Formula("sum(live) * bytes_per_element", "the tensors alive at once, each until its last reader has run")
+PEAK_BYTES = Formula(
+    "sum(live) * bytes_per_element",
+    "as deployed: the tensors alive at once, each until its last reader has run, element-wise layers in place",
+)
+PEAK_BYTES_UNFUSED = Formula(
+    "sum(live) * bytes_per_element",
+    "layer by layer: the tensors alive at once, each until its last reader has run",
+)
 
 RATIO = Formula("compared / base", DEFINITION)
 

@@ -51,6 +51,7 @@ NET: tuple[Rule, ...] = (
     ExcludeEach(ROWS, SEVERAL_NETWORKS),
     Needs(("--array", "--output"), "--check"),
     Needs(("--force",), "--output", remedy="name one, such as -o out.npy"),
+    ExcludeEach(("--unfused",), ("--check",)),
     Needs(
         (*ROWS, "--dtype", "--peak", "--bandwidth"), "--json", only_with="--check"
     ),  # the table of checks has no rows

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -43,6 +44,7 @@ ONLY = option("--only", metavar="WHAT", help="Show only layers of this op, kind 
               panel=SHOWING)  # fmt: skip
 PEAK = option("--peak", metavar="RATE", help="Peak arithmetic rate of a machine, e.g. 100GOPS.", panel=SHOWING)
 BANDWIDTH = option("--bandwidth", metavar="RATE", help="Memory bandwidth of that machine, e.g. 10GB/s.", panel=SHOWING)
+UNFUSED = flag("--unfused", help="Memory and times of every layer on its own, not as deployed.", panel=SHOWING)
 COMPARE = Annotated[
     list[str] | None,
     typer.Option(
@@ -76,6 +78,7 @@ def command(
     only: ONLY = None,
     peak: PEAK = None,
     bandwidth: BANDWIDTH = None,
+    unfused: UNFUSED = False,
     check: CHECK = False,
     array: ARRAY = None,
     output: OUTPUT_FILE = None,
@@ -122,10 +125,11 @@ def command(
     )
     if sweep is not None or sweep_width is not None:
         swept = over_widths(model, sweep_width or "", options) if sweep is None else over_sizes(model, sweep, options)
-        return answer(Form(False, json), swept.to_dict, lambda: views.sweep_view(swept, order), None)
+        return answer(Form(False, json), swept.to_dict, lambda: views.sweep_view(swept, order, unfused), None)
     if compare:
         comparison = compared(model, compare, options)
-        return answer(Form(False, json), comparison.to_dict, lambda: views.comparison_view(comparison, order), None)
+        view = partial(views.comparison_view, comparison, order, unfused)
+        return answer(Form(False, json), comparison.to_dict, view, None)
     report = report_of(model, options)
     shown = chosen(report, only, sort)
     if check:
@@ -134,14 +138,15 @@ def command(
         file = model if model.lower().endswith(".onnx") and replace is None else None
         value = report.to_dict(shown)
         return answer_checked(report, value, order, file=file, array=array, output=output, force=force, json=json)
+    seen = report.layer_by_layer if unfused else report
     if csv:
-        sys.stdout.write(views.network_csv(report, shown, order))
+        sys.stdout.write(views.network_csv(seen, chosen(seen, only, sort), order))
         return ANSWERED
     return answer(
         Form(explain, json),
         lambda: report.to_dict(shown),
-        lambda: views.network_view(report, shown, order),
-        lambda whole: whole.explain_network(report, shown),
+        lambda: views.network_view(seen, chosen(seen, only, sort), order),
+        lambda whole: whole.explain_network(seen, chosen(seen, only, sort)),
     )
 
 

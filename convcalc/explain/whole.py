@@ -92,9 +92,9 @@ def explain_comparison(comparison: Comparison) -> tuple[Explanation, ...]:
 def explain_network(report: Report, shown: Sequence[LayerReport]) -> tuple[Explanation, ...]:
     """The working-out of the layers shown, and of the totals over all layers."""
     fields, rows = FieldRows(report), list[Explanation]()
-    known: dict[tuple[Node, ...], tuple[list[Explanation], list[Explanation]]] = {}
+    known: dict[tuple[tuple[Node, ...], int], tuple[list[Explanation], list[Explanation]]] = {}
     for layer in shown:  # layers that are alike are worked out once; only their names and fields differ
-        alike = tuple(stage.node._replace(name="", inputs=()) for stage in layer.stages)
+        alike = tuple(stage.node._replace(name="", inputs=()) for stage in layer.stages), layer.moved
         if alike not in known:
             known[alike] = [*_counts(layer, report)], [*_movement(layer, report)]
         before, after = known[alike]
@@ -150,7 +150,10 @@ def _movement(layer: LayerReport, report: Report) -> Iterator[Explanation]:
         "written": layer.activations,
         "bytes_per_element": BYTES[dtype],
     }
-    yield row_of("", f"{dtype} bytes moved", formulas.BYTES_MOVED, moved, **symbols)
+    if layer.moved == layer.moved_unfused:
+        yield row_of("", f"{dtype} bytes moved", formulas.BYTES_MOVED, moved, **symbols)
+    else:
+        yield row_of("", f"{dtype} bytes moved", formulas.BYTES_OF_FREE, moved)
     symbols = {"flops": layer.flops, "bytes_moved": moved}
     if moved:
         yield row_of("", "operations per byte", formulas.INTENSITY, layer.intensity(dtype), **symbols)
@@ -184,18 +187,25 @@ def _of_layers(
 def _memory(report: Report) -> Iterator[Explanation]:
     """Macs and flops, bytes of parameters, and the tensors that live at the peak of memory."""
     yield from counts.macs("total", report.cost)
-    size, dtype, peak_layer = BYTES[report.dtype], report.dtype, report.peak_layer
+    size, dtype = BYTES[report.dtype], report.dtype
     weights = memory(report.cost, dtype)["parameter_bytes"]
     symbols: dict[str, Symbol] = {"parameters": report.parameters, "bytes_per_element": size}
     yield row_of("total", f"{dtype} bytes of parameters", formulas.PARAMETER_BYTES, weights, **symbols)
-    live = list(live_tensors(report.graph, report.peak))
-    for label, shape, count in live:
-        yield row_of("total", f"live at {peak_layer}: {label}", formulas.ACTIVATIONS_LAYER, count, shape=shape)
-    symbols = {"live": [count for *_, count in live], "bytes_per_element": size}
-    yield row_of("total", "peak activation bytes", formulas.PEAK_BYTES, report.peak_activation_bytes, **symbols)
+    yield from _peak(report)
     if report.machine:
         ridge = report.machine.ridge
         yield row_of("total", "ridge, operations per byte", formulas.RIDGE, ridge, **_rates(report.machine))
+
+
+def _peak(report: Report) -> Iterator[Explanation]:
+    """The tensors that live at the peak of memory, and their bytes."""
+    live, size = list(live_tensors(report.graph, report.placement, report.peak)), BYTES[report.dtype]
+    for label, shape, count in live:
+        quantity = f"live at {report.peak_layer}: {label}"
+        yield row_of("total", quantity, formulas.ACTIVATIONS_LAYER, count, shape=shape)
+    symbols: dict[str, Symbol] = {"live": [count for *_, count in live], "bytes_per_element": size}
+    formula = formulas.PEAK_BYTES_UNFUSED if report.unfused else formulas.PEAK_BYTES
+    yield row_of("total", "peak activation bytes", formula, report.peak_activation_bytes, **symbols)
 
 
 def _by_kind(report: Report) -> Iterator[Explanation]:

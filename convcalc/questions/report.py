@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,7 +14,15 @@ from convcalc.graph.graph import Graph, Group, Node
 from convcalc.graph.primitives import Correlate, Pool, ShuffleChannels, TransposedCorrelate, Unknown
 from convcalc.notation import Axes
 from convcalc.questions.cost import BYTES, NETWORK_RULE, RULES, Cost, Counted, cost, total
-from convcalc.questions.memory import Peak, moved_elements, peak
+from convcalc.questions.memory import (
+    Peak,
+    Placement,
+    deployed,
+    free_nodes,
+    layer_by_layer,
+    moved_elements,
+    peak,
+)
 from convcalc.questions.receptive import Fields, receptive_fields
 from convcalc.questions.schema import (
     KINDS,
@@ -78,8 +86,11 @@ class LayerReport(Counted):
     share: Fraction
     """Its share of the graph's multiplications."""
     moved: int
-    """Elements that must at least be read and written."""
+    """Elements that a deployment must at least read and write."""
+    moved_unfused: int
+    """The same if every layer runs on its own."""
     bound: Bound | None
+    bound_unfused: Bound | None
 
     @property
     def name(self) -> str:
@@ -130,10 +141,12 @@ class LayerReport(Counted):
             **self._geometry(dtype),
             **counts,
             "bytes_moved": self.moved * BYTES[dtype],
+            "bytes_moved_unfused": self.moved_unfused * BYTES[dtype],
             "intensity": self.intensity(dtype),
             "share": float(self.share),
             "receptive_field": field_dict(self.receptive_field),
             **({} if self.bound is None else self.bound.to_dict()),
+            **({} if self.bound_unfused is None else {"least_seconds_unfused": self.bound_unfused.seconds}),
         }
 
     def _geometry(self, dtype: str) -> dict[str, Any]:
@@ -170,6 +183,8 @@ class Report(Counted):
     """The changes to the network as its file has it."""
     before: Report | None = None
     """The network before its convolutions were replaced, if they were."""
+    unfused: bool = False
+    """Whether memory and least times are those of every layer on its own, rather than of a deployment."""
 
     @property
     def type(self) -> str:
@@ -203,9 +218,14 @@ class Report(Counted):
         return self.fields.fields[self.graph.output if self.form == "stages" else self.fields.mapped]
 
     @cached_property
+    def placement(self) -> Placement:
+        """Which buffers hold the tensors."""
+        return layer_by_layer(self.graph) if self.unfused else deployed(self.graph)
+
+    @cached_property
     def peak(self) -> Peak:
         """The largest sum of elements that are live at once."""
-        return peak(self.graph)
+        return peak(self.graph, self.placement)
 
     @property
     def peak_activation_bytes(self) -> int:
@@ -214,6 +234,14 @@ class Report(Counted):
     @property
     def peak_layer(self) -> str:
         return self.graph.groups[self.graph.group_of[self.peak.node]].name
+
+    @cached_property
+    def layer_by_layer(self) -> Report:
+        """The report with memory and least times of every layer on its own."""
+        layers = tuple(
+            replace(layer, moved=layer.moved_unfused, bound=layer.bound_unfused) for layer in self.layers
+        )  # fmt: skip
+        return self if self.unfused else replace(self, layers=layers, unfused=True)
 
     @property
     def unsupported(self) -> tuple[str, ...]:
@@ -251,6 +279,7 @@ class Report(Counted):
             **counts_dict(self.cost, self.dtype),
             "peak_activation_bytes": self.peak_activation_bytes,
             "peak_activation_layer": self.peak_layer,
+            "peak_activation_bytes_unfused": self.layer_by_layer.peak_activation_bytes,
             "layers": len(self.layers),
             "at_least": bool(self.unsupported),
             "by_kind": {
@@ -263,6 +292,7 @@ class Report(Counted):
                 for kind, part in self.by_kind().items()
             },
             **({} if self.seconds is None else {"least_seconds": self.seconds}),
+            **({} if (each := self.layer_by_layer.seconds) is None else {"least_seconds_unfused": each}),
         }
 
     def to_dict(self, shown: Sequence[LayerReport] | None = None) -> dict[str, Any]:
@@ -326,18 +356,22 @@ def _report(
     costs = [cost(node) for node in graph.nodes]
     whole = total(costs[i] for group in graph.layers for i in group.nodes)
     layers = []
+    free = free_nodes(graph)
     for group in graph.layers:
         parts = costs[group.nodes.start : group.nodes.stop]
         own = parts[0] if len(parts) == 1 else total(parts)
-        moved = sum(moved_elements(node) for node in graph.stages(group))
-        bound = machine.bound(own.flops, moved * BYTES[dtype]) if machine else None
+        alone = sum(moved_elements(node) for node in graph.stages(group))
+        moved = 0 if all(free[i] for i in group.nodes) else alone
+        bound, bound_alone = (
+            machine.bound(own.flops, each * BYTES[dtype]) if machine else None for each in (moved, alone)
+        )
         names = tuple(graph.labels[i] for i in graph.nodes[group.nodes.start].inputs)
         share = Fraction(own.multiplications, whole.multiplications or 1)
         stages = tuple(
             StageReport(_stage_name(group, graph.nodes[i]), i, graph.nodes[i], costs[i], fields.fields[i])
             for i in group.nodes
         )
-        layers.append(LayerReport(group, stages, names, own, share, moved, bound))
+        layers.append(LayerReport(group, stages, names, own, share, moved, alone, bound, bound_alone))
     notes = (*fields.notes, NETWORK_RULE, RULES[-1])
     if form == "stages":
         notes = RULES if fields.bound is None else (fields.bound, *RULES)

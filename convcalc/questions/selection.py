@@ -10,8 +10,8 @@ from convcalc.questions.report import LayerReport, Report
 
 SORTED = (
     "name", "parameters", "weights", "biases", "multiplications", "multiplications_effective", "additions", "macs",
-    "flops", "activations", "parameter_bytes", "activation_bytes", "bytes", "bytes_moved", "intensity", "share",
-    "receptive_field", "least_seconds",
+    "flops", "activations", "parameter_bytes", "activation_bytes", "bytes", "bytes_moved",
+    "bytes_moved_unfused", "intensity", "share", "receptive_field", "least_seconds", "least_seconds_unfused",
 )  # fmt: skip
 """The columns to sort rows by: the name, and every number that JSON has for all layers, by its key there."""
 
@@ -33,8 +33,8 @@ def chosen(report: Report, only: str | None, sort: str | None) -> tuple[LayerRep
             near = get_close_matches(sort, SORTED, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
             raise NotationError(f"sort: unknown column {quoted(sort)}; {hint}the columns: {', '.join(SORTED)}")
-        if sort == "least_seconds" and report.machine is None:
-            raise NotationError("sort: least_seconds is the time on a machine, got none; add --peak and --bandwidth")
+        if sort.startswith("least_seconds") and report.machine is None:
+            raise NotationError(f"sort: {sort} is the time on a machine, got none; add --peak and --bandwidth")
         if sort == "name":
             return tuple(sorted(layers, key=lambda layer: layer.name))
         layers = tuple(sorted(layers, key=lambda layer: _measure(layer, sort, report.dtype), reverse=True))

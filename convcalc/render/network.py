@@ -33,7 +33,7 @@ def network_view(report: Report, layers: Sequence[LayerReport], layout: Layout) 
     ridge = [f"bound by memory below {report.machine.ridge:g} ops/byte"] if report.machine else []
     aside = [
         f"{report.dtype}: weights {_bytes(sizes['parameter_bytes'])}, "
-        f"peak of live activations {_bytes(report.peak_activation_bytes)} at {report.peak_layer}",
+        f"peak of live activations {_bytes(report.peak_activation_bytes)} at {report.peak_layer}, {_run(report)}",
         f"receptive field {_field(report.receptive_field)}",
         *ridge,
         *(f"{least}{line}" for line in _by_kind(report)),
@@ -56,9 +56,14 @@ def zoo_view(networks: Sequence[tuple[str, str, str]]) -> Table:
     return Table("the zoo", ("network", "input", "source"), tuple(networks), aside=("convcalc net NETWORK",))
 
 
-def comparison_view(comparison: NetworkComparison, layout: Layout) -> Table:
+def _run(report: Report) -> str:
+    """What memory and least times are of."""
+    return "layer by layer" if report.unfused else "as deployed"
+
+
+def comparison_view(comparison: NetworkComparison, layout: Layout, unfused: bool = False) -> Table:
     """The totals of networks side by side, each with its ratio to the first."""
-    base, others = comparison.base, comparison.compared
+    base, *others = (r.layer_by_layer if unfused else r for r in (comparison.base, *comparison.compared))
     rows: list[tuple[Cell, ...]] = []
     for label, key in _totals(base):
         row: list[Cell] = [label, _total(base, key)]
@@ -86,11 +91,12 @@ def comparison_view(comparison: NetworkComparison, layout: Layout) -> Table:
     return Table(heading, columns, tuple(rows), aside=(*notes, NETWORK_RULE))
 
 
-def sweep_view(sweep: Sweep, layout: Layout) -> Table:
+def sweep_view(sweep: Sweep, layout: Layout, unfused: bool = False) -> Table:
     """One row for every size or width."""
     first, rows = sweep.first, list[tuple[Cell, ...]]()
     shown = [(label, key) for label, key in _totals(first) if key != "layers"]
-    for value, report in sweep.points:
+    for value, fused in sweep.points:
+        report = fused.layer_by_layer if unfused else fused
         ratio = sweep.ratio(report)
         sizes = size_cell(report.input, layout), size_cell(report.output, layout)
         totals = (_total(report, key) for _, key in shown)

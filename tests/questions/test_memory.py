@@ -1,15 +1,17 @@
-"""The tensors that live at once, against a heap that is really filled and emptied, and the bytes that must move."""
+"""The tensors that live at once, against arrays that are really kept, overwritten and let go; and the bytes moved."""
 
 from __future__ import annotations
 
 from math import prod
 from random import Random
 
+import numpy as np
 import pytest
 
-from convcalc.graph.graph import Builder, Graph
-from convcalc.graph.primitives import Elementwise, Merge, Slice
-from convcalc.questions.memory import live_tensors, peak
+from convcalc import network
+from convcalc.graph import primitives as p
+from convcalc.graph.graph import Builder, Graph, Node
+from convcalc.questions.memory import Peak, deployed, free_nodes, layer_by_layer, live_tensors, peak
 from convcalc.readers.toml.document import network_from_toml
 from tests.words import graph, report
 
@@ -26,38 +28,164 @@ def live_elements(net: Graph) -> int:
     return peak
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_peak_memory_of_random_graphs(seed: int) -> None:
-    random = Random(seed)
-    builder = Builder()
+def computed(node: Node, inputs: list[np.ndarray]) -> np.ndarray:
+    """What the nodes of the random networks compute, on NumPy's arrays."""
+    match node.primitive:
+        case p.Elementwise("relu"):
+            return np.maximum(inputs[0] - 1, 0)
+        case p.Normalize():
+            return 3 * inputs[0] + 2
+        case p.Merge():
+            return inputs[0] + 2 * inputs[1]
+        case p.Slice(_, first, length):
+            return inputs[0][:, first : first + length]
+        case p.Concat():
+            return np.concatenate(inputs, 1)
+        case p.Reshape(shape):
+            return inputs[0].reshape(shape)
+        case p.Elementwise("dropout"):
+            return inputs[0]
+        case other:
+            raise AssertionError(other)
+
+
+def deployed_by_hand(net: Graph) -> tuple[int, np.ndarray]:
+    """The peak and the output by running the network on arrays, overwriting whatever nobody looks at any more."""
+    arrays: dict[int, np.ndarray] = {}
+    most = 0
+    for number, node in enumerate(net.nodes):
+        later = {i for after in net.nodes[number + 1 :] for i in after.inputs} | {net.output}
+        inputs = [arrays[i] for i in node.inputs]
+        if isinstance(node.primitive, p.Input):
+            arrays[number] = np.random.default_rng(5).integers(-9, 9, node.shape)
+        elif isinstance(node.primitive, p.Reshape) or node.primitive == p.Elementwise("dropout"):
+            arrays[number] = computed(node, inputs)
+            assert np.shares_memory(arrays[number], inputs[0])
+        else:
+            result = computed(node, inputs)
+            unread = [
+                array
+                for array in inputs
+                if isinstance(node.primitive, p.Elementwise | p.Merge | p.Normalize)
+                and array.shape == result.shape
+                and not any(np.shares_memory(array, arrays[i]) for i in later if i in arrays)
+            ]
+            if unread:
+                unread[0][...] = result
+            arrays[number] = unread[0] if unread else result.copy()
+        holders = {id(_base(array)): _base(array).size for array in arrays.values()}
+        most = max(most, sum(holders.values()))
+        arrays = {i: array for i, array in arrays.items() if i in later}
+    return most, arrays[net.output]
+
+
+def _base(array: np.ndarray) -> np.ndarray:
+    while array.base is not None:
+        array = array.base
+    return array
+
+
+def as_written(net: Graph) -> np.ndarray:
+    """The output without any overwriting."""
+    arrays: list[np.ndarray] = []
+    for node in net.nodes:
+        given = np.random.default_rng(5).integers(-9, 9, node.shape)
+        inputs = [arrays[i] for i in node.inputs]
+        arrays.append(given if isinstance(node.primitive, p.Input) else computed(node, inputs))
+    return arrays[net.output]
+
+
+def random_network(seed: int) -> Graph:
+    random, builder = Random(seed), Builder()
     builder.input((1, 24, 3, 5))
     for number in range(30):
         at = random.randrange(max(0, number - 6), number + 1)
-        channels = (builder.nodes[at].shape or ())[1]
-        alike = [i for i, node in enumerate(builder.nodes) if node.shape == builder.nodes[at].shape]
-        if channels > 4 and random.random() < 0.3:
-            builder.add(f"n{number}", "split", Slice(1, 1, random.randint(3, channels - 1)), [at])
-        elif random.random() < 0.5:
-            builder.add(f"n{number}", "add", Merge("add"), [at, random.choice(alike)])
-        else:
-            builder.add(f"n{number}", "relu", Elementwise("relu"), [at])
-    net = builder.graph("random", len(builder.nodes) - 1)
-    most = peak(net)
-    assert most.elements == live_elements(net)
-    live = list(live_tensors(net, most))
-    assert sum(count for *_, count in live) == most.elements
-    assert all(prod(shape) == count for _, shape, count in live)
-    assert net.labels[most.node] in [name for name, *_ in live]
+        shape = builder.nodes[at].shape or ()
+        alike = [i for i, node in enumerate(builder.nodes) if node.shape == shape]
+        choices: list[tuple[p.Primitive, list[int]]] = [
+            (p.Elementwise("relu"), [at]), (p.Elementwise("dropout"), [at]),
+            (p.Normalize("batch_norm", (shape[1],)), [at]), (p.Merge("add"), [at, random.choice(alike)]),
+            (p.Reshape((*shape[:-2], shape[-1], shape[-2])), [at]),
+        ]  # fmt: skip
+        if shape[1] > 4:
+            choices += [(p.Slice(1, 1, random.randint(3, shape[1] - 1)), [at])] * 2
+        if shape[1] < 30:
+            choices.append((p.Concat(1), [at, random.choice(alike)]))
+        builder.add(f"n{number}", "op", *random.choice(choices))
+    return builder.graph("random", len(builder.nodes) - 1)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_peak_memory_of_random_graphs(seed: int) -> None:
+    net = random_network(seed)
+    most, output = deployed_by_hand(net)
+    np.testing.assert_array_equal(output, as_written(net))
+    for placement, elements in ((layer_by_layer(net), live_elements(net)), (deployed(net), most)):
+        found = peak(net, placement)
+        assert found.elements == elements
+        live = list(live_tensors(net, placement, found))
+        assert sum(count for *_, count in live) == elements
+        assert all(prod(shape) == count for _, shape, count in live)
+
+
+def test_random_graphs_tell_the_two_apart() -> None:
+    nets = [random_network(seed) for seed in range(40)]
+    assert sum(peak(net, deployed(net)).elements < peak(net, layer_by_layer(net)).elements for net in nets) > 20
 
 
 def test_a_layer_of_several_stages_holds_what_it_makes_on_the_way() -> None:
-    separable = "4x8x8 ds:k3p1m5f3"
-    assert peak(graph(separable)).elements == 64 * (4 + 20)  # then the input is let go: 64 * (20 + 3)
-    assert report(separable).layers[0].moved == 64 * (4 + 20 + 20 + 3) + 20 * 9 + 20 * 3
+    separable = graph("4x8x8 ds:k3p1m5f3")
+    assert peak(separable, deployed(separable)).elements == 64 * (4 + 20)  # then the input is let go: 64 * (20 + 3)
+    assert report("4x8x8 ds:k3p1m5f3").layers[0].moved == 64 * (4 + 20 + 20 + 3) + 20 * 9 + 20 * 3
     text = (
         'input = "4x8x8"\n[[layers]]\nop = "ds"\nmultiplier = 5\nkernel = 3\npadding = 1\nfilters = 4\n'
         '[[layers]]\nop = "add"\nfrom = ["ds1", "input"]\n'
     )
     kept = network_from_toml(text.encode(), "net.toml")
-    assert peak(kept).elements == 64 * (4 + 20 + 4)
-    assert [name for name, *_ in live_tensors(kept, peak(kept))] == ["input", "ds1/depthwise", "ds1"]
+    assert peak(kept, deployed(kept)) == Peak(64 * (4 + 20 + 4), 2)
+    live = live_tensors(kept, deployed(kept), peak(kept, deployed(kept)))
+    assert [name for name, *_ in live] == ["input", "ds1/depthwise", "ds1"]
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "bytes", "layer", "unfused"),
+    [
+        # the pointwise layer of block 1 reads 48x48x8 and writes 48x48x16; its norm would write as much again
+        ("mobilenet-v1", {"input": "3x96x96", "width": 0.25, "dtype": "int8"}, 18_432 + 36_864, "block1/pointwise",
+         2 * 36_864),
+        # the pool after conv1 and its norm; layer by layer, the output of conv1 and that of its norm
+        ("resnet18", {}, 4 * 64 * (112**2 + 56**2), "maxpool", 4 * 2 * 64 * 112**2),
+        # the two maps of 224x224 with 64 channels
+        ("vgg16", {"dtype": "int8"}, 2 * 64 * 224**2, "conv1/2/conv", 2 * 64 * 224**2),
+    ],
+)  # fmt: skip
+def test_peaks_by_hand(model: str, options: dict[str, object], bytes: int, layer: str, unfused: int) -> None:
+    answer = network(model, **options)
+    assert (answer.peak_activation_bytes, answer.layer_by_layer.peak_activation_bytes) == (bytes, unfused)
+    assert answer.peak_layer == layer
+    totals = answer.to_dict()["totals"]
+    assert totals["peak_activation_bytes_unfused"] == unfused
+
+
+@pytest.mark.parametrize(
+    ("words", "free"),
+    [
+        ("3x8x8 k3f4 bn relu gap fc5", "bn relu"),
+        ("3x8x8 relu k3f4", ""),  # nothing writes the input that the function could be applied with
+        ("3x8x8 max:k2 bn relu fc9 relu", "bn relu relu"),
+    ],
+)
+def test_what_takes_no_time(words: str, free: str) -> None:
+    net = graph(words)
+    named = [group.op for group in net.layers if free_nodes(net)[group.last]]
+    assert named == free.split()
+
+
+def test_what_others_read_too_takes_time() -> None:
+    text = (
+        'input = "4x8x8"\n[[layers]]\nop = "conv"\nkernel = 1\nfilters = 4\n[[layers]]\nop = "relu"\n'
+        '[[layers]]\nop = "add"\nfrom = ["conv1", "relu1"]\n[[layers]]\nop = "relu"\n[[layers]]\nop = "flatten"\n'
+    )
+    layers = network_from_toml(text.encode(), "net.toml")
+    found = dict(zip(layers.labels, free_nodes(layers), strict=True))
+    assert [name for name, free in found.items() if free] == ["relu2", "flatten1"]
