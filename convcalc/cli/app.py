@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import typer
 from typer.main import get_command
 
 from convcalc.cli.commands import Group
-from convcalc.cli.typer_compat import complaint
+from convcalc.cli.typer_compat import Complaint, complaint
 from convcalc.errors import NotationError
 
 COMPLETION_VARIABLE = "_CONVCALC_COMPLETE"
@@ -82,13 +82,20 @@ def invoke(arguments: list[str]) -> int:
         found = complaint(error)
         if found is None:
             raise
-        raise NotationError(_usage_line(*found, arguments)) from None
+        raise NotationError(_usage_line(found, arguments, command)) from None
 
 
-def _usage_line(message: str, path: str, arguments: list[str]) -> str:
+def _usage_line(found: Complaint, arguments: list[str], group: Any) -> str:
     """Typer's complaint as `where: rule; what would work`."""
-    commands = {name for group in Convcalc.groups.values() for name in group}
-    path = path or " ".join(["convcalc", *(a for a in arguments[:1] if a in commands)])
-    where = path.removeprefix("convcalc").strip() or "convcalc"
-    message = message.strip().rstrip(".")
-    return f"{where}: {message[:1].lower()}{message[1:]}; see '{path} --help'"
+    names = group.list_commands(None)
+    path = found.path or " ".join(["convcalc", *(a for a in arguments[:1] if a in names)])
+    command = path.removeprefix("convcalc").strip()
+    message = found.message.strip().rstrip(".")
+    line = f"{command or 'convcalc'}: {message[:1].lower()}{message[1:]}"
+    if found.unknown is not None and command:
+        from convcalc.cli.misnamed import instead, options_of
+
+        options = {name: options_of(group.get_command(None, name)) for name in names}
+        if remedy := instead(found.unknown, command, options, arguments):
+            return f"{line}; {remedy}"
+    return f"{line}; see '{path} --help'"

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
@@ -15,9 +17,10 @@ from convcalc.cli import ANSWERED
 from convcalc.cli.answer import Form, answer, print_json
 from convcalc.cli.conflicts import NET, check_conflicts
 from convcalc.cli.options import EXPLAIN, JSON, LAYOUT, complete_dtype, flag, option
-from convcalc.notation import parse_features, parse_layout, whole_number
+from convcalc.errors import NotationError, first_of, shortened
+from convcalc.notation import is_size, parse_features, parse_layout, whole_number
 from convcalc.questions.schema import SCHEMA
-from convcalc.readers import zoo, zoo_names
+from convcalc.readers import zoo, zoo_name, zoo_names
 
 
 def _complete_model(incomplete: str) -> list[str]:
@@ -25,8 +28,8 @@ def _complete_model(incomplete: str) -> list[str]:
 
 
 SHOWING, ASKING, PROVING, READING = "What to show", "What if", "Proof by execution", "Reading and writing"
-MODEL = Annotated[
-    str | None,
+MODELS = Annotated[
+    list[str] | None,
     typer.Argument(
         metavar="MODEL", help="A network of the zoo, or a .toml or .onnx file; without it, the zoo is listed.",
         autocompletion=_complete_model, show_default=False,
@@ -65,7 +68,7 @@ CSV = flag("--csv", help="Print the rows as CSV.", panel=READING)
 
 
 def command(
-    model: MODEL = None,
+    models: MODELS = None,
     input: INPUT = None,
     batch: BATCH = None,
     width: WIDTH = None,
@@ -106,6 +109,7 @@ def command(
     from convcalc.questions.selection import chosen
     from convcalc.render import network as views
 
+    model = _one_model(models or ())
     order = parse_layout("channels-first" if layout is None else layout)
     check_conflicts("net", NET, {
         "a MODEL": model, "--input": input, "--batch": batch, "--width": width, "--replace": replace,
@@ -147,6 +151,27 @@ def command(
         lambda: report.to_dict(shown),
         lambda: views.network_view(seen, chosen(seen, only, sort), order),
         lambda whole: whole.explain_network(seen, chosen(seen, only, sort)),
+    )
+
+
+def _one_model(models: Sequence[str]) -> str | None:
+    """The model, if there is one. Raises NotationError for layer words and for more than one model."""
+    if not models:
+        return None
+    from convcalc.questions.models import is_layer_word
+
+    first, *others = models
+    if not zoo_name(first) and is_layer_word(first):
+        words = shlex.join(models if is_size(first) else ["3x224x224", *models])
+        raise NotationError(f"net: takes a MODEL, got the layer word {shortened(first)}; use convcalc cost {words}")
+    if not others:
+        return first
+    if is_size(others[0]):
+        raise NotationError(f"net: takes one MODEL, got {shortened(others[0])} too; use --input {others[0]}")
+    models_too = all(zoo_name(other) or other.lower().endswith((".toml", ".onnx")) for other in others)
+    remedy = "use " + " ".join(f"--compare {shlex.quote(other)}" for other in others)
+    raise NotationError(
+        f"net: takes one MODEL, got {first_of(others, 3)} too; {remedy if models_too else 'leave the others out'}"
     )
 
 

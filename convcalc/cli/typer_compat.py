@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class _AsTyped:
@@ -38,10 +38,21 @@ def with_parameters(command: Callable[..., int], parameters: Sequence[inspect.Pa
     return command
 
 
-def complaint(error: Exception) -> tuple[str, str] | None:
-    """Typer's message about a command line that it cannot parse, and the command; None for other errors."""
+class Complaint(NamedTuple):
+    """Typer's message about a command line that it cannot parse, the command's path, and the option if it has none."""
+
+    message: str
+    path: str
+    unknown: str | None
+
+
+def complaint(error: Exception) -> Complaint | None:
+    """What Typer complains about; None for other errors."""
     message = getattr(error, "format_message", None)
     if message is None:
         return None
     context = getattr(error, "ctx", None)
-    return message(), context.command_path if context else ""
+    path = context.command_path if context else ""
+    if hasattr(error, "possibilities"):
+        return Complaint(f"no such option: {error.option_name}", path, error.option_name)  # type: ignore[attr-defined]
+    return Complaint(message(), path, None)

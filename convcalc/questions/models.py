@@ -28,7 +28,7 @@ from convcalc.questions.replace import replaced
 from convcalc.questions.report import Report, network_report
 from convcalc.questions.roofline import Machine
 from convcalc.questions.sweep import Sweep, sizes, swept, width_of, widths
-from convcalc.readers import load_network, zoo_names
+from convcalc.readers import load_network, zoo_name
 from convcalc.readers.words import row_graph
 from convcalc.recipes import BY_NAME
 
@@ -85,9 +85,9 @@ def _words(model: str | PathLike[str] | Sequence[str]) -> Sequence[str] | None:
         return None
     if isinstance(model, str):
         words = split_words(model)
-        if model in zoo_names() or model.lower().endswith((".toml", ".onnx")):
+        if zoo_name(model) or model.lower().endswith((".toml", ".onnx")):
             return None
-        return words if len(words) > 1 or (words and _is_word(words[0])) else None
+        return words if len(words) > 1 or (words and is_layer_word(words[0])) else None
     if isinstance(model, bytes) or not isinstance(model, Iterable):
         raise NotationError(f"model: must be a name, a path or layer words, got {quoted(model)}")
     words = list(model)
@@ -97,7 +97,7 @@ def _words(model: str | PathLike[str] | Sequence[str]) -> Sequence[str] | None:
     return words
 
 
-def _is_word(text: str) -> bool:
+def is_layer_word(text: str) -> bool:
     """Whether a text without blanks is a layer word or meant as one, rather than as a network's name."""
     try:
         parse_words([text], tuple(BY_NAME))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from difflib import get_close_matches
 from fractions import Fraction
 
 from convcalc.errors import DataError, NotationError, one_line
 from convcalc.graph.graph import Graph
-from convcalc.notation import PerAxis
+from convcalc.notation import PerAxis, did_you_mean, simplified
+from convcalc.readers.exporting import export_of
 
 ZOO = os.path.join(os.path.dirname(__file__), "zoo")
 MAX_TOML = 1 << 20
@@ -21,6 +21,18 @@ MAX_DOTS = 1000
 def zoo_names() -> tuple[str, ...]:
     """The names of the networks in the zoo."""
     return tuple(sorted(name.removesuffix(".toml") for name in os.listdir(ZOO) if name.endswith(".toml")))
+
+
+def zoo_name(written: str) -> str | None:
+    """The network of the zoo that is meant, in any case and with hyphens, underscores or none; None if there is none.
+
+    >>> zoo_name("MobileNetV2"), zoo_name("resnet_50"), zoo_name("resnet5")
+    ('mobilenet-v2', 'resnet50', None)
+    """
+    names = zoo_names()
+    if written in names:
+        return written
+    return {simplified(name): name for name in names}.get(simplified(written))
 
 
 def zoo() -> tuple[tuple[str, str, str], ...]:
@@ -38,9 +50,9 @@ def load_network(model: str, *, input: PerAxis | None = None, batch: int = 1, wi
     """
     from convcalc.readers.toml.document import network_from_toml
 
-    names = zoo_names()
-    if model in names:
-        path, shown = os.path.join(ZOO, f"{model}.toml"), model
+    name = zoo_name(model)
+    if name is not None:
+        path, shown = os.path.join(ZOO, f"{name}.toml"), name
     elif model.lower().endswith(".toml"):
         path = shown = model
     elif model.lower().endswith(".onnx"):
@@ -50,13 +62,17 @@ def load_network(model: str, *, input: PerAxis | None = None, batch: int = 1, wi
             )
         return _onnx_reader()(model, input=input, batch=batch)
     else:
-        near = get_close_matches(model, names, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise NotationError(
-            f"{one_line(model) or 'net'}: must be a .toml or .onnx file or a network of the zoo; "
-            f"{hint}the zoo: {', '.join(names)}"
-        )
+        raise NotationError(_unknown(model))
     return network_from_toml(_read(path), shown, input=input, batch=batch, width=width)
+
+
+def _unknown(model: str) -> str:
+    """Why this is no model, and what would be one."""
+    where = f"{one_line(model) or 'net'}: must be a .toml or .onnx file or a network of the zoo"
+    export = export_of(one_line(model))
+    if export is not None:
+        return f"{where}, got {export[0]}; export it: {export[1]}"
+    return f"{where}; {did_you_mean(model.lower(), zoo_names())}convcalc net lists the zoo"
 
 
 def _onnx_reader() -> Callable[..., Graph]:
