@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
 import shlex
 import stat
 import sys
 import warnings
 from collections.abc import Iterable
-from contextlib import suppress
 from math import prod
 from typing import BinaryIO, cast
 
@@ -18,6 +16,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from convcalc.errors import DataError
+from convcalc.storage.files import check_writable, mode_of, reason, shown, write_file
 from convcalc.storage.memory import available_memory
 
 MAX_HEADER = 10_000  # bytes; NumPy writes 128 for any plain array
@@ -60,7 +59,7 @@ def read_npy(path: str) -> np.ndarray:
             status = os.fstat(file.fileno())
             return _read(name, file, status.st_size if stat.S_ISREG(status.st_mode) else None)
     except OSError as error:
-        raise DataError(f"{name}: must be a readable .npy file, got {_reason(error)}; check the name") from None
+        raise DataError(f"{name}: must be a readable .npy file, got {reason(error)}; check the name") from None
     except ValueError as error:
         if isinstance(error, DataError):
             raise
@@ -69,55 +68,8 @@ def read_npy(path: str) -> np.ndarray:
 
 
 def write_npy(path: str, array: np.ndarray) -> None:
-    """Writes an array to exactly this path, or to stdout for `-`.
-
-    A temporary file in the same directory is written and then renamed, so that a full disk or an interrupt leaves the
-    old file as it was; an existing file keeps its mode, a symbolic link stays one. Devices and pipes are written
-    directly. Raises DataError if that fails; a reader of stdout that went away is a BrokenPipeError.
-    """
-    check_writable(path)
-    try:
-        if path == "-":
-            _write(sys.stdout.buffer, array)
-            sys.stdout.buffer.flush()
-            return
-        target = os.path.realpath(path)
-        mode = _mode(target)
-        if mode is not None and not stat.S_ISREG(mode):
-            with open(target, "wb") as file:
-                _write(file, array)
-            return
-        _replace(target, mode, array)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        name = "stdout" if path == "-" else shown(path)
-        raise DataError(f"{name}: must be written whole, got {_reason(error)}; try another place") from None
-
-
-def check_writable(path: str) -> None:
-    """Raises DataError if writing to this path is sure to fail, so that nothing is computed in vain."""
-    if path == "-":
-        if sys.stdout is None or sys.stdout.isatty():
-            raise DataError("stdout: binary data needs a file or a pipe, got a terminal; redirect it or name a file")
-        return
-    name = shown(path)
-    try:
-        target = os.path.realpath(path)
-        mode = _mode(target)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{name}: must be a file to write, got {_reason(error)}; choose another place") from None
-    folder = os.path.dirname(target)
-    if (mode is not None and stat.S_ISDIR(mode)) or not path or path.endswith(os.sep):
-        raise DataError(f"{name}: must be a file to write, got a directory; add a file name")
-    if not os.path.isdir(folder):
-        raise DataError(f"{name}: its directory must exist, got no {shown(folder)}; create it first")
-    if mode is not None and not os.access(target, os.W_OK):
-        raise DataError(f"{name}: must be writable, got a file without write permission; choose another name")
-    if (mode is None or stat.S_ISREG(mode)) and not os.access(folder, os.W_OK | os.X_OK):
-        raise DataError(
-            f"{name}: its directory must be writable, got no write permission on {shown(folder)}; choose another place"
-        )
+    """Writes an array to exactly this path, or to stdout for `-`, as `write_file` does."""
+    write_file(path, lambda file: _write(file, array))
 
 
 def check_output(path: str, inputs: Iterable[str], force: bool = False) -> None:
@@ -126,7 +78,7 @@ def check_output(path: str, inputs: Iterable[str], force: bool = False) -> None:
     With `force` an input is overwritten, under whatever names it has. Devices and pipes have no extension.
     """
     check_writable(path)
-    mode = None if path == "-" else _mode(path)
+    mode = None if path == "-" else mode_of(path)
     if path == "-" or (mode is not None and not stat.S_ISREG(mode)):
         return
     name, (stem, extension) = shown(path), os.path.splitext(path)
@@ -147,15 +99,6 @@ def _is_file(input: str, path: str) -> bool:
         return os.path.samestat(os.fstat(sys.stdin.fileno()) if input == "-" else os.stat(input), os.stat(path))
     except (OSError, ValueError, AttributeError):  # an input that cannot be read is refused when it is read
         return False
-
-
-def shown(path: str) -> str:
-    r"""A file name for messages, without control characters to steer a terminal with.
-
-    >>> print(shown("a\x1b[31m\n.npy"))
-    a\x1b[31m\n.npy
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path) or "''"
 
 
 def _read(name: str, source: io.BufferedReader, size: int | None) -> np.ndarray:
@@ -237,36 +180,6 @@ def _write(target: BinaryIO, array: np.ndarray) -> None:
     )
     for slab in slabs:
         target.write(np.asarray(slab).tobytes("C"))
-
-
-def _replace(target: str, mode: int | None, array: np.ndarray) -> None:
-    """Writes a temporary file next to `target` and renames it, with the mode of the file it replaces."""
-    temporary = os.path.join(os.path.dirname(target), f".convcalc-{secrets.token_hex(8)}.tmp")
-    try:
-        # "x" creates it like any new file, so that the umask decides if no mode is given.
-        with open(temporary, "xb") as file:
-            if mode is not None:
-                os.chmod(temporary, stat.S_IMODE(mode))
-            _write(file, array)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:  # KeyboardInterrupt too: nothing is left behind
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _mode(path: str) -> int | None:
-    """Type and permissions of the file at a path, None if there is none."""
-    try:
-        return os.stat(path).st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
 
 
 def _short(value: object) -> str:

@@ -17,7 +17,8 @@ from numpy.testing import assert_array_equal
 
 from convcalc.errors import DataError
 from convcalc.storage import npy
-from convcalc.storage.npy import check_writable, read_npy, write_npy
+from convcalc.storage.files import check_writable
+from convcalc.storage.npy import read_npy, write_npy
 
 
 def saved(array, **options):
@@ -205,9 +206,9 @@ def test_named_pipe(tmp_path):
 def test_stdin_and_stdout_of_a_process():
     """Real pipes, which cannot seek, and an array of several slabs."""
     program = (
-        "from convcalc.storage import npy\n"
+        "from convcalc.storage import files, npy\n"
         "npy.SLAB = 1000\n"
-        "npy.check_writable('-')\n"
+        "files.check_writable('-')\n"
         "npy.write_npy('-', npy.read_npy('-') * 2)\n"
     )
     array = np.arange(100_000, dtype="f8")

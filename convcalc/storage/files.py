@@ -1,0 +1,106 @@
+"""Files written without losing the file that was there, and their names in messages."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import BinaryIO, TypeAlias
+
+from convcalc.errors import DataError
+
+Write: TypeAlias = Callable[[BinaryIO], None]
+
+
+def write_file(path: str, write: Write) -> None:
+    """Lets `write` fill the file at exactly this path, or stdout for `-`.
+
+    A temporary file in the same directory is written and then renamed, so that a full disk or an interrupt leaves the
+    old file as it was; an existing file keeps its mode, a symbolic link stays one. Devices and pipes are written
+    directly. Raises DataError if that fails; a reader of stdout that went away is a BrokenPipeError.
+    """
+    check_writable(path)
+    try:
+        if path == "-":
+            write(sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+            return
+        target = os.path.realpath(path)
+        mode = mode_of(target)
+        if mode is not None and not stat.S_ISREG(mode):
+            with open(target, "wb") as file:
+                write(file)
+            return
+        _replace(target, mode, write)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        name = "stdout" if path == "-" else shown(path)
+        raise DataError(f"{name}: must be written whole, got {reason(error)}; try another place") from None
+
+
+def check_writable(path: str) -> None:
+    """Raises DataError if writing to this path is sure to fail, so that nothing is computed in vain."""
+    if path == "-":
+        if sys.stdout is None or sys.stdout.isatty():
+            raise DataError("stdout: binary data needs a file or a pipe, got a terminal; redirect it or name a file")
+        return
+    name = shown(path)
+    try:
+        target = os.path.realpath(path)
+        mode = mode_of(target)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{name}: must be a file to write, got {reason(error)}; choose another place") from None
+    folder = os.path.dirname(target)
+    if (mode is not None and stat.S_ISDIR(mode)) or not path or path.endswith(os.sep):
+        raise DataError(f"{name}: must be a file to write, got a directory; add a file name")
+    if not os.path.isdir(folder):
+        raise DataError(f"{name}: its directory must exist, got no {shown(folder)}; create it first")
+    if mode is not None and not os.access(target, os.W_OK):
+        raise DataError(f"{name}: must be writable, got a file without write permission; choose another name")
+    if (mode is None or stat.S_ISREG(mode)) and not os.access(folder, os.W_OK | os.X_OK):
+        raise DataError(
+            f"{name}: its directory must be writable, got no write permission on {shown(folder)}; choose another place"
+        )
+
+
+def shown(path: str) -> str:
+    r"""A file name for messages, without control characters to steer a terminal with.
+
+    >>> print(shown("a\x1b[31m\n.npy"))
+    a\x1b[31m\n.npy
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path) or "''"
+
+
+def _replace(target: str, mode: int | None, write: Write) -> None:
+    """Writes a temporary file next to `target` and renames it, with the mode of the file it replaces."""
+    temporary = os.path.join(os.path.dirname(target), f".convcalc-{secrets.token_hex(8)}.tmp")
+    try:
+        # "x" creates it like any new file, so that the umask decides if no mode is given.
+        with open(temporary, "xb") as file:
+            if mode is not None:
+                os.chmod(temporary, stat.S_IMODE(mode))
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:  # KeyboardInterrupt too: nothing is left behind
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def mode_of(path: str) -> int | None:
+    """Type and permissions of the file at a path, None if there is none."""
+    try:
+        return os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def reason(error: OSError | ValueError) -> str:
+    return (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
