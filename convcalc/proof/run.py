@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from convcalc.proof.arrays import Arrays
 from convcalc.proof.checks import check_multiplications, check_parameters, check_shape, measured, together
 from convcalc.proof.executed import Check, Convolved, Executed, agree
 from convcalc.proof.forms import Named, full_input, restored
-from convcalc.proof.planned import RunOptions, dims_of, kernels_of, planned, unfactored
+from convcalc.proof.planned import Kernels, RunOptions, dims_of, kernels_of, planned, unfactored
 from convcalc.proof.probe_layer import check_receptive_field
 from convcalc.proof.values import check_values
 from convcalc.proof.walk import NodeError, executed
@@ -88,6 +88,16 @@ class Run:
         }
 
 
+class Prepared(NamedTuple):
+    """A layer and all that it runs on: the input whole, (batch, channels, *spatial), and the arrays of every node."""
+
+    graph: Graph
+    x: np.ndarray
+    arrays: Arrays
+    made: Kernels
+    dims: int
+
+
 def run(input: Named, kernels: Sequence[Named], biases: Sequence[Named], options: RunOptions) -> Run:
     """The layer run on these arrays, with every check unless options.check is false.
 
@@ -95,19 +105,13 @@ def run(input: Named, kernels: Sequence[Named], biases: Sequence[Named], options
     biases (filters,), one per stage with a kernel, or one for the last.
     Raises DataError, NotationError or ShapeError, naming the file or option, for arrays and options that do not fit.
     """
-    for given in (input, *kernels, *biases):
-        if given.array.size == 0:
-            raise DataError(f"{given.name}: every axis must have at least one element, got shape {given.array.shape}")
-    recipe, layout = recipe_named("standard" if options.type is None else options.type), parse_layout(options.layout)
-    dims = dims_of(options, recipe, input, kernels, layout)
-    x = full_input(input, dims, layout)
-    made = kernels_of(options, recipe, kernels, x.shape[1], dims, layout)
-    graph, arrays = planned(options, recipe, x.shape, made.stages, biases)
-    report = layer_report(graph)
+    layer = prepared(input, kernels, biases, options)
+    x, made = layer.x, layer.made
+    report = layer_report(layer.graph)
     report = replace(report, notes=(*made.notes, *report.notes))
 
     began = perf_counter()
-    done = _executed(graph, x, arrays, options)
+    done = executed_nodes(layer, options)
     seconds = perf_counter() - began
     out, error, checks = done[-1].out, None, tuple[Check, ...]()
     report = replace(report, dtype=str(out.dtype))
@@ -131,7 +135,31 @@ def run(input: Named, kernels: Sequence[Named], biases: Sequence[Named], options
         for each in done
         if (choice := each.counter.choice) is not None
     )
-    return Run(report, restored(out, input, dims, layout), dims, checks, seconds, error, engine)
+    given = restored(out, input, layer.dims, parse_layout(options.layout))
+    return Run(report, given, layer.dims, checks, seconds, error, engine)
+
+
+def prepared(input: Named, kernels: Sequence[Named], biases: Sequence[Named], options: RunOptions) -> Prepared:
+    """The layer that these arrays and options describe; the arrays and errors are those of `run`."""
+    for given in (input, *kernels, *biases):
+        if given.array.size == 0:
+            raise DataError(f"{given.name}: every axis must have at least one element, got shape {given.array.shape}")
+    recipe, layout = recipe_named("standard" if options.type is None else options.type), parse_layout(options.layout)
+    dims = dims_of(options, recipe, input, kernels, layout)
+    x = full_input(input, dims, layout)
+    made = kernels_of(options, recipe, kernels, x.shape[1], dims, layout)
+    graph, arrays = planned(options, recipe, x.shape, made.stages, biases)
+    return Prepared(graph, x, arrays, made, dims)
+
+
+def executed_nodes(layer: Prepared, options: RunOptions) -> tuple[Executed, ...]:
+    """Every node as it was run. Raises ConvcalcError, naming the stage, for arrays or options that it refuses."""
+    mode, algorithm = options.padding_mode, options.algorithm
+    try:
+        return tuple(executed(layer.graph, [layer.x], layer.arrays, padding_mode=mode, algorithm=algorithm))
+    except NodeError as failed:
+        with located(failed.node.name):
+            raise failed.error from None
 
 
 def statistics(out: np.ndarray) -> dict[str, float | int]:
@@ -150,12 +178,3 @@ def output_dict(out: np.ndarray, path: str | None) -> dict[str, Any]:
 
 def _json_number(value: float | int) -> float | int | None:
     return value if isfinite(value) else None
-
-
-def _executed(graph: Graph, x: np.ndarray, arrays: Arrays, options: RunOptions) -> tuple[Executed, ...]:
-    """Every node as it was run. Raises ConvcalcError, naming the stage, for arrays or options that it refuses."""
-    try:
-        return tuple(executed(graph, [x], arrays, padding_mode=options.padding_mode, algorithm=options.algorithm))
-    except NodeError as failed:
-        with located(failed.node.name):
-            raise failed.error from None
