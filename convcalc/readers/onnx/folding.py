@@ -22,20 +22,22 @@ class Folding:
     def outputs(self, node: NodeContext) -> list[Value] | None:
         """The outputs as constants; None if an input is no constant or the node must stay a layer.
 
-        Learned and large arrays are not computed with: they stay parameters, rearranged but unread.
+        Arrays that may be parameters are rearranged and keep their names. Learned and large ones are not computed with.
         """
         given = [value for value in node.inputs if value is not None]
         constants = [value for value in given if isinstance(value, ConstantTensor)]
         if not constants or len(constants) < len(given):
             return None
         op, arrays, first = OPS.get(node.op, Op()), node.arrays(), node.inputs[0]
-        learned = any(constant.learned for constant in constants) and not op.unlearned
+        stored = any(constant.stored for constant in constants) and not op.unlearned
         unread = any(array is None and value is not None for array, value in zip(arrays, node.inputs, strict=True))
-        if learned or unread or op.fold is None:
-            if op.rearrange is None or not isinstance(first, ConstantTensor):
-                return None
+        if (stored or unread or op.fold is None) and op.rearrange is not None and isinstance(first, ConstantTensor):
             constant = op.rearrange(node, first)
-            return None if constant is None else [constant]
+            if constant is not None:
+                return [self._read_now(constant)]
+        learned = any(constant.learned for constant in constants) and not op.unlearned
+        if learned or unread or op.fold is None:
+            return None
         self._elements += sum(constant.elements for constant in constants)
         if self._elements > MAX_FOLDED_TOTAL or first is None:
             return None
@@ -45,4 +47,12 @@ class Folding:
         if not results or any(array.size > MAX_FOLDED for array in results):
             return None
         tensor = first.tensor if op.same_array and isinstance(first, ConstantTensor) else ""
-        return [computed(array, tensor) for array in results]
+        return [computed(array, tensor, setting=stored and array.size > 1) for array in results]
+
+    def _read_now(self, constant: ConstantTensor) -> ConstantTensor:
+        """A constant, its values worked out if it may be a setting, so that long chains are no deep recursion."""
+        if not constant.learned and self._elements + constant.elements <= MAX_FOLDED_TOTAL:
+            self._elements += constant.elements
+            with np.errstate(all="ignore"):
+                constant.small_values()
+        return constant

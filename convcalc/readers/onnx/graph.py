@@ -19,11 +19,12 @@ from convcalc.readers.onnx.inputs import GraphInputs, graph_inputs
 from convcalc.readers.onnx.layers import Layers, Value
 from convcalc.readers.onnx.model import OWN_DOMAINS, opset_of, read_model, source_of
 from convcalc.readers.onnx.names import clean
-from convcalc.readers.onnx.ops import OPS, Op
+from convcalc.readers.onnx.ops import OPS, Op, weight_inputs
 from convcalc.readers.onnx.ops.node import NodeContext
 from convcalc.readers.onnx.order import in_order, title
 from convcalc.readers.onnx.tensors import ConstantTensor, initializer, sparse_initializer
 from convcalc.readers.onnx.valueless import valueless_weights
+from convcalc.readers.onnx.weights import may_be_learned
 
 MAX_NAMED = 3
 
@@ -181,11 +182,13 @@ class _Walk:
         return make(node)
 
     def _add_unknown(self, node: NodeContext, output: int, unknown: primitives.Unknown) -> int:
-        """A layer under the operator's ONNX name; the learned arrays it reads become layers, so that they count."""
+        """A layer under the operator's ONNX name; the arrays it may have learned become layers, so that they count."""
         outer = (self._tensors.get(name) for name in outer_names(node.attributes.graphs()))
+        weights = weight_inputs(node.op) if OPS.get(node.op, Op()).layers is None else ()
         inputs = [
-            self.layers.of(value) for value in (*node.inputs, *outer)
-            if isinstance(value, int) or (value is not None and value.learned)
+            self.layers.of(value, learned=True) for number, value in enumerate((*node.inputs, *outer))
+            if isinstance(value, int)
+            or (value is not None and (number in weights if weights else may_be_learned(value)))
         ]  # fmt: skip
         suffix = f"/{output + 1}" if len(node.outputs) > 1 else ""
         return self.layers.add(f"{node.name}{suffix}", clean(node.op), unknown, inputs)

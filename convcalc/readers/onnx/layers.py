@@ -13,7 +13,7 @@ from convcalc.readers.onnx.errors import MalformedError, UnsupportedError
 from convcalc.readers.onnx.inputs import Batch
 from convcalc.readers.onnx.names import readable
 from convcalc.readers.onnx.tensors import ConstantTensor
-from convcalc.readers.onnx.weights import Weights
+from convcalc.readers.onnx.weights import Weights, behind
 
 Value: TypeAlias = int | ConstantTensor
 """A tensor: the number of the layer that makes it, or an array that depends on no input."""
@@ -43,7 +43,7 @@ class Layers:
         """
         name = self._unique(name)
         [(_, primitive)] = layer.stages if isinstance(layer, Layer) else (("", layer),)  # in ONNX, one each
-        shared = self.weights.assign(name, primitive, arrays)
+        shared = self.weights.assign(name, primitive, arrays, after=self._weighted(inputs))
         number = self._builder.add(name, op, layer, inputs, shared)
         node = self.nodes[number]
         if node.shape is not None and 0 in node.shape:
@@ -55,14 +55,17 @@ class Layers:
         """The network that has been built."""
         return self._builder.graph(name, output, notes, source)
 
-    def of(self, value: Value) -> int:
-        """The layer that makes a tensor. A constant becomes a layer when it is first needed as one."""
+    def of(self, value: Value, *, learned: bool = False) -> int:
+        """The layer that makes a tensor. A constant becomes a layer when it is first needed as one.
+
+        `learned` says that it counts as parameters whatever else is known of it.
+        """
         if isinstance(value, int):
             return value
         if value not in self._constants:
             if 0 in value.shape:
                 raise MalformedError("it reads an array without elements")
-            primitive = primitives.Constant(value.shape, value.learned)
+            primitive = primitives.Constant(value.shape, value.learned or learned)
             self._constants[value] = self.add(readable(value.tensor, "constant"), "constant", primitive, (), [value])
         return self._constants[value]
 
@@ -76,6 +79,10 @@ class Layers:
         if shape is None:
             raise UnsupportedError("the shape of its input is not known")
         return shape
+
+    def _weighted(self, inputs: Sequence[int]) -> str:
+        """The name of the layer that a new one follows, activations aside; "" if it reads none or several."""
+        return behind(self.nodes, inputs[0]).name if len(inputs) == 1 else ""
 
     def _unique(self, name: str) -> str:
         unique, number = name, 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -22,6 +22,11 @@ FLOATING = {
     TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16,
     *(number for name, number in TensorProto.DataType.items() if name.startswith("FLOAT8") or name == "FLOAT4E2M1"),
 }  # fmt: skip
+QUANTIZED = {
+    number for name, number in TensorProto.DataType.items()
+    if name in ("INT4", "UINT4", "INT8", "UINT8", "INT16", "UINT16", "INT32")
+}  # fmt: skip
+"""Integers that weights are stored in; those of 64 bits are sizes and indices."""
 
 
 @dataclass(eq=False, slots=True)
@@ -29,8 +34,10 @@ class ConstantTensor:
     """A tensor that depends on no input: an initializer, a constant, or an array computed from those.
 
     `type` is ONNX's number for the element type. `learned` says whether the values count as parameters; `tensor` is
-    the name of the initializer or constant they come from, "" if there is none; `setting` marks an array of floats
-    in a Constant node. The values are read when they are first asked for.
+    the name of the initializer or constant they come from, "" if there is none. Arrays that count only where a layer
+    has them as weight or bias are marked: `setting` for floats in a Constant node, `quantized` for integers of the
+    file and what is worked out from them. `scales` are further arrays worked into the values, by name, with their
+    number of elements. The values are read when they are first asked for.
     """
 
     shape: Axes
@@ -39,11 +46,18 @@ class ConstantTensor:
     learned: bool = False
     tensor: str = ""
     setting: bool = False
+    quantized: bool = False
+    scales: frozenset[tuple[str, int]] = frozenset()
     _values: np.ndarray | None = field(default=None, init=False, repr=False)
 
     @property
     def floating(self) -> bool:
         return self.type in FLOATING
+
+    @property
+    def stored(self) -> bool:
+        """Whether the values come from the file and may count as parameters."""
+        return self.learned or self.setting or self.quantized
 
     @property
     def elements(self) -> int:
@@ -77,37 +91,51 @@ class ConstantTensor:
 
     def through(
         self, function: Callable[[np.ndarray], np.ndarray], shape: Axes | None = None, *, type: int | None = None,
-        learned: bool | None = None,
+        learned: bool | None = None, scales: Iterable[ConstantTensor | None] = (),
     ) -> ConstantTensor:  # fmt: skip
-        """The same parameters after a function of their values, which are not read for this."""
+        """The same parameters after a function of their values, which are not read for this.
+
+        `scales` are further arrays that the function works with.
+        """
+        new_type = self.type if type is None else type
+        kept = new_type in FLOATING or new_type in QUANTIZED  # other numbers are sizes
+        more = {(scale.tensor, scale.elements) for scale in scales if scale is not None and scale.elements > 1}
         return ConstantTensor(
             self.shape if shape is None else shape,
-            self.type if type is None else type,
+            new_type,
             lambda: function(self.values()),
             self.learned if learned is None else learned,
             self.tensor,
+            self.setting and kept,
+            self.quantized and kept,
+            self.scales | more,
         )
 
 
-def computed(array: np.ndarray, tensor: str = "") -> ConstantTensor:
-    """An array that was worked out while reading."""
-    return ConstantTensor(array.shape, helper.np_dtype_to_tensor_dtype(array.dtype), lambda: array, tensor=tensor)
+def computed(array: np.ndarray, tensor: str = "", *, setting: bool = False) -> ConstantTensor:
+    """An array that was worked out while reading; a `setting` if it was from arrays of the file, and has floats."""
+    type = helper.np_dtype_to_tensor_dtype(array.dtype)
+    return ConstantTensor(array.shape, type, lambda: array, tensor=tensor, setting=setting and type in FLOATING)
 
 
 def initializer(proto: TensorProto, folder: str) -> ConstantTensor:
     """An array of the file. Floats count as learned if there are several."""
     shape = dimensions(proto.dims, proto.name)
     learned = proto.data_type in FLOATING and prod(shape) > 1
-    return ConstantTensor(shape, proto.data_type, lambda: _numbers(proto, shape, folder), learned, proto.name)
+    return ConstantTensor(
+        shape, proto.data_type, lambda: _numbers(proto, shape, folder), learned, proto.name,
+        quantized=proto.data_type in QUANTIZED and prod(shape) > 1,
+    )  # fmt: skip
 
 
 def attribute_tensor(proto: TensorProto, folder: str, tensor: str = "") -> ConstantTensor:
-    """An array inside a node: a setting, unless a layer has it as its weight."""
+    """An array inside a node: a setting, unless a layer has it as weight or bias."""
     shape = dimensions(proto.dims, proto.name)
-    setting = bool(tensor) and proto.data_type in FLOATING and prod(shape) > 1
+    several = bool(tensor) and prod(shape) > 1
     return ConstantTensor(
-        shape, proto.data_type, lambda: _numbers(proto, shape, folder), tensor=tensor, setting=setting
-    )
+        shape, proto.data_type, lambda: _numbers(proto, shape, folder), tensor=tensor,
+        setting=several and proto.data_type in FLOATING, quantized=several and proto.data_type in QUANTIZED,
+    )  # fmt: skip
 
 
 def sparse_initializer(proto: SparseTensorProto) -> ConstantTensor:

@@ -1,19 +1,18 @@
-"""Activations, casts, arithmetic and quantization: element by element."""
+"""Activations, casts and arithmetic: element by element."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
 
 import numpy as np
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from convcalc.graph import primitives
 from convcalc.readers.onnx.errors import MalformedError, UnsupportedError
 from convcalc.readers.onnx.layers import Value
 from convcalc.readers.onnx.ops.node import MakeLayers, NodeContext, Rearrange
-from convcalc.readers.onnx.shape_rules import from_front
-from convcalc.readers.onnx.tensors import ConstantTensor
+from convcalc.readers.onnx.tensors import FLOATING, ConstantTensor
+from convcalc.readers.onnx.weights import is_weight_by_place
 
 FLOAT_NAMES: dict[int, str] = {
     TensorProto.FLOAT16: "float16", TensorProto.FLOAT: "float32", TensorProto.DOUBLE: "float64",
@@ -78,7 +77,8 @@ def arithmetic(kind: str) -> MakeLayers:
             raise MalformedError("it takes two inputs")
         if len(layers) == len(constants) == 1:
             [array] = constants
-            primitive = primitives.WithConstant(kind, array.shape, array.learned, first=values[0] is array)
+            learned = array.learned or is_weight_by_place(kind, array, node.layers.nodes, layers[0])
+            primitive = primitives.WithConstant(kind, array.shape, learned, first=values[0] is array)
             return [node.add(kind, primitive, layers, [array])]
         return [node.add(kind, primitives.Merge(kind), [node.layer(number) for number in range(len(node.inputs))])]
 
@@ -86,13 +86,23 @@ def arithmetic(kind: str) -> MakeLayers:
 
 
 def constant_arithmetic(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Rearrange:
-    """A learned array with a setting, such as a scale, which keeps its shape."""
+    """An array of the file with another, such as its scale, that leaves its shape; neither is read for this."""
 
     def make(node: NodeContext, array: ConstantTensor) -> ConstantTensor | None:
-        other = node.constant(1, "operand")
-        if other.learned or np.broadcast_shapes(array.shape, other.shape) != array.shape:
+        left, right = array, node.constant(1, "operand")
+        shape = np.broadcast_shapes(left.shape, right.shape)
+        whole = [each for each in (left, right) if each.stored and each.shape == shape]
+        main = min(whole, key=lambda each: (not each.quantized, not each.learned), default=None)
+        if main is None:
             return None
-        return array.through(lambda values: function(values, other.values()))
+        other = right if main is left else left
+        if other.learned and not main.quantized:  # both are learned, and count as layers of their own
+            return None
+        scales = [other] if other.stored else []
+        return main.through(
+            lambda values: function(values, right.values()) if main is left else function(left.values(), values),
+            type=main.type if main.floating else other.type, scales=scales,
+        )  # fmt: skip
 
     return make
 
@@ -108,43 +118,21 @@ def cast(node: NodeContext) -> list[Value]:
 
 
 def cast_constant(node: NodeContext, array: ConstantTensor) -> ConstantTensor:
-    return array.through(lambda values: values, type=node.attributes.integer("to", array.type))
+    return _cast(array, node.attributes.integer("to", array.type))
+
+
+def _cast(array: ConstantTensor, type: int) -> ConstantTensor:
+    if array.floating and type in FLOATING:  # floats are computed with as they are stored
+        return array.through(lambda values: values, type=type)
+    return array.through(lambda values: values.astype(helper.tensor_dtype_to_np_dtype(type)), type=type)
 
 
 def cast_like(node: NodeContext) -> list[Value]:
     value = node.value(0)
-    if isinstance(value, ConstantTensor):  # the other input's type changes no count
-        return [value]
+    if isinstance(value, ConstantTensor):  # like the output of a layer, which computes in floats
+        return [_cast(value, TensorProto.FLOAT)]
     return [node.add("cast", primitives.Elementwise("cast"), [node.layer(0)])]
 
 
 def cast_constant_like(node: NodeContext, array: ConstantTensor) -> ConstantTensor:
-    return array.through(lambda values: values, type=node.constant(1, "type").type)
-
-
-def quantize(kind: str) -> MakeLayers:
-    def make(node: NodeContext) -> list[Value]:
-        scalars = (("scale", node.scalar(1)), ("zero_point", node.scalar(2)))
-        settings = tuple((name, number) for name, number in scalars if number is not None)
-        return [node.add(kind, primitives.Elementwise(kind, settings), [node.layer(0)])]
-
-    return make
-
-
-def dequantized_constant(node: NodeContext, array: ConstantTensor) -> ConstantTensor:
-    """Weights stored as small integers: (integer - zero point) * scale, with one scale or one per index of an axis."""
-    if node.attributes.integer("block_size", 0):
-        raise UnsupportedError("it has a scale for every block")
-    scale, zero = node.constant(1, "scale"), node.constant(2, "zero point") if node.has(2) else None
-    shape = (1,) * len(array.shape)
-    if scale.elements != 1:
-        axis = from_front(node.attributes.integer("axis", 1), len(array.shape))
-        shape = (*shape[:axis], array.shape[axis], *shape[axis + 1 :])
-    if scale.elements != prod(shape) or (zero is not None and zero.elements != scale.elements):
-        raise MalformedError(f"its scale and zero point must have {prod(shape)} numbers, got {scale.elements}")
-
-    def dequantized(values: np.ndarray) -> np.ndarray:
-        shift = 0 if zero is None else zero.values().astype(np.float32).reshape(shape)
-        return np.asarray((values.astype(np.float32) - shift) * scale.values().reshape(shape))
-
-    return array.through(dequantized, type=scale.type, learned=array.elements > 1)
+    return _cast(array, node.constant(1, "type").type)

@@ -42,12 +42,15 @@ class NodeContext:
         """Whether the file gives this input."""
         return self.value(number) is not None
 
-    def layer(self, number: int) -> int:
-        """The layer that makes an input; a constant becomes a layer. Raises MalformedError if it is left out."""
+    def layer(self, number: int, *, learned: bool = False) -> int:
+        """The layer that makes an input; a constant becomes a layer, and counts as parameters if it is `learned`.
+
+        Raises MalformedError if it is left out.
+        """
         value = self.value(number)
         if value is None:
             raise MalformedError(f"it has no input {number + 1}")
-        return self.layers.of(value)
+        return self.layers.of(value, learned=learned)
 
     def constant(self, number: int, what: str) -> ConstantTensor:
         """An input that must not come from a layer; `what` names it in the error."""

@@ -13,6 +13,7 @@ from convcalc.readers.onnx.layers import Value
 from convcalc.readers.onnx.ops.node import MakeLayers, NodeContext
 from convcalc.readers.onnx.shape_rules import all_from_front, flattened, from_front
 from convcalc.readers.onnx.tensors import ConstantTensor
+from convcalc.readers.onnx.weights import behind
 
 
 def batch_norm(node: NodeContext) -> list[Value]:
@@ -33,7 +34,7 @@ def instance_norm(node: NodeContext) -> list[Value]:
     shape = node.shape(data)
     arrays = scale_and_shift(node, channels_of(shape))
     over = tuple(range(2, len(shape)))
-    if _changes_nothing(*arrays):
+    if isinstance(behind(node.layers.nodes, data).primitive, primitives.Reshape) and _changes_nothing(*arrays):
         primitive = primitives.Normalize("instance_norm", (), over, epsilon=epsilon_of(node))
         return [node.add("instance_norm", primitive, [data])]
     primitive = primitives.Normalize("instance_norm", arrays[0].shape, over, epsilon=epsilon_of(node))
@@ -41,11 +42,14 @@ def instance_norm(node: NodeContext) -> list[Value]:
 
 
 def _changes_nothing(scale: ConstantTensor, shift: ConstantTensor) -> bool:
-    """Whether scale and shift are the constants 1 and 0 that exporters use to write a group normalization."""
+    """Whether scale and shift are the constants 1 and 0 with which exporters write a group normalization.
+
+    It is on groups of channels that a reshape has made.
+    """
     if scale.learned or shift.learned:
         return False
     ones, zeros = scale.small_values(), shift.small_values()
-    return ones is not None and zeros is not None and bool(np.all(ones == 1)) and not np.any(zeros)
+    return ones is not None and zeros is not None and np.allclose(ones, 1) and np.allclose(zeros, 0)
 
 
 def layer_norm(kind: str) -> MakeLayers:

@@ -11,6 +11,7 @@ from convcalc.readers.onnx.layers import Value
 from convcalc.readers.onnx.ops.node import NodeContext
 from convcalc.readers.onnx.shape_rules import all_from_front, cuts, from_front
 from convcalc.readers.onnx.tensors import ConstantTensor
+from convcalc.readers.onnx.weights import may_be_learned
 
 MAX_TAKEN = 1 << 16
 """Most indices of a Gather that are listed one by one."""
@@ -73,8 +74,10 @@ def slice_(node: NodeContext) -> list[Value]:
 
 
 def gather(node: NodeContext) -> list[Value]:
-    """A slice if the indices are evenly spaced; a single index drops the axis."""
-    data = node.layer(0)
+    """A slice if the indices are evenly spaced; a single index drops the axis. A table of rows is learned."""
+    table = node.value(0)
+    learned = isinstance(table, ConstantTensor) and len(table.shape) == 2 and may_be_learned(table)
+    data = node.layer(0, learned=learned)
     indices_shape, shape = node.constant(1, "indices").shape, node.shape(data)
     axis = from_front(node.attributes.integer("axis", 0), len(shape))
     stated = node.integers(1, "indices")

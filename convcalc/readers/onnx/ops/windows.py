@@ -135,7 +135,7 @@ def weight_and_bias(node: NodeContext, rank: int) -> tuple[ConstantTensor, list[
 
 def _is_no_bias(bias: ConstantTensor) -> bool:
     """Whether the bias is computed zeros, which exporters write for a convolution without bias."""
-    values = None if bias.tensor else bias.small_values()
+    values = None if bias.tensor or bias.setting else bias.small_values()
     return values is not None and not values.any()
 
 
