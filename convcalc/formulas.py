@@ -161,6 +161,8 @@ ADDITIONS_TRANSPOSED = Formula(
 ACTIVATIONS = Formula("batch * filters * product(output)", "elements of the output")
 MACS = Formula("multiplications", "one multiply-accumulate per multiplication")
 FLOPS = Formula("2 * macs", "the convention of most papers")
+INPUT_BYTES = Formula("input_elements * bytes_per_element", DEFINITION)
+OUTPUT_BYTES = Formula("activations * bytes_per_element", DEFINITION)
 BYTES = Formula("(parameters + activations) * bytes_per_element", DEFINITION)
 
 ACTIVATIONS_LAYER = Formula("product(shape)", "elements of the output, batch included")

@@ -109,12 +109,17 @@ def macs(where: str, cost: Cost) -> Iterator[Explanation]:
     yield row_of(where, "flops", formulas.FLOPS, cost.flops, macs=cost.macs)
 
 
-def stored(where: str, cost: Cost, dtype: str) -> Explanation:
-    """Bytes of parameters and activations."""
-    symbols = {
-        "parameters": cost.parameters, "activations": cost.activations, "bytes_per_element": BYTES[dtype],
-    }  # fmt: skip
-    return row_of(where, f"{dtype} bytes", formulas.BYTES, memory(cost, dtype)["bytes"], **symbols)
+def stored(where: str, cost: Cost, read: int, dtype: str) -> Iterator[Explanation]:
+    """Bytes of the `read` elements of the input, of parameters and of outputs, and of the last two together."""
+    size, found = BYTES[dtype], memory(cost, dtype, read)
+    own: dict[str, Symbol] = {"parameters": cost.parameters, "activations": cost.activations}
+    for quantity, key, formula, symbols in (
+        ("input bytes", "input_bytes", formulas.INPUT_BYTES, {"input_elements": read}),
+        ("weight bytes", "parameter_bytes", formulas.PARAMETER_BYTES, {"parameters": cost.parameters}),
+        ("output bytes", "activation_bytes", formulas.OUTPUT_BYTES, {"activations": cost.activations}),
+        (f"{dtype} bytes", "bytes", formulas.BYTES, own),
+    ):
+        yield row_of(where, quantity, formula, found[key], **symbols, bytes_per_element=size)
 
 
 def sums(

@@ -14,7 +14,7 @@ from convcalc.formulas import Symbol
 from convcalc.graph.graph import Node
 from convcalc.questions.compare import Comparison, ratio_of
 from convcalc.questions.cost import BYTES, Cost, total
-from convcalc.questions.memory import live_tensors
+from convcalc.questions.memory import live_tensors, read_elements
 from convcalc.questions.report import LayerReport, Report
 from convcalc.questions.roofline import Machine
 from convcalc.questions.schema import memory
@@ -42,10 +42,10 @@ def explain_cost(report: Report) -> tuple[Explanation, ...]:
     for stage in report.stages:
         for part in parts(stage.name, stage):
             rows += part
-        rows.append(counts.stored(stage.name, stage.cost, report.dtype))
+        rows += counts.stored(stage.name, stage.cost, read_elements(stage.node), report.dtype)
     rows += _totals(report, TOTALS)
     if len(report.stages) > 1:
-        rows.append(counts.stored("total", report.cost, report.dtype))
+        rows += counts.stored("total", report.cost, report.graph.inputs[0].elements, report.dtype)
     return tuple(rows)
 
 

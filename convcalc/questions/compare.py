@@ -52,11 +52,16 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The base, the types compared with it, and a note for each type that cannot map the same sizes."""
+    """The base, the types compared with it, and those that cannot map the same sizes, each with the reason."""
 
     base: Report
     compared: tuple[Compared, ...]
-    notes: tuple[str, ...]
+    left_out: tuple[tuple[str, str], ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A note for each type that is left out."""
+        return tuple(f"{name} is left out: {why}" for name, why in self.left_out)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -146,7 +151,7 @@ def _beside(
     every = "all" in names
     recipes = [r for r in RECIPES if r is not own and r.name not in STAND_INS] if every else []
     recipes += [recipe for name in names if name != "all" and (recipe := stand_in(name)) not in recipes]
-    rows, notes = [], []
+    rows, left_out = [], []
     for recipe in dict.fromkeys(recipes):
         try:
             rows.append(compared(recipe))
@@ -154,8 +159,8 @@ def _beside(
             why = str(error).removeprefix(f"{recipe.name}: ")
             if not every:
                 raise ShapeError(f"compare: {recipe.name}: {why}") from None
-            notes.append(f"{recipe.name} is left out: {why}")
-    return Comparison(base, tuple(rows), tuple(notes))
+            left_out.append((recipe.name, why))
+    return Comparison(base, tuple(rows), tuple(left_out))
 
 
 def _own_options(type: str, options: LayerOptions, names: Iterable[str]) -> LayerOptions:

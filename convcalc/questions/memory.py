@@ -125,7 +125,12 @@ def last_reads(graph: Graph) -> list[int]:
 def moved_elements(node: Node) -> int:
     """Elements that a node must at least read and write: its inputs, parameters and output, once each."""
     parameters = sum(prod(shape) for _, shape in parameter_shapes(node.primitive))
-    return parameters + node.elements + sum(prod(shape) for shape in node.input_shapes if shape is not None)
+    return parameters + node.elements + read_elements(node)
+
+
+def read_elements(node: Node) -> int:
+    """Elements of a node's inputs, of the whole batch, as far as their shapes are known."""
+    return sum(prod(shape) for shape in node.input_shapes if shape is not None)
 
 
 def free_nodes(graph: Graph) -> Sequence[bool]:

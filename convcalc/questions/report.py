@@ -22,6 +22,7 @@ from convcalc.questions.memory import (
     layer_by_layer,
     moved_elements,
     peak,
+    read_elements,
 )
 from convcalc.questions.receptive import Fields, receptive_fields
 from convcalc.questions.schema import (
@@ -70,7 +71,7 @@ class StageReport(Counted):
         return {
             "name": self.name,
             **geometry_dict(self.node),
-            **counts_dict(self.cost, dtype),
+            **counts_dict(self.cost, dtype, read_elements(self.node)),
             "receptive_field": field_dict(self.receptive_field),
         }
 
@@ -307,7 +308,7 @@ class Report(Counted):
             "dtype": self.dtype,
             "input": list(self.input),
             "output": None if self.output is None else list(self.output),
-            **counts_dict(self.cost, self.dtype),
+            **counts_dict(self.cost, self.dtype, self.graph.inputs[0].elements),
             "receptive_field": field_dict(self.receptive_field),
             "stages": [stage.to_dict(self.dtype) for stage in self.stages],
             "notes": list(self.notes),

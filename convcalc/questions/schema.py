@@ -72,15 +72,20 @@ def field_dict(fields: Sequence[AxisField]) -> dict[str, list[Any]]:
     }
 
 
-def memory(cost: Cost, dtype: str) -> dict[str, int]:
-    """Bytes of the parameters, of the outputs, and of both, at `dtype`'s size."""
+def memory(cost: Cost, dtype: str, read: int | None = None) -> dict[str, int]:
+    """Bytes of the `read` elements of the input if they are given, of parameters, of outputs, and of the last two."""
     parameters, activations = cost.parameters * BYTES[dtype], cost.activations * BYTES[dtype]
-    return {"parameter_bytes": parameters, "activation_bytes": activations, "bytes": parameters + activations}
+    return {
+        **({} if read is None else {"input_bytes": read * BYTES[dtype]}),
+        "parameter_bytes": parameters,
+        "activation_bytes": activations,
+        "bytes": parameters + activations,
+    }
 
 
-def counts_dict(cost: Cost, dtype: str) -> dict[str, int]:
+def counts_dict(cost: Cost, dtype: str, read: int | None = None) -> dict[str, int]:
     """Every count of a cost, and the bytes at `dtype`'s size."""
-    return {**cost.counts(), **memory(cost, dtype)}
+    return {**cost.counts(), **memory(cost, dtype, read)}
 
 
 def geometry_dict(node: Node) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from convcalc.recipes.recipe import Recipe
 EXAMPLE_CHANNELS = 3
 EXAMPLE_SIZE = 7
 EXAMPLE_FILTERS = 128
-EXAMPLE_NOTE = "this is the worked example; describe your own layer with --input, --kernel and --filters"
+EXAMPLE_NOTE = "this is the worked example; give your own --input, --kernel and --filters"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def check_cell(value: object) -> Cell:
             size, jump, start, coverage = (
                 show_axes([short(part) for part in value[key]]) for key in ("size", "jump", "start", "coverage")
             )
-            return f"{size}, jump {jump}, start {start}, seen {coverage}"
+            return f"{size}, jump {jump}, start {start}, coverage {coverage}"
         case list():
             if any(part is None or isinstance(part, list) for part in value):
                 return "x".join("none" if part is None else f"{part[0]}..{part[1]}" for part in value)

@@ -8,11 +8,12 @@ from itertools import groupby
 from textwrap import wrap
 
 from convcalc.explain.rows import Explanation
-from convcalc.render.table import Table, show, terminal
+from convcalc.render.table import Table, show, terminal, with_explained
 
 
 def show_explanations(table: Table, rows: Sequence[Explanation]) -> None:
     """The table and the working-out below it on a terminal; elsewhere the working-out alone, one row per number."""
+    table = with_explained(table)
     if not sys.stdout.isatty():
         show(Table(table.title, Explanation._fields, tuple(rows), aside=table.aside))
         return

@@ -225,7 +225,7 @@ def _field(fields: tuple[AxisField, ...]) -> str:
         "": [axis.size for axis in fields],
         ", jump ": [str(axis.jump) for axis in fields],
         ", start ": [axis.start for axis in fields],
-        ", seen ": [axis.coverage for axis in fields],
+        ", coverage ": [axis.coverage for axis in fields],
     }
     return "".join(f"{label}{show_axes(numbers)}" for label, numbers in values.items())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from textwrap import wrap
 from typing import TYPE_CHECKING, Literal, TextIO, TypeAlias
@@ -51,8 +51,10 @@ class Table:
     """Columns and rows; the first column names the row, and the last `totals` rows stand apart.
 
     `optional` columns are hidden first, in this order, if the terminal is too narrow, `unreported` ones unmentioned.
-    With `folding`, long names of rows are folded before the last optional column is hidden. `aside` are notes, printed
-    below the table on a terminal and on stderr elsewhere, so that stdout has only rows; the verdict comes last.
+    With `folding`, long names of rows are folded before the last optional column is hidden. `legend` has what columns
+    mean, as (column, meaning), printed for those that are shown. `aside` are notes. Both are below the table on a
+    terminal and on stderr elsewhere, so that stdout has only rows; the verdict comes last. `explained` are notes for
+    those who ask for the working-out. `on_terminal` is what a terminal shows instead, if people are to see less.
     """
 
     title: str
@@ -65,18 +67,37 @@ class Table:
     folding: bool = False
     verdict: str = ""
     good: bool = True
+    legend: tuple[tuple[str, str], ...] = ()
+    explained: tuple[str, ...] = ()
+    on_terminal: Table | None = None
+
+
+def with_explained(table: Table) -> Table:
+    """The table with all its notes, for those who ask for the working-out; they take the place of the legend."""
+    if table.on_terminal is not None:
+        table = replace(table, on_terminal=with_explained(table.on_terminal))
+    if not table.explained:
+        return table
+    return replace(table, aside=(*table.aside, *table.explained), legend=(), explained=())
 
 
 def show(table: Table, file: TextIO | None = None) -> None:
     """Print a table to a file, stdout if None: for people on a terminal, tab-separated elsewhere."""
     file = file or sys.stdout
     if file.isatty():
-        _show_on_terminal(table, terminal(file))
+        _show_on_terminal(table.on_terminal or table, terminal(file))
     else:
         print("\t".join(table.columns), file=file)
         file.writelines("\t".join([_plain(cell) for cell in row]) + "\n" for row in table.rows)
-        for line in (*table.aside, *([table.verdict] if table.verdict else [])):
+        for line in (*_notes(table), *([table.verdict] if table.verdict else [])):
             print(one_line(line), file=sys.stderr)
+
+
+def _notes(table: Table, hidden: Collection[str] = ()) -> tuple[str, ...]:
+    """The notes, after a line on what the columns mean that are shown."""
+    shown = [meaning for column, meaning in table.legend if column in table.columns and column not in hidden]
+    meanings = dict.fromkeys(shown)
+    return (*(["; ".join(meanings)] if meanings else []), *table.aside)
 
 
 def terminal(file: TextIO | None = None) -> Console:
@@ -127,7 +148,7 @@ def _show_on_terminal(table: Table, console: Console) -> None:
     else:
         for row in table.rows:
             _print_entry(console, table.columns, row)
-    for line in table.aside:
+    for line in (*(form.captions if form else ()), *_notes(table, form.hidden if form else ())):
         console.print(one_line(line), style="dim")
     if table.verdict:
         console.print(table.verdict, style="bold green" if table.good else "bold red")
@@ -135,39 +156,54 @@ def _show_on_terminal(table: Table, console: Console) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column as text: its cells and their width; the widths of its heading on one line and of its longest word."""
+    """A column as text: its cells, their width, and that of their longest part if they are broken after `=`.
+
+    The last two are the widths of its heading on one line and of the heading's longest word.
+    """
 
     name: str
     cells: tuple[str, ...]
     numeric: bool
     width: int
+    part: int
     heading: int
     word: int
 
 
 def _column(name: str, cells: Sequence[str], numeric: bool) -> Column:
     words = (_width(word) for word in name.split())
-    return Column(name, tuple(cells), numeric, max(map(_width, cells), default=0), _width(name), max(words, default=0))
+    whole, part = (max(map(_width, texts), default=0) for texts in (cells, _parts(cells)))
+    return Column(name, tuple(cells), numeric, whole, part, _width(name), max(words, default=0))
+
+
+def _parts(cells: Iterable[str]) -> Iterator[str]:
+    """The cells, broken where equations may be."""
+    for cell in cells:
+        yield from re.split("(?<= =) ", cell)
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A way to show a table: the columns that are shown, and a caption about the hidden ones.
+    """A way to show a table: the columns that are shown, the names of the hidden ones, and captions about these.
 
-    With `narrow`, headings have one word per line. `fold` says which names of rows may be folded: none; some, the
-    longest quarter of them or those longer than three tenths of the terminal; or all, down to MIN_NAME.
+    With `narrow`, headings have one word per line, and equations are broken after `=`. `fold` says which names of
+    rows may be folded: none; some, the longest quarter of them or those longer than three tenths of the terminal; or
+    all, down to MIN_NAME.
     """
 
     columns: tuple[Column, ...]
     totals: int = 0
-    caption: str = ""
+    hidden: tuple[str, ...] = ()
+    captions: tuple[str, ...] = ()
     narrow: bool = False
     fold: Fold = "none"
 
     @property
     def widths(self) -> tuple[int, ...]:
         """The columns' widths, in cells of the terminal."""
-        return tuple(max(c.width, c.word if self.narrow else c.heading) for c in self.columns)
+        if self.narrow:
+            return tuple(max(c.part, c.word) for c in self.columns)
+        return tuple(max(c.width, c.heading) for c in self.columns)
 
     def room(self, width: int) -> int:
         """The cells that a terminal of this width leaves for the names of rows."""
@@ -207,7 +243,9 @@ def forms(table: Table) -> Iterator[Form]:
             shown = plain
         else:
             kept = [i for i in kept if table.columns[i] != hidden]
-        form = Form(tuple(shown[i] for i in kept), table.totals, _caption(table, kept, bars and shown is plain))
+        dropped = tuple(name for i, name in enumerate(table.columns) if i not in kept)
+        captions = _captions(table, kept, dropped, bars and shown is plain)
+        form = Form(tuple(shown[i] for i in kept), table.totals, dropped, captions)
         yield form
         yield replace(form, narrow=True)
         if table.folding:
@@ -221,15 +259,15 @@ def forms(table: Table) -> Iterator[Form]:
         yield Form((names, *(_column(row[0], row[1:], True) for row in turned)))
 
 
-def _caption(table: Table, kept: Sequence[int], without_bars: bool) -> str:
+def _captions(table: Table, kept: Sequence[int], dropped: Sequence[str], without_bars: bool) -> tuple[str, ...]:
     """Which columns are hidden, and whether bars are."""
     lines = []
-    hidden = [name for i, name in enumerate(table.columns) if i not in kept and name not in table.unreported]
+    hidden = [name for name in dropped if name not in table.unreported]
     if hidden:
         lines.append(f"hidden to fit this terminal: {', '.join(hidden)} (all columns when piped)")
     if without_bars and any(isinstance(row[i], Bar) for row in table.rows for i in kept):
         lines.append("bars hidden to fit this terminal")
-    return "\n".join(lines)
+    return tuple(lines)
 
 
 def _width(text: str) -> int:
@@ -281,7 +319,6 @@ def _rich_table(form: Form, room: int) -> RichTable:
 
     shown = RichTable(
         box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold",
-        caption_justify="left", caption=form.caption or None,
     )  # fmt: skip
     widths = (min(room, form.widths[0]), *form.widths[1:])
     for index, (column, width) in enumerate(zip(form.columns, widths, strict=True)):

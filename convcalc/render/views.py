@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ from convcalc.graph.primitives import Convolution, Pool, ShuffleChannels, Transp
 from convcalc.notation import Layout, show_axes, show_padding
 from convcalc.questions.cost import RULES
 from convcalc.questions.report import Report, StageReport
-from convcalc.questions.schema import field_dict, memory
+from convcalc.questions.schema import field_dict
 from convcalc.recipes import RECIPES
 from convcalc.render.cells import agreement, check_cell, ok_cell, output_line, short, size_cell, skipped_lines
 from convcalc.render.table import Cell, Table
@@ -21,8 +23,12 @@ if TYPE_CHECKING:
     from convcalc.questions.compare import Compared, Comparison
 
 
+DEFAULTS: dict[str, Cell] = {"stride": "1", "padding": "0", "dilation": "1", "groups": 1}
+"""The geometry that a terminal does not show if all stages have it."""
+
+
 def shape_view(report: Report, layout: Layout) -> Table:
-    """One row per stage with its geometry, input and output."""
+    """One row per stage with its geometry, input and output; a terminal shows no geometry that all have by default."""
     columns = ["stage", "input", "kernel", "stride", "padding", "dilation", "groups", "output"]
     rows = [[s.name, size_cell(s.input, layout), *_geometry(s), size_cell(s.output, layout)] for s in report.stages]
     lengthened = [_output_padding(stage) for stage in report.stages]
@@ -30,7 +36,30 @@ def shape_view(report: Report, layout: Layout) -> Table:
         columns.insert(-1, "output padding")
         for row, value in zip(rows, lengthened, strict=True):
             row.insert(-1, value)
-    return Table(_title(report, layout), tuple(columns), tuple(map(tuple, rows)), aside=_notes(report))
+    table = Table(_title(report, layout), tuple(columns), tuple(map(tuple, rows)), aside=_notes(report))
+    return replace(table, on_terminal=_without_defaults(table))
+
+
+def _without_defaults(table: Table) -> Table:
+    """The table without the geometry that all its stages have by default; a note says what it is."""
+    values = dict(zip(table.columns, zip(*table.rows, strict=True), strict=True))
+    plain = [name for name, default in DEFAULTS.items() if all(value in (default, None) for value in values[name])]
+    if not any(values["kernel"]):
+        plain.append("kernel")
+    same = ", ".join(f"{name} {DEFAULTS[name]}" for name in plain if any(v is not None for v in values[name]))
+    return replace(
+        _without(table, plain),
+        aside=(*((f"at their defaults: {same}",) if same else ()), *table.aside),
+        optional=("input",) if len(table.rows) > 1 else (),
+        folding=len(table.rows) > 1,
+    )
+
+
+def _without(table: Table, columns: Collection[str]) -> Table:
+    """The table without these columns."""
+    kept = [i for i, name in enumerate(table.columns) if name not in columns]
+    rows = tuple(tuple(row[i] for i in kept) for row in table.rows)
+    return replace(table, columns=tuple(table.columns[i] for i in kept), rows=rows)
 
 
 def _geometry(stage: StageReport) -> tuple[Cell, ...]:
@@ -65,27 +94,52 @@ def params_view(report: Report, layout: Layout) -> Table:
 
 
 def cost_view(report: Report, layout: Layout) -> Table:
-    """Every count of every stage."""
+    """Every count of every stage, and its bytes; a terminal does not show the sum of these."""
     transposed = any(stage.multiplications_zero_inserted is not None for stage in report.stages)
-    rows: list[tuple[Cell, ...]] = []
-    for part, name in [*((s, s.name) for s in report.stages), *([(report, "total")] if _has_total(report) else [])]:
-        sizes = memory(part.cost, report.dtype)
-        zero_inserted = (part.cost.multiplications_zero_inserted,) if transposed else ()
-        rows.append(
-            (
-                name, part.parameters, part.multiplications, part.multiplications_effective, *zero_inserted,
-                part.additions, part.macs, part.flops, part.activations, sizes["bytes"],
-            )
-        )  # fmt: skip
+    totals = int(_has_total(report))
     columns = (
         "stage", "parameters", "multiplications", "effective", *(("zero-inserted",) if transposed else ()),
-        "additions", "macs", "flops", "activations", f"{report.dtype} bytes",
+        "additions", "macs", "flops", "activations", *BYTE_COLUMNS, f"{report.dtype} bytes",
     )  # fmt: skip
-    several = len(report.layers) > 1
-    return Table(
-        _title(report, layout), columns, tuple(rows), int(_has_total(report)), (*_notes(report), *RULES),
-        optional=("flops", "macs", "activations", "additions", "effective") if several else (), folding=several,
+    parts = [(stage.name, stage.cost, stage.to_dict(report.dtype)) for stage in report.stages]
+    if totals:
+        parts.append(("total", report.cost, report.to_dict()))
+    rows: list[tuple[Cell, ...]] = []
+    for name, cost, values in parts:
+        zero_inserted = (cost.multiplications_zero_inserted,) if transposed else ()
+        rows.append(
+            (
+                name, cost.parameters, cost.multiplications, cost.multiplications_effective, *zero_inserted,
+                cost.additions, cost.macs, cost.flops, cost.activations, values["input_bytes"],
+                values["parameter_bytes"], values["activation_bytes"], values["bytes"],
+            )
+        )  # fmt: skip
+    table = Table(
+        _title(report, layout), columns, tuple(rows), totals, _notes(report),
+        optional=("flops", "macs", "activations", "additions", "effective") if totals else (), folding=bool(totals),
+        legend=_cost_legend(report, transposed), explained=RULES,
     )  # fmt: skip
+    return replace(table, on_terminal=_without(table, columns[-1:]))
+
+
+BYTE_COLUMNS = ("input bytes", "weight bytes", "output bytes")
+COUNTED = ("multiplications", "multiplications: padding zeros included")
+
+
+def _cost_legend(report: Report, transposed: bool) -> tuple[tuple[str, str], ...]:
+    """What the counts mean, as short as can be; --explain has the rules in full."""
+    counted = COUNTED, ("effective", "effective: only taps on data")
+    if transposed:
+        counted = (
+            ("multiplications", "multiplications: each input value times its weights"),
+            ("effective", "effective: those inside the output"),
+        )
+    return (
+        *counted,
+        ("zero-inserted", "zero-inserted: as a plain convolution"),
+        ("flops", "flops = 2 x multiplications"),
+        *((column, f"bytes: {report.dtype}") for column in BYTE_COLUMNS),
+    )
 
 
 def compare_view(comparison: Comparison, layout: Layout) -> Table:
@@ -99,26 +153,35 @@ def compare_view(comparison: Comparison, layout: Layout) -> Table:
                 for stage in compared.report.stages
             ]
     columns = ("type", "parameters", "params ratio", "multiplications", "ratio", "ratio as a formula")
+    left_out = ", ".join(name for name, _ in comparison.left_out)
     return Table(
         _title(comparison.base, layout), columns, tuple(rows),
-        aside=(*_notes(comparison.base), *comparison.notes, *RULES), optional=("params ratio", "parameters"),
+        aside=(*_notes(comparison.base), *([f"left out: {left_out} (--explain says why)"] if left_out else [])),
+        optional=("params ratio", "parameters"), legend=(COUNTED,), explained=(*comparison.notes, *RULES),
     )  # fmt: skip
 
 
 def rf_view(report: Report, layout: Layout) -> Table:
     """The receptive field after each stage of a layer."""
     rows = tuple((s.name, *_field_cells(s.receptive_field), size_cell(s.output, layout)) for s in report.stages)
-    return Table(_title(report, layout), FIELD_COLUMNS, rows, aside=_notes(report))
+    return Table(_title(report, layout), FIELD_COLUMNS, rows, aside=_notes(report), legend=FIELD_LEGEND)
 
 
 def chain_rf_view(chain: ChainFields, layout: Layout) -> Table:
     """The receptive field after each layer of a row of layer words; with sizes if the input's is known."""
     title = "receptive field" if chain.input is None else f"receptive field on {size_cell(chain.input, layout)}"
     rows = ((each.layer, *_field_cells(each.receptive_field), size_cell(each.output, layout)) for each in chain.layers)
-    return Table(title, FIELD_COLUMNS, tuple(rows))
+    table = Table(title, FIELD_COLUMNS, tuple(rows), legend=FIELD_LEGEND)
+    return table if chain.input else replace(table, on_terminal=_without(table, ("output",)))
 
 
 FIELD_COLUMNS = ("layer", "size", "jump", "start", "coverage", "output")
+FIELD_LEGEND = (
+    ("size", "size: pixels one output spans"),
+    ("jump", "jump: to the next output"),
+    ("start", "start: of the first"),
+    ("coverage", "coverage: pixels read"),
+)
 
 
 def _field_cells(fields: tuple[AxisField, ...]) -> tuple[Cell, ...]:

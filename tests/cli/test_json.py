@@ -15,7 +15,7 @@ from tests.commands import ASKING, Run, as_arguments
 
 COUNTS = {
     "parameters": int, "weights": int, "biases": int, "multiplications": int, "multiplications_effective": int,
-    "additions": int, "macs": int, "flops": int, "activations": int, "parameter_bytes": int,
+    "additions": int, "macs": int, "flops": int, "activations": int, "input_bytes": int, "parameter_bytes": int,
     "activation_bytes": int, "bytes": int,
 }  # fmt: skip
 REPORT = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 from convcalc import Report
@@ -34,6 +35,7 @@ def symbols_of(stage: Stage, options: dict[str, Any], dtype_bytes: int = 4) -> d
         "outputs_reached": loop.outputs_reached, "effective": loop.effective, "weights": loop.weights,
         "biases": loop.biases, "parameters": loop.weights + loop.biases, "multiplications": loop.multiplications,
         "macs": loop.multiplications, "activations": stage["activations"], "bytes_per_element": dtype_bytes,
+        "input_elements": batch * prod(stage["input"]),
     }  # fmt: skip
 
 
@@ -53,7 +55,7 @@ def total_symbols(report: Report) -> dict[str, int]:
     """What the names stand for in the working-out of the whole layer."""
     stages = report.to_dict()["stages"]
     sums = {name: sum(stage[name] for stage in stages) for name in ("parameters", "activations")}
-    return {**sums, "bytes_per_element": 4}
+    return {**sums, "input_elements": report.batch * prod(stages[0]["input"]), "bytes_per_element": 4}
 
 
 def same(value: Fraction, result: Any) -> bool:

@@ -106,6 +106,7 @@ def test_bytes_are_those_of_numpy(dtype: str) -> None:
     report = analyze("depthwise-separable", input=(3, 7, 7), filters=5, bias=True, batch=2, dtype=dtype).to_dict()
     size = numpy.dtype(dtype).itemsize
     for part in (report, *report["stages"]):
+        assert part["input_bytes"] == size * 2 * numpy.prod(part["input"])
         assert part["parameter_bytes"] == size * part["parameters"]
         assert part["activation_bytes"] == size * part["activations"]
         assert part["bytes"] == part["parameter_bytes"] + part["activation_bytes"]
