@@ -13,7 +13,16 @@ import typer
 from convcalc.cli.typer_compat import with_parameters
 from convcalc.errors import NotationError, quoted, shortened
 from convcalc.graph.graph import Graph
-from convcalc.notation import LAYOUTS, PADDING_WORDS, Layout, is_size, parse_layout, parse_words, whole_number
+from convcalc.notation import (
+    LAYOUTS,
+    PADDING_MODES,
+    PADDING_WORDS,
+    Layout,
+    is_size,
+    parse_layout,
+    parse_words,
+    whole_number,
+)
 from convcalc.questions.cost import BYTES
 from convcalc.questions.report import Report, layer_report
 from convcalc.recipes import BY_NAME, recipe_named
@@ -58,6 +67,9 @@ PADDING = option(
     "-p", "--padding", metavar="PAD", complete=completing(PADDING_WORDS),
     help=f"Padding: 1, 1x2, begin:end as 0:1x2:2, or {', '.join(PADDING_WORDS)} [0].",
 )  # fmt: skip
+MODE = option(
+    "--padding-mode", metavar="MODE", complete=completing(PADDING_MODES), help=f"{', '.join(PADDING_MODES)} [zeros]."
+)
 DILATION = option("-d", "--dilation", metavar="N[xN]", help="Dilation [1; dilated: 2].")
 GROUPS = option("-g", "--groups", metavar="N", help="Groups of channels [1; grouped types: 2].")
 OUTPUT_PADDING = option("--output-padding", metavar="N[xN]", help="Transposed: outputs added at the end [0].")
@@ -72,10 +84,14 @@ EXPLAIN = flag("--explain", help="Show how every number comes about.", panel="Re
 LAYER = {
     "type": TYPE,
     "input": INPUT,
-    "kernel": option("-k", "--kernel", metavar="N[xN]", help="Kernel, one number or one per axis [3]."),
+    "kernel": option(
+        "-k", "--kernel", "--kernel-size", metavar="N[xN]", help="Kernel, one number or one per axis [3]."
+    ),
     "filters": option("-f", "--filters", "--out-channels", metavar="N", help="Filters: the output channels."),
+    "in_channels": option("--in-channels", metavar="N", help="Channels of the input, checked against it."),
     "stride": STRIDE,
     "padding": PADDING,
+    "padding_mode": MODE,
     "dilation": DILATION,
     "groups": GROUPS,
     "multiplier": option("-m", "--multiplier", metavar="N", help="Depthwise: filters per channel [1]."),

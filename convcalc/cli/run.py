@@ -17,6 +17,7 @@ from convcalc.cli.options import (
     GROUPS,
     JSON,
     LAYOUT,
+    MODE,
     OUTPUT_PADDING,
     PADDING,
     STRIDE,
@@ -26,9 +27,8 @@ from convcalc.cli.options import (
     option,
 )
 from convcalc.errors import NotationError
-from convcalc.notation import parse_layout
+from convcalc.notation import parse_layout, parse_padding_mode
 
-MODES = ("zeros", "reflect", "replicate", "circular")
 ALGORITHMS = ("auto", "direct", "rows", "bands", "planes", "winograd", "fft")
 
 
@@ -45,7 +45,6 @@ BIAS_FILES = Annotated[
         rich_help_panel="Layer", show_default=False,
     ),
 ]  # fmt: skip
-MODE = option("--padding-mode", metavar="MODE", help=f"{', '.join(MODES)} [zeros].", complete=completing(MODES))
 OUTPUT_SIZE = option("--output-size", metavar="N[xN]", help="Transposed: the output size.")
 FLIP = flag("--flip", help="True convolution: the kernel is flipped.", panel="Layer")
 RANK = option("--rank", metavar="R", help="Run the rank-R approximation of one full separable kernel.")
@@ -111,7 +110,8 @@ def command(
     given = {
         "type": type, "stride": stride, "padding": padding, "dilation": dilation, "groups": groups,
         "output_padding": output_padding, "output_size": output_size, "dims": dims, "rank": rank,
-        "layout": order, "padding_mode": "zeros" if padding_mode is None else padding_mode, "flip": flip,
+        "layout": order, "flip": flip,
+        "padding_mode": "zeros" if padding_mode is None else parse_padding_mode(padding_mode),
         "algorithm": "auto" if algorithm is None else algorithm, "check": not no_check,
     }  # fmt: skip
     data, *arrays = [Named(name, read_npy(name)) for name in names]

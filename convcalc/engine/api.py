@@ -10,7 +10,7 @@ from convcalc.engine.ops.convolution import check_arrays, convolve
 from convcalc.errors import DataError, located
 from convcalc.graph.primitives import Convolution, Correlate, TransposedCorrelate
 from convcalc.graph.shapes import place
-from convcalc.notation import PaddingValue, PerAxis, parse_axes, parse_padding, whole_number
+from convcalc.notation import PaddingValue, PerAxis, parse_axes, parse_padding, parse_padding_mode, whole_number
 
 
 def conv(
@@ -51,7 +51,7 @@ def conv(
         groups=groups,
         bias=bias is not None,
     )
-    return _apply("conv", primitive, x, w, bias, padding_mode, algorithm)
+    return _apply("conv", primitive, x, w, bias, parse_padding_mode(padding_mode), algorithm)
 
 
 def conv_transpose(

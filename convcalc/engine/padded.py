@@ -11,8 +11,6 @@ from convcalc.errors import ShapeError
 
 Pieces: TypeAlias = Sequence[tuple[slice, slice]]
 
-MODES = ("zeros", "reflect", "replicate", "circular")
-
 
 class Zone(NamedTuple):
     """Padded positions begin <= q < end, which show the input's position offset + sign*q."""

@@ -6,11 +6,13 @@ Text in, data out: nothing here knows what a layer does.
 from convcalc.notation.layer_word import MAX_LAYERS, LayerWord
 from convcalc.notation.spellings import (
     LAYOUTS,
+    PADDING_MODES,
     PADDING_WORDS,
     POOL_WORDS,
     Layout,
     did_you_mean,
     parse_dtype_name,
+    pool_spelling,
     simplified,
     stated_dims,
     type_spelling,
@@ -29,12 +31,14 @@ from convcalc.notation.values import (
     parse_features,
     parse_layout,
     parse_padding,
+    parse_padding_mode,
     parse_size,
     show_axes,
     show_padding,
     show_size,
     whole_number,
 )
+from convcalc.notation.vocabulary import plain_op
 from convcalc.notation.words import LETTERS, is_size, parse_layer, parse_words, split_words
 
 __all__ = [
@@ -43,6 +47,7 @@ __all__ = [
     "LETTERS",
     "MAX_DIGITS",
     "MAX_LAYERS",
+    "PADDING_MODES",
     "PADDING_WORDS",
     "POOL_WORDS",
     "Axes",
@@ -62,8 +67,11 @@ __all__ = [
     "parse_layer",
     "parse_layout",
     "parse_padding",
+    "parse_padding_mode",
     "parse_size",
     "parse_words",
+    "plain_op",
+    "pool_spelling",
     "show_axes",
     "show_padding",
     "show_size",

@@ -10,11 +10,19 @@ from typing import Literal, TypeAlias, get_args
 PADDING_WORDS = ("valid", "same", "same-lower", "full", "causal")
 POOL_WORDS = ("valid", "same", "same-lower")
 """The words that pools and transposed convolutions accept."""
+PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+"""What the padding holds, by PyTorch's names."""
 Layout: TypeAlias = Literal["channels-first", "channels-last"]
 """Whether channels come before or after the spatial axes, in sizes and arrays."""
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
 _PADDINGS = {word.replace("-", ""): word for word in PADDING_WORDS} | {"sameupper": "same"}
+_MODES = {mode: mode for mode in PADDING_MODES} | {
+    **dict.fromkeys(["zero", "constant"], "zeros"),
+    "reflection": "reflect",
+    **dict.fromkeys(["edge", "border", "replication"], "replicate"),
+    **dict.fromkeys(["wrap", "periodic"], "circular"),
+}
 _LAYOUTS: dict[str, Layout] = {
     **dict.fromkeys(["channelsfirst", "chw", "nchw", "cl", "ncl", "cw", "ncw", "cdhw", "ncdhw"], "channels-first"),
     **dict.fromkeys(["channelslast", "hwc", "nhwc", "lc", "nlc", "wc", "nwc", "dhwc", "ndhwc"], "channels-last"),
@@ -71,6 +79,15 @@ def padding_spelling(text: str) -> str | None:
     ('same', 'same-lower', None)
     """
     return _PADDINGS.get(simplified(text))
+
+
+def mode_spelling(text: str) -> str | None:
+    """The padding mode that the text means, in any case, by PyTorch's or NumPy's name; None if it is none.
+
+    >>> mode_spelling("ZEROS"), mode_spelling("edge"), mode_spelling("symmetric")
+    ('zeros', 'replicate', None)
+    """
+    return _MODES.get(simplified(text))
 
 
 def layout_spelling(text: str) -> Layout | None:

@@ -14,10 +14,12 @@ from typing import Any, SupportsIndex, TypeAlias, TypeVar
 from convcalc.errors import NotationError, quoted
 from convcalc.notation.spellings import (
     LAYOUTS,
+    PADDING_MODES,
     PADDING_WORDS,
     Layout,
     did_you_mean,
     layout_spelling,
+    mode_spelling,
     padding_spelling,
 )
 
@@ -161,6 +163,20 @@ def parse_padding(value: PaddingValue, dims: int, name: str = "padding") -> Padd
             raise NotationError(f"{name}: an axis takes one number or begin:end, got {quoted(value)}")
         pairs.append((whole_number(both[0], name, 0), whole_number(both[1], name, 0)))
     return _broadcast(tuple(pairs), name, dims, value)
+
+
+def parse_padding_mode(value: object, name: str = "padding-mode") -> str:
+    """The padding mode by PyTorch's name, from any spelling. Raises NotationError for anything else.
+
+    >>> parse_padding_mode("Circular"), parse_padding_mode("edge")
+    ('circular', 'replicate')
+    """
+    mode = mode_spelling(value) if isinstance(value, str) else None
+    if mode is None:
+        raise NotationError(
+            f"{name}: must be one of {', '.join(PADDING_MODES)}, got {quoted(value)}; use --padding-mode zeros"
+        )
+    return mode
 
 
 def axis_count(value: PerAxis | PaddingValue | None) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from convcalc.errors import NotationError, quoted
+from convcalc.errors import NotationError, ShapeError, plural, quoted
 from convcalc.graph.graph import Builder, Graph, Layer
 from convcalc.graph.request import Request
 from convcalc.notation import (
@@ -16,6 +16,7 @@ from convcalc.notation import (
     parse_axes,
     parse_layout,
     parse_padding,
+    parse_padding_mode,
     parse_size,
     show_size,
     whole_number,
@@ -45,6 +46,8 @@ class LayerOptions:
     output_padding: PerAxis | None = None
     output_size: PerAxis | None = None
     bias: bool = False
+    in_channels: Number | None = None
+    padding_mode: str | None = None
     layout: str = "channels-first"
 
     def given(self) -> tuple[str, ...]:
@@ -88,6 +91,7 @@ def request_for(
     `filters` is the number to take if the options give none; the worked example's by default.
     Raises NotationError for values that cannot be read and for options the type does not have.
     """
+    _check_stated(recipe, options, channels)
     explicit_filters = None if options.filters is None else whole_number(options.filters, "filters")
     multiplier = None if options.multiplier is None else whole_number(options.multiplier, "multiplier")
     mid_channels = None if options.mid_channels is None else whole_number(options.mid_channels, "mid-channels")
@@ -123,6 +127,23 @@ def request_for(
     )
 
 
+def _check_stated(recipe: Recipe, options: LayerOptions, channels: int) -> None:
+    """Raises ShapeError unless the stated input channels are the input's, and the type can have the padding mode."""
+    stated = channels if options.in_channels is None else whole_number(options.in_channels, "in-channels")
+    if stated != channels:
+        raise ShapeError(
+            f"in-channels: must be the input's, got {stated} and {plural(channels, 'channel')}; "
+            f"use --in-channels {channels}"
+        )
+    mode = _mode(options)
+    if mode != "zeros" and recipe.name == "transposed":
+        raise ShapeError(f"padding-mode: a transposed convolution has zeros only, got {mode}; use --padding-mode zeros")
+
+
+def _mode(options: LayerOptions) -> str:
+    return "zeros" if options.padding_mode is None else parse_padding_mode(options.padding_mode)
+
+
 def _or(value: PerAxis | None, default: int) -> PerAxis:
     return default if value is None else value
 
@@ -144,7 +165,7 @@ def layer_input(type: str, options: LayerOptions) -> tuple[Axes, tuple[str, ...]
     else:
         dims = stated or _named_axes(options)
         groups = whole_number(_or_number(options.groups, recipe.default_groups), "groups")
-        channels = -(-EXAMPLE_CHANNELS // groups) * groups
+        channels = whole_number(_or_number(options.in_channels, -(-EXAMPLE_CHANNELS // groups) * groups), "in-channels")
         input = (channels, *(EXAMPLE_SIZE,) * dims)
         supplied["input"] = show_size(input, layout)
     if options.kernel is None and recipe.default_kernel != 1:
@@ -153,10 +174,12 @@ def layer_input(type: str, options: LayerOptions) -> tuple[Axes, tuple[str, ...]
         supplied["filters"] = str(EXAMPLE_FILTERS)
     if not options.given():
         return input, (EXAMPLE_NOTE,)
+    mode = _mode(options)
+    notes = () if mode == "zeros" else (f"padding mode {mode}: sizes and counts are those of zeros",)
     if not supplied:
-        return input, ()
+        return input, notes
     values = ", ".join(f"{name} {value}" for name, value in supplied.items())
-    return input, (f"not given, so taken from the worked example: {values}",)
+    return input, (*notes, f"not given, so taken from the worked example: {values}")
 
 
 def _or_number(value: Number | None, default: int) -> Number:

@@ -9,10 +9,10 @@ from convcalc.engine.algorithms import AUTO, NAMES
 from convcalc.engine.arithmetic import choose_arithmetic
 from convcalc.engine.correlate import correlate
 from convcalc.engine.counter import Counter
-from convcalc.engine.padded import MODES
 from convcalc.engine.transposed import by_output_channel, transposed_correlate
 from convcalc.errors import DataError, quoted
 from convcalc.graph.primitives import Convolution, Correlate, TransposedCorrelate, windows
+from convcalc.notation import PADDING_MODES
 
 RUNNABLE = 1 << 48
 """Strides, padding and dilation must be below this: NumPy counts in 64 bits, and products of them must fit."""
@@ -37,8 +37,8 @@ def convolve(
     >>> convolve(double, np.array([[[1, 2, 3]]]), np.array([[[2]]]))
     array([[[2, 6]]])
     """
-    if padding_mode not in MODES:
-        raise DataError(f"padding-mode: must be one of {', '.join(MODES)}, got {quoted(padding_mode)}")
+    if not isinstance(padding_mode, str) or padding_mode not in PADDING_MODES:
+        raise DataError(f"padding-mode: must be one of {', '.join(PADDING_MODES)}, got {quoted(padding_mode)}")
     if algorithm not in NAMES:
         raise DataError(f"algorithm: must be one of {', '.join(NAMES)}, got {quoted(algorithm)}")
     along = windows(primitive)

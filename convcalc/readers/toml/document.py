@@ -22,7 +22,7 @@ from convcalc.readers.toml.keys import (
     tables,
     text,
 )
-from convcalc.readers.toml.ops import ALL_OPS, FILTERS, OPS, Lowered, check_inputs, op_named
+from convcalc.readers.toml.ops import ALL_OPS, FILTERS, OPS, Lowered, by_our_names, check_inputs, op_named
 from convcalc.readers.toml.width import width_of
 
 MAX_ENTRIES = 2 * MAX_LAYERS
@@ -183,7 +183,7 @@ class _Reader:
         written = text(table["op"], "op")
         if written not in OPS and isinstance(value := scope.values.get(written), str):
             written = value
-        op = op_named(written)
+        op, table = op_named(written), by_our_names(table)
         check_keys(table, _ACCEPTED[op], op)
         inputs = self._inputs(table, scope, last)
         if not _wanted(table, scope):

@@ -125,15 +125,8 @@ def test_crops_and_pads() -> None:
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
-        ("ReLU", "relu"),
-        ("LeakyReLU", "leaky_relu"),
-        ("Conv2d", "conv"),
-        ("ConvTranspose2d", "transposed"),
-        ("MaxPool", "max_pool"),
         ("AdaptiveAvgPool3d", "adaptive_avg_pool"),
-        ("BatchNorm", "batch_norm"),
         ("GroupNorm", "group_norm"),
-        ("HardSwish", "hard_swish"),
         ("Linear", "linear"),
         ("Flaten", "flatten"),
     ],
@@ -146,6 +139,52 @@ def test_another_library_s_name_of_an_op(written: str, meant: str) -> None:
         f"net.toml: {written}1: op: unknown op '{written}'; did you mean {meant}? docs/networks.md"
     )
     assert len(message) < 220
+
+
+@pytest.mark.parametrize(
+    ("written", "keys"),
+    [
+        ("Conv2d", "filters = 5, kernel_size = 3, padding = 'SAME_UPPER', padding_mode = 'zeros', in_channels = 3"),
+        ("Conv2D", "filters = 5, kernel = 3, padding = 'same'"),
+        ("ConvTranspose2d", "filters = 5, kernel_size = 3"),
+        ("deconvolution", "filters = 5, kernel = 3"),
+        ("DepthwiseConv2D", "kernel = 3, padding = 'VALID'"),
+        ("MaxPool2d", "kernel_size = 2"),
+        ("avgpool", "kernel = 2"),
+        ("ReLU", ""),
+        ("LeakyReLU", ""),
+        ("BatchNorm", ""),
+        ("HardSwish", ""),
+        ("gap", ""),
+    ],
+)
+def test_everyday_spellings_of_ops_and_keys(written: str, keys: str) -> None:
+    ours = {
+        "Conv2d": "2d", "Conv2D": "2d", "ConvTranspose2d": "transposed", "deconvolution": "transposed",
+        "DepthwiseConv2D": "depthwise", "MaxPool2d": "max_pool", "avgpool": "avg_pool", "ReLU": "relu",
+        "LeakyReLU": "leaky_relu", "BatchNorm": "batch_norm", "HardSwish": "hard_swish", "gap": "global_avg_pool",
+    }[written]  # fmt: skip
+    plain = keys.replace("kernel_size", "kernel").replace("SAME_UPPER", "same").replace("VALID", "valid")
+    plain = plain.replace(", padding_mode = 'zeros', in_channels = 3", "")
+    first, second = (
+        report("\n".join(['input = "3x8x8"', "[[layers]]", f"op = '{op}'", *filter(None, rest.split(", "))])).layers[0]
+        for op, rest in ((written, keys), (ours, plain))
+    )
+    assert first.output == second.output
+    assert (first.parameters, first.multiplications) == (second.parameters, second.multiplications)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ("kernel = 3, kernel_size = 3", "kernel_size: is another name for kernel, got both"),
+        ("kernel = 3, in_channels = 4", "in-channels: must be the input's, got 4 and 3 channels"),
+        ("kernel = 3, padding_mode = 'mirror'", "padding-mode: must be one of zeros, reflect, replicate, circular"),
+    ],
+)
+def test_keys_that_contradict(keys: str, message: str) -> None:
+    with pytest.raises(ConvcalcError, match=message):
+        network("\n".join(['input = "3x8x8"', "[[layers]]", 'op = "Conv2d"', "filters = 5", *keys.split(", ")]))
 
 
 @pytest.mark.parametrize(("size", "batch"), [("64x64x64", 1), ("64x64x64", 2), ("6x5x7", 3)])
@@ -280,7 +319,7 @@ def test_ops_are_lowered_without_a_file() -> None:
         ("conf", {}, [(1, 3, 8)], NotationError, "op: unknown op 'conf'; did you mean conv"),
         ("relu", {"bias": True}, [(1, 3, 8)], NotationError, "bias: is not a key of relu; known: none"),
         ("add", {}, [(1, 3, 8)], NotationError, "from: add reads 2 or more layers, got 1"),
-        ("gap", {}, [(1, 3, 8)], NotationError, "op: unknown op 'gap'"),
+        ("gob", {}, [(1, 3, 8)], NotationError, "op: unknown op 'gob'"),
         ("max_pool", {"kernel": 2}, [(1, 3)], ShapeError, "takes channels and 1 to 3 spatial axes, got 3"),
     ],
 )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from convcalc.errors import MAX_ECHOED, NotationError, quoted
-from convcalc.notation import Axes
+from convcalc.notation import Axes, plain_op, pool_spelling, type_spelling
 from convcalc.readers.toml.keys import check_keys
 from convcalc.readers.toml.ops.convolutions import CONVOLUTION_KEYS, convolution
 from convcalc.readers.toml.ops.elementwise import ACTIVATIONS, IGNORED, activation, normalize, prelu, scale, softmax
@@ -22,8 +22,8 @@ from convcalc.readers.toml.ops.pools import adaptive_pool, global_pool, pool
 from convcalc.readers.toml.ops.resizing import FACTORS, crop, pad, upsample
 from convcalc.recipes import BY_NAME
 
-__all__ = ["ACTIVATIONS", "ALL_OPS", "FILTERS", "OPS", "SPELLED", "Lowered", "Op", "check_inputs", "lower", "op_named",
-           "takes_filters"]  # fmt: skip
+__all__ = ["ACTIVATIONS", "ALL_OPS", "FILTERS", "OPS", "SPELLED", "Lowered", "Op", "by_our_names", "check_inputs",
+           "lower", "op_named", "takes_filters"]  # fmt: skip
 
 ALL_OPS = "docs/networks.md lists all ops, such as conv, max_pool, linear, batch_norm, relu, add"
 WINDOW = ("kernel", "stride", "padding", "ceil_mode")
@@ -82,10 +82,29 @@ def lower(op: str, keys: Keys, shapes: Sequence[Axes]) -> Lowered:
 
 def op_named(written: str) -> str:
     """The op of that name or other spelling. Raises NotationError, suggesting one, if there is none."""
-    name = written if written in OPS else SPELLED.get(written, written)
+    name = _spelled(written)
     if name not in OPS:
         raise NotationError(f"op: unknown op {quoted(written)}; {_suggested_op(written)}{ALL_OPS}")
     return name
+
+
+def _spelled(written: str) -> str:
+    """The op that a name means in any of its spellings; a name that means none comes back as it is."""
+    if written in OPS:
+        return written
+    if not isinstance(written, str):
+        return str(written)
+    name = SPELLED.get(written) or pool_spelling(written) or plain_op(written) or type_spelling(written)
+    return name if name in OPS else written
+
+
+def by_our_names(keys: Keys) -> Keys:
+    """The keys with `kernel` for PyTorch's `kernel_size`. Raises NotationError if both are there."""
+    if "kernel_size" not in keys:
+        return keys
+    if "kernel" in keys:
+        raise NotationError("kernel_size: is another name for kernel, got both; give one")
+    return {"kernel" if key == "kernel_size" else key: value for key, value in keys.items()}
 
 
 def check_inputs(op: str, count: int) -> None:
@@ -100,7 +119,7 @@ def check_inputs(op: str, count: int) -> None:
 
 def takes_filters(op: str) -> bool:
     """Whether a layer's number of outputs can be chosen; a depthwise convolution's follows from its input."""
-    op = SPELLED.get(op, op)
+    op = _spelled(op)
     return op == "linear" or (op in BY_NAME and BY_NAME[op].name != "depthwise")
 
 
