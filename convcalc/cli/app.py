@@ -27,6 +27,7 @@ class Convcalc(Group):
             "net": "every layer of a whole network, from the zoo, TOML or ONNX",
         },
         "Prove it": {
+            "draw": "pictures of a layer",
             "run": "convolve .npy arrays and check every number by execution",
         },
         "Look up": {

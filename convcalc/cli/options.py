@@ -135,6 +135,7 @@ class SharedOptions:
     batch: int
     explain: bool
     json: bool
+    leading: str | None = None
 
     @property
     def layout(self) -> Layout:
@@ -181,8 +182,11 @@ class SharedOptions:
         return layer_report(self.graph(), dtype=dtype)
 
 
-def layer_command(function: Callable[..., int]) -> Callable[..., int]:
-    """A command with the shared arguments and options, passed to `function` as `options`, in front of its own."""
+def layer_command(function: Callable[..., int], leading: Collection[str] = ()) -> Callable[..., int]:
+    """A command with the shared arguments and options, passed to `function` as `options`, in front of its own.
+
+    If the first argument is one of the `leading` words, it stands in `options.leading` and the row begins after it.
+    """
     own = [p for p in inspect.signature(function, eval_str=True).parameters.values() if p.name != "options"]
     shared = [
         inspect.Parameter(
@@ -196,6 +200,8 @@ def layer_command(function: Callable[..., int]) -> Callable[..., int]:
     @wraps(function)
     def command(**given: Any) -> int:
         words = tuple(given["words"] or ())
+        first = words[0] if words and words[0] in leading else None
+        words = words[1:] if first else words
         described = {field.name: given[field.name] for field in fields(LayerOptions)}
         described["layout"] = parse_layout("channels-first" if described["layout"] is None else described["layout"])
         if words and is_size(words[0]):
@@ -212,6 +218,7 @@ def layer_command(function: Callable[..., int]) -> Callable[..., int]:
             whole_number(1 if given["batch"] is None else given["batch"], "batch"),
             given["explain"],
             given["json"],
+            first,
         )
         return function(options, **{p.name: given[p.name] for p in own})
 

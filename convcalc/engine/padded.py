@@ -5,20 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
+from convcalc.axis.modes import Zone, zones
 from convcalc.axis.window import Window
 from convcalc.engine.work.blocks import length
-from convcalc.errors import ShapeError
 
 Pieces: TypeAlias = Sequence[tuple[slice, slice]]
-
-
-class Zone(NamedTuple):
-    """Padded positions begin <= q < end, which show the input's position offset + sign*q."""
-
-    begin: int
-    end: int
-    offset: int
-    sign: int
 
 
 class Reads(NamedTuple):
@@ -77,29 +68,9 @@ class PaddedAxis(NamedTuple):
 
 
 def padded_axis(size: int, window: Window, mode: str) -> PaddedAxis:
-    """One axis of `size` pixels, padded as the window says, with PyTorch's meaning of the modes.
-
-    reflect mirrors without repeating the border, replicate repeats the border, circular wraps around.
-    Raises ShapeError if the mode cannot fill that much padding.
+    """One axis of `size` pixels, padded as the window says, in a mode that `zones` knows.
 
     >>> padded_axis(4, Window(3, before=2), "reflect").reads(slice(0, 4), slice(0, 3)).pieces
     ((slice(0, 2, None), slice(2, 0, -1)), (slice(2, 6, None), slice(0, 4, 1)))
     """
-    inside = Zone(0, size, 0, 1)
-    if mode == "zeros":
-        return PaddedAxis(window, (inside,))
-    begin, end = -window.before, size + window.after
-    most = {"replicate": None, "reflect": size - 1, "circular": size}[mode]
-    if most is not None and max(window.before, window.after) > most:
-        rule = "smaller than" if mode == "reflect" else "at most as large as"
-        raise ShapeError(
-            f"{mode} padding must be {rule} the input, got padding {window.before}:{window.after} on size {size}; "
-            f"use at most {most}, or padding mode zeros or replicate"
-        )
-    match mode:
-        case "reflect":
-            return PaddedAxis(window, (Zone(begin, 0, 0, -1), inside, Zone(size, end, 2 * (size - 1), -1)))
-        case "replicate":
-            return PaddedAxis(window, (Zone(begin, 0, 0, 0), inside, Zone(size, end, size - 1, 0)))
-        case _:
-            return PaddedAxis(window, (Zone(begin, 0, size, 1), inside, Zone(size, end, -size, 1)))
+    return PaddedAxis(window, zones(size, window, mode))

@@ -1,0 +1,139 @@
+"""`convcalc draw`: pictures of convolutions."""
+
+# mypy: disable-error-code="valid-type"
+# The annotations are made by functions, for Typer, which reads them at run time.
+
+from __future__ import annotations
+
+import sys
+from dataclasses import fields
+from functools import partial
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from convcalc.cli import ANSWERED
+from convcalc.cli.answer import print_json
+from convcalc.cli.options import SharedOptions, flag, layer_command, option
+from convcalc.errors import NotationError, quoted
+from convcalc.notation import Axes, parse_axes, parse_padding_mode
+from convcalc.questions.schema import SCHEMA
+
+if TYPE_CHECKING:
+    from convcalc.graph.graph import Graph
+    from convcalc.scenes.sums import Sums
+
+PANEL = "Picture"
+PICTURES = ("rf", "matrix", "channels")
+AT = option("--at", metavar="N[,N]", help="The output position to show [one that reads no padding].", panel=PANEL)
+ARRAY = option("--array", metavar="X.npy", help="The input's numbers, with --kernel-array.", panel=PANEL)
+KERNEL_ARRAY = option("--kernel-array", metavar="W.npy", help="The kernel's numbers, with --array.", panel=PANEL)
+SVG = option("--svg", metavar="FILE.svg", help="Write the picture as SVG.", panel=PANEL)
+ANIMATE = flag("--animate", help="One output after the other, in the terminal or in the SVG.", panel=PANEL)
+FPS = option("--fps", metavar="N", help="Steps per second of an animation [2].", panel=PANEL)
+ASCII_ONLY = flag("--ascii", help="Draw with ASCII characters only.", panel=PANEL)
+LARGEST = 24
+"""Rows and columns of a grid in a file."""
+SPEEDS = 0.1, 50.0
+
+
+@partial(layer_command, leading=PICTURES)
+def command(
+    options: SharedOptions,
+    at: AT = None,
+    array: ARRAY = None,
+    kernel_array: KERNEL_ARRAY = None,
+    svg: SVG = None,
+    animate: ANIMATE = False,
+    fps: FPS = None,
+    ascii: ASCII_ONLY = False,
+) -> int:
+    """Exact pictures of a layer: its padded input, the taps of one output, and the output; transposed in two ways.
+
+    With a first word: draw rf, how the receptive field grows; draw matrix, the layer as a sparse matrix;
+    draw channels, which input channel feeds which output channel.
+
+    Examples:
+      convcalc draw -i 1x5x5 -k 3 -s 2 -p 1
+      convcalc draw -t transposed -i 1x3x3 -k 3 -s 2 --at 2,2
+      convcalc draw rf 1x9x9 k3 k3d2
+      convcalc draw channels -t shuffled-grouped -i 6x5x5 -f 6 -g 3
+      convcalc draw 1x7x7 k3s2p1 --animate --svg strided.svg
+    """
+    from convcalc.render.drawing import play, room, show_scenes
+    from convcalc.scenes import scenes_of
+    from convcalc.scenes.scene import scene_dict
+    from convcalc.scenes.view import View
+
+    speed = _speed(fps)
+    mode = "zeros" if options.layer.padding_mode is None else parse_padding_mode(options.layer.padding_mode)
+    if svg is not None and not svg.endswith(".svg"):
+        raise NotationError(f"svg: must be a file name that ends in .svg, got {quoted(svg)}; use --svg {svg}.svg")
+    if animate and svg is None and (options.json or not sys.stdout.isatty()):
+        raise NotationError("draw: --animate moves in a terminal, got none; add --svg FILE.svg to write it")
+    graph, sums = _asked(options, array, kernel_array, mode)
+    columns, rows = room()
+    largest = (
+        (LARGEST, LARGEST) if svg is not None or options.json else (max(4, rows - 12), max(4, (columns - 12) // 4))
+    )
+    view = View(None if at is None else _position(at), *largest, animate, mode)
+    scenes = scenes_of(graph, view, options.leading, sums)
+    if svg is not None:
+        from convcalc.render.scene_svg import scenes_svg
+        from convcalc.storage.files import write_file
+
+        text = scenes_svg(scenes, 1 / speed if animate else None).encode()
+        write_file(svg, lambda file: file.write(text) and None)
+    if options.json:
+        print_json({"schema": SCHEMA, "svg": svg, "pictures": [scene_dict(scene) for scene in scenes]})
+    elif svg is not None:
+        print(svg)
+    elif animate:
+        play(scenes, speed, ascii)
+    else:
+        show_scenes(scenes, ascii)
+    return ANSWERED
+
+
+def _speed(fps: str | None) -> float:
+    try:
+        speed = 2.0 if fps is None else float(fps)
+    except ValueError:
+        speed = 0.0
+    slowest, fastest = SPEEDS
+    if not (isfinite(speed) and slowest <= speed <= fastest):
+        raise NotationError(f"fps: must be a number from {slowest:g} to {fastest:g}, got {quoted(fps)}; try --fps 4")
+    return speed
+
+
+def _position(at: str) -> Axes:
+    return parse_axes(at, "at", len(at.replace("x", ",").split(",")), 0)
+
+
+def _asked(options: SharedOptions, array: str | None, kernel_array: str | None, mode: str) -> tuple[Graph, list[Sums]]:
+    """The layers asked for; if by two arrays, also the numbers of the first filter of every convolution."""
+    if array is None and kernel_array is None:
+        return options.graph(), []
+    from convcalc.graph.primitives import Convolution
+    from convcalc.proof.forms import Named
+    from convcalc.proof.run import RunOptions, executed_nodes, prepared
+    from convcalc.scenes.sums import sums_of
+    from convcalc.storage.npy import read_npy
+
+    if array is None or kernel_array is None:
+        raise NotationError(
+            "draw: --array and --kernel-array go together, got one; add --array X.npy --kernel-array W.npy"
+        )
+    if options.words or options.leading:
+        raise NotationError("draw: --array gives the input's size, got words too; use options, as in --stride 2")
+    known = {field.name for field in fields(RunOptions)}
+    given = {name: getattr(options.layer, name) for name in options.layer.given() if name in known}
+    extra = [name for name in options.layer.given() if name not in known]
+    if extra:
+        raise NotationError(f"draw: the arrays give --{extra[0].replace('_', '-')}, got it too; leave it out")
+    run = RunOptions(**{**given, "type": options.type, "layout": options.layout, "padding_mode": mode})
+    layer = prepared(Named(array, read_npy(array)), [Named(kernel_array, read_npy(kernel_array))], [], run)
+    return layer.graph, [
+        sums_of(each.node.primitive, each.inputs[0], each.arrays[0], None, each.out, mode=mode)
+        for each in executed_nodes(layer, run)
+        if isinstance(each.node.primitive, Convolution)
+    ]

@@ -1,0 +1,303 @@
+"""A scene as one SVG file: light and dark, still or animated, without scripts, links or fonts.
+
+Attributes alone make a good picture; the style sheet only changes colours in the dark and moves the marks. Custom
+properties (`var()`) are not used, as some programs that draw SVG stop at them. Source: measured with browsers,
+librsvg, CairoSVG and Inkscape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+from textwrap import wrap
+from typing import NamedTuple
+
+from convcalc.scenes.scene import Grid, Mark, Role, Scene
+
+WIDTH = 720
+MARGIN = 20
+FONT = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace"
+TEXT, SMALL, LINE = 14, 11, 20
+LARGEST_CELL, SMALLEST_CELL = 30, 6
+USUAL_CELL = 16
+"""With smaller cells, the next grid begins a new line."""
+GAP, WIDE_GAP = 48, 150
+INK, DARK_INK, PAPER, DARK_PAPER, FAINT, DARK_FAINT = "#111111", "#e6edf3", "#ffffff", "#0d1117", "#57606a", "#8b949e"
+
+
+class Look(NamedTuple):
+    """Fills, text colours and outline of a role, in the light and in the dark."""
+
+    fill: str
+    dark: str
+    ink: str = INK
+    dark_ink: str = "#ffffff"
+    outline: str = "stroke-width='1'"
+
+
+LOOKS = {
+    Role.INPUT: Look("#9ccbf2", "#2b5f8c"),
+    Role.PADDING: Look("#cccccc", "#3d444d", outline="stroke-width='1' stroke-dasharray='3 2'"),
+    Role.INSERTED: Look("#ffffff", "#0d1117", outline="stroke-width='1' stroke-dasharray='1 2'"),
+    Role.OUTPUT: Look("#f0b429", "#8a6410"),
+    Role.CROPPED: Look("#cccccc", "#3d444d", outline="stroke-width='1' stroke-dasharray='3 2'"),
+    Role.WEIGHT: Look("#0072b2", "#7cc4f8", "#ffffff", "#0d1117"),
+    Role.NOTHING: Look("#ffffff", "#0d1117", outline="stroke-width='0.5'"),
+    Role.TAP: Look("#0072b2", "#7cc4f8", "#ffffff", "#0d1117", "stroke-width='2'"),
+    Role.HOLE: Look("#ffffff", "#0d1117", outline="stroke-width='2' stroke-dasharray='4 3'"),
+    Role.MADE: Look("#d55e00", "#ff9e4a", "#ffffff", "#0d1117", "stroke-width='2.5'"),
+}
+
+
+class Placed(NamedTuple):
+    """A grid on the page: its top left corner and the size of its cells."""
+
+    grid: Grid
+    x: float
+    y: float
+    cell: float
+
+    def corner(self, row: int, column: int) -> tuple[float, float]:
+        return self.x + column * self.cell, self.y + row * self.cell
+
+
+def scenes_svg(scenes: Sequence[Scene], seconds_per_step: float | None = None) -> str:
+    """The pictures below one another as the text of an SVG file; animated if a step lasts `seconds_per_step`."""
+    parts, y, rules = list[str](), 0.0, ""
+    for number, scene in enumerate(scenes):
+        animated = seconds_per_step is not None and len(scene.steps) > 1
+        drawn, height = _drawn(scene, number, animated)
+        parts += [f"<g transform='translate(0 {y:g})'>", *drawn, "</g>"] if number else drawn
+        y += height
+        if animated and seconds_per_step is not None:
+            rules += _movement(number, len(scene.steps), seconds_per_step)
+    height = round(y + MARGIN)
+    movement = f"@media (prefers-reduced-motion:no-preference){{{rules}}}" if rules else ""
+    title = "; ".join(f"{scene.title}: {scene.description}" for scene in scenes)
+    words = " ".join(line for scene in scenes for line in scene.steps[scene.shown].lines)
+    return (
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {height}' width='{WIDTH}' height='{height}' "
+        f"role='img' font-family=\"{FONT}\">\n"
+        f"<title>{escape(title)}</title>\n<desc>{escape(words)}</desc>\n<style>{_dark()}{movement}</style>\n"
+        f"<rect class='paper' width='{WIDTH}' height='{height}' fill='{PAPER}'/>\n" + "\n".join(parts) + "\n</svg>\n"
+    )
+
+
+def _drawn(scene: Scene, number: int, animated: bool) -> tuple[list[str], float]:
+    """One picture, and its height."""
+    parts: list[str] = []
+    y = float(MARGIN + LINE)
+    parts.append(_text(MARGIN, y, scene.title, TEXT, "ink", weight="bold"))
+    for line in _wrapped(scene.description):
+        y += LINE
+        parts.append(_text(MARGIN, y, line, TEXT, "ink"))
+    placed, y, cells = _placed(scene, y)
+    parts += [*_links(scene, placed, within=False), *cells, *_links(scene, placed, within=True)]
+    for here in placed:
+        parts += [_value(here, cell.row, cell.column, cell.text, cell.role) for cell in here.grid.cells if cell.text]
+    steps = range(len(scene.steps)) if animated else range(scene.shown, scene.shown + 1)
+    parts += _moments(scene, placed, steps, number)
+    y += LINE * 1.6
+    top = y
+    for step in steps:
+        lines = [line for text in scene.steps[step].lines for line in _wrapped(text)]
+        body = "".join(_text(MARGIN, top + LINE * i, line, TEXT, "ink") for i, line in enumerate(lines))
+        parts.append(_moment(f"{number}-{step}", body, step == scene.shown, animated))
+        y = max(y, top + LINE * len(lines))
+    for note in scene.notes:
+        for line in _wrapped(note):
+            parts.append(_text(MARGIN, y, line, TEXT, "faint"))
+            y += LINE
+    legend, y = _legend(scene, y)
+    return [*parts, *legend], y
+
+
+def _placed(scene: Scene, y: float) -> tuple[list[Placed], float, list[str]]:
+    """Every grid at its place below y, where the page goes on, and the cells."""
+    placed, parts = [Placed(grid, 0, 0, 0) for grid in scene.grids], list[str]()
+    for line in sorted({grid.line for grid in scene.grids}):
+        for group, cell in _fitting(scene, [i for i, grid in enumerate(scene.grids) if grid.line == line]):
+            x, top, bottom = float(MARGIN), y + LINE * 1.5, y
+            for i in group:
+                grid = scene.grids[i]
+                here = Placed(grid, x + _gutter(grid), top + (SMALL + 10 if grid.title else 0), cell)
+                placed[i] = here
+                parts += _grid(here, x, top)
+                right = here.x + cell * len(grid.column_labels)
+                x = max(right, x + 0.62 * SMALL * 1.15 * len(grid.title)) + _gap(scene)
+                bottom = max(bottom, here.y + cell * len(grid.row_labels) + (LINE if grid.left_out else 0))
+            y = bottom
+    return placed, y, parts
+
+
+def _fitting(scene: Scene, members: Sequence[int]) -> Iterator[tuple[list[int], float]]:
+    """The grids of a line in order, as many side by side as there is room for, each with the size of its cells."""
+    group: list[int] = []
+    for i in members:
+        if group and _cell_size(scene, [*group, i]) < USUAL_CELL:
+            yield group, _cell_size(scene, group)
+            group = []
+        group.append(i)
+    yield group, _cell_size(scene, group)
+
+
+def _links(scene: Scene, placed: Sequence[Placed], *, within: bool) -> list[str]:
+    """Lines from the middle of one cell to the middle of another, within a grid or between grids."""
+    path = ""
+    for link in scene.links:
+        if (link.source[0] == link.target[0]) == within:
+            ends = []
+            for grid, row, column in link:
+                x, y = placed[grid].corner(row, column)
+                ends.append(f"{x + placed[grid].cell / 2:g} {y + placed[grid].cell / 2:g}")
+            path += f"M{ends[0]}L{ends[1]}"
+    colour, name = (INK, "link") if within else (FAINT, "between")
+    return [f"<path class='{name}' fill='none' stroke='{colour}' stroke-width='1.4' d='{path}'/>"] if path else []
+
+
+def _gap(scene: Scene) -> float:
+    """Room between grids side by side: more if lines lead from one to the next."""
+    return WIDE_GAP if any(link.source[0] != link.target[0] for link in scene.links) else GAP
+
+
+def _grid(here: Placed, left: float, top: float) -> Iterator[str]:
+    """The title, the labels and the cells; cells of a role are one path."""
+    grid, cell = here.grid, here.cell
+    yield _text(left, top, grid.title, SMALL * 1.15, "ink", weight="bold")
+    every = 1 if cell >= 18 else 5
+    for column, label in enumerate(grid.column_labels):
+        if _is_shown(label, every):
+            yield _text(here.x + (column + 0.5) * cell, here.y - 4, label, min(SMALL, cell * 0.6), "faint", "middle")
+    for row, label in enumerate(grid.row_labels):
+        if _is_shown(label, every):
+            yield _text(here.x - 4, here.y + (row + 0.5) * cell + 4, label, min(SMALL, cell * 0.6), "faint", "end")
+    for role in Role:
+        own = [each for each in grid.cells if each.role == role]
+        if own:
+            yield _squares(here, [(each.row, each.column) for each in own], role)
+    for each in grid.cells:
+        if each.unread:
+            x, y = here.corner(each.row, each.column)
+            m = cell * 0.25
+            yield (
+                f"<path class='line' stroke='{FAINT}' d='M{x + m:g} {y + m:g}L{x + cell - m:g} {y + cell - m:g}"
+                f"M{x + cell - m:g} {y + m:g}L{x + m:g} {y + cell - m:g}'/>"
+            )
+    if grid.left_out:
+        yield _text(left, here.y + cell * len(grid.row_labels) + SMALL + 4, grid.left_out, SMALL, "faint")
+
+
+def _is_shown(label: str, every: int) -> bool:
+    """Whether a label has room: all words do, and every so many of the numbers."""
+    return bool(label) and (not label.lstrip("-").isdigit() or int(label) % every == 0)
+
+
+def _moments(scene: Scene, placed: Sequence[Placed], steps: Sequence[int], scene_number: int) -> Iterator[str]:
+    """The marks of every step, a group each."""
+    for number in steps:
+        body = ""
+        for role in (Role.HOLE, Role.TAP, Role.MADE):
+            for i, here in enumerate(placed):
+                own = [mark for mark in scene.steps[number].marks if mark.role == role and mark.grid == i]
+                if own:
+                    body += _squares(here, [(mark.row, mark.column) for mark in own], role)
+                    body += "".join(_marked_values(here, own))
+        yield _moment(f"{scene_number}-{number}", body, number == scene.shown, len(steps) > 1)
+
+
+def _marked_values(here: Placed, marks: Sequence[Mark]) -> Iterator[str]:
+    texts = {(cell.row, cell.column): cell.text for cell in here.grid.cells if cell.text}
+    for mark in marks:
+        if text := texts.get((mark.row, mark.column)):
+            yield _value(here, mark.row, mark.column, text, mark.role)
+
+
+def _moment(name: str, body: str, shown: bool, animated: bool) -> str:
+    """What is seen during one step; at rest only the one that is shown."""
+    if not animated:
+        return f"<g>{body}</g>"
+    hidden = "" if shown else " visibility='hidden'"
+    return f"<g class='m{name}'{hidden}>{body}</g>"
+
+
+def _squares(here: Placed, cells: Sequence[tuple[int, int]], role: Role) -> str:
+    look, inset = LOOKS[role], 1 if here.cell > 10 else 0.5
+    side = here.cell - 2 * inset
+    path = ""
+    for row, column in cells:
+        x, y = here.corner(row, column)
+        path += f"M{x + inset:g} {y + inset:g}h{side:g}v{side:g}h{-side:g}z"
+    return f"<path class='{role.value}' fill='{look.fill}' stroke='{FAINT}' {look.outline} d='{path}'/>"
+
+
+def _value(here: Placed, row: int, column: int, text: str, role: Role) -> str:
+    x, y = here.corner(row, column)
+    size = min(TEXT, here.cell * 0.5, here.cell / (0.66 * len(text)))
+    middle = x + here.cell / 2
+    return (
+        f"<text class='on-{role.value}' x='{middle:g}' y='{y + here.cell / 2 + size * 0.36:g}' "
+        f"font-size='{size:.3g}' fill='{LOOKS[role].ink}' text-anchor='middle'>{escape(text)}</text>"
+    )
+
+
+def _text(x: float, y: float, text: str, size: float, kind: str, anchor: str = "start", weight: str = "") -> str:
+    fill = INK if kind == "ink" else FAINT
+    bold = f" font-weight='{weight}'" if weight else ""
+    at = "" if anchor == "start" else f" text-anchor='{anchor}'"
+    return (
+        f"<text class='{kind}' x='{x:g}' y='{y:g}' font-size='{size:.3g}' fill='{fill}'{at}{bold}>{escape(text)}</text>"
+    )
+
+
+def _wrapped(text: str) -> list[str]:
+    return wrap(text, int((WIDTH - 2 * MARGIN) / (0.62 * TEXT)))
+
+
+def _gutter(grid: Grid) -> float:
+    return 0.62 * SMALL * max(map(len, grid.row_labels)) + 6 if any(grid.row_labels) else 0
+
+
+def _cell_size(scene: Scene, members: Sequence[int]) -> float:
+    """The largest cell with which these grids fit the page side by side."""
+    grids = [scene.grids[i] for i in members]
+    free = WIDTH - 2 * MARGIN - _gap(scene) * (len(grids) - 1) - sum(map(_gutter, grids))
+    titles = sum(0.62 * SMALL * 1.15 * len(grid.title) for grid in grids)
+    if len(grids) > 1 and titles + _gap(scene) * (len(grids) - 1) > WIDTH - 2 * MARGIN:
+        return SMALLEST_CELL
+    return max(SMALLEST_CELL, min(LARGEST_CELL, free / sum(len(grid.column_labels) for grid in grids)))
+
+
+def _legend(scene: Scene, y: float) -> tuple[list[str], float]:
+    """A square and words for every role, and where the next line would be."""
+    parts, x = [], float(MARGIN)
+    entries = [*scene.legend]
+    y += 6
+    for role, text in entries:
+        wide = 24 + 0.62 * SMALL * len(text) + 22
+        if x + wide > WIDTH - MARGIN and x > MARGIN:
+            x, y = float(MARGIN), y + LINE
+        parts.append(_squares(Placed(Grid("", (), ("",), ("",)), x, y - 12, 16), [(0, 0)], role))
+        parts.append(_text(x + 22, y, text, SMALL, "ink"))
+        x += wide
+    return parts, y + 4
+
+
+def _dark() -> str:
+    """The colours in the dark."""
+    roles = "".join(
+        f".{role.value}{{fill:{look.dark}}}.on-{role.value}{{fill:{look.dark_ink}}}" for role, look in LOOKS.items()
+    )
+    return (
+        f"@media (prefers-color-scheme:dark){{.paper{{fill:{DARK_PAPER}}}.ink{{fill:{DARK_INK}}}"
+        f".faint{{fill:{DARK_FAINT}}}path{{stroke:{DARK_FAINT}}}.link{{stroke:{DARK_INK}}}{roles}}}"
+    )
+
+
+def _movement(number: int, steps: int, seconds: float) -> str:
+    """Every step of a picture visible for its share of the round."""
+    hidden = "{visibility:hidden}"
+    share = 100 / steps
+    frames = f"@keyframes k{number}{{0%{{visibility:visible}}{share:.6g}%{hidden}100%{hidden}}}"
+    names = ",".join(f".m{number}-{step}" for step in range(steps))
+    begins = "".join(f".m{number}-{step}{{animation-delay:{step * seconds:g}s}}" for step in range(steps))
+    return f"{frames}{names}{{visibility:hidden;animation:k{number} {steps * seconds:g}s step-end infinite}}{begins}"

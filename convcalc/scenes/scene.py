@@ -1,0 +1,119 @@
+"""A picture as data: cells at their places, what each step marks, and the words that go with it."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, NamedTuple
+
+
+class Role(Enum):
+    """What a cell stands for. The value is its name in a picture's markup."""
+
+    INPUT = "input"
+    PADDING = "padding"
+    INSERTED = "inserted"
+    OUTPUT = "output"
+    CROPPED = "cropped"
+    WEIGHT = "weight"
+    NOTHING = "nothing"
+    TAP = "tap"
+    HOLE = "hole"
+    MADE = "made"
+
+
+class Cell(NamedTuple):
+    """A square of a grid. `text` is its value, if there is one; `unread` says that no output reads it."""
+
+    role: Role
+    row: int
+    column: int
+    text: str = ""
+    unread: bool = False
+
+
+class Grid(NamedTuple):
+    """Cells in rows and columns, which are labelled by their positions; an empty label marks a gap.
+
+    Grids on the same `line` of the picture stand side by side. `left_out` says what is not shown, if anything.
+    """
+
+    title: str
+    cells: tuple[Cell, ...]
+    row_labels: tuple[str, ...]
+    column_labels: tuple[str, ...]
+    line: int = 0
+    left_out: str = ""
+
+
+class Mark(NamedTuple):
+    """A cell of grid number `grid` that looks otherwise during a step."""
+
+    grid: int
+    row: int
+    column: int
+    role: Role
+
+
+class Step(NamedTuple):
+    """One moment of the picture: what is marked, and what there is to say."""
+
+    title: str
+    marks: tuple[Mark, ...]
+    lines: tuple[str, ...] = ()
+
+
+class Link(NamedTuple):
+    """A line from a cell of one grid to a cell of a later one, each (grid, row, column)."""
+
+    source: tuple[int, int, int]
+    target: tuple[int, int, int]
+
+
+class Scene(NamedTuple):
+    """A whole picture. `shown` is the step of a still picture; `legend` says what each role in it means.
+
+    `notes` are remarks for the reader, such as steps that were left out.
+    """
+
+    title: str
+    description: str
+    grids: tuple[Grid, ...]
+    steps: tuple[Step, ...]
+    legend: tuple[tuple[Role, str], ...]
+    shown: int = 0
+    links: tuple[Link, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def scene_dict(scene: Scene) -> dict[str, Any]:
+    """The picture as plain JSON values."""
+    return {
+        "title": scene.title,
+        "description": scene.description,
+        "grids": [
+            {
+                "title": grid.title,
+                "rows": list(grid.row_labels),
+                "columns": list(grid.column_labels),
+                "left_out": grid.left_out,
+                "cells": [
+                    {"role": cell.role.value, "row": cell.row, "column": cell.column, "text": cell.text,
+                     "unread": cell.unread}
+                    for cell in grid.cells
+                ],
+            }
+            for grid in scene.grids
+        ],
+        "steps": [
+            {
+                "title": step.title,
+                "marks": [mark._asdict() | {"role": mark.role.value} for mark in step.marks],
+                "lines": list(step.lines),
+            }
+            for step in scene.steps
+        ],
+        "links": [{"source": list(link.source), "target": list(link.target)} for link in scene.links],
+        "legend": {role.value: text for role, text in scene.legend},
+        "shown": scene.shown,
+        "notes": list(scene.notes),
+    }  # fmt: skip
