@@ -4,6 +4,7 @@ Text in, data out: nothing here knows what a layer does.
 """
 
 from convcalc.notation.layer_word import MAX_LAYERS, LayerWord
+from convcalc.notation.relatives import Relative, relative
 from convcalc.notation.spellings import (
     LAYOUTS,
     PADDING_MODES,
@@ -58,6 +59,7 @@ __all__ = [
     "PaddingValue",
     "Pairs",
     "PerAxis",
+    "Relative",
     "axis_count",
     "did_you_mean",
     "is_size",
@@ -72,6 +74,7 @@ __all__ = [
     "parse_words",
     "plain_op",
     "pool_spelling",
+    "relative",
     "show_axes",
     "show_padding",
     "show_size",

@@ -11,7 +11,15 @@ from typing import Any
 
 from convcalc.errors import NotationError, quoted, shortened
 from convcalc.notation.layer_word import MAX_LAYERS, LayerWord, WordError
-from convcalc.notation.spellings import PADDING_WORDS, nearest, pool_spelling, stated_dims, type_spelling
+from convcalc.notation.relatives import relative
+from convcalc.notation.spellings import (
+    PADDING_WORDS,
+    nearest,
+    padding_spelling,
+    pool_spelling,
+    stated_dims,
+    type_spelling,
+)
 from convcalc.notation.values import whole_number
 from convcalc.notation.vocabulary import NUMBERED, WORDS, plain_op
 
@@ -20,9 +28,8 @@ LETTERS = {
     "a": "output_padding", "m": "multiplier", "b": "bias", "c": "ceil_mode",
 }  # fmt: skip
 POOL_OPTIONS = ("kernel", "stride", "padding", "dilation", "ceil_mode")
-HOW = "a layer is written like k3s2p1d2, letters: " + ", ".join(
-    f"{letter} {name.replace('_', ' ')}" for letter, name in LETTERS.items()
-)
+HOW = f"a layer is written like k3s2p1f64, with the letters {' '.join(LETTERS)}"
+HOW_WORDS = "a layer is written like k3s2p1f64, max:k2, gap or fc10"
 _AXES = "[0-9]+(?:[x×,][0-9]+)*"
 _PAIRS = "[0-9]+(?::[0-9]+)?(?:[x×,][0-9]+(?::[0-9]+)?)*"
 _PADDING_WORD = "(?i:same[-_]?(?:lower|upper)|same|valid|full|causal)"
@@ -34,6 +41,7 @@ _NUMBERED = re.compile(f"([a-z]+)({_AXES})?(b?)", re.IGNORECASE)
 _COLON = re.compile(":(?=[a-z])")
 _TYPE_AND_NUMBERS = re.compile("([a-z_-]+?)(?:[23]d)?:?([0-9].*)")
 """A kernel without its letter, as in conv3x3, max2 and max:2s2."""
+_BETWEEN_LETTERS = re.compile("[,;/_-]+(?=[a-z])")
 _BARE_PADDING = re.compile("(?<!p)(same|valid|full|causal)")
 _FRACTION = re.compile(r"(?:up|upsample)([0-9]*\.[0-9]+)", re.IGNORECASE)
 _SIZE = re.compile(r"[-+(\[\s]*[0-9][0-9\sxX×,()\[\].*+-]*")
@@ -107,7 +115,7 @@ def _read(text: str, types: Sequence[str]) -> tuple[LayerWord, ...]:
         return _repeated(text, types)
     except WordError as error:
         near = next((f"did you mean {near}?" for near in _near_misses(text, types) if _reads(near, types)), "")
-        remedy = " ".join(part for part in (near, error.remedy) if part)
+        remedy = near or error.remedy
         raise NotationError(f"{_where(text)}: {error.problem}" + (f"; {remedy}" if remedy else "")) from None
     except NotationError as error:
         raise NotationError(f"{_where(text)}: {error}") from None
@@ -184,10 +192,22 @@ def _tokens(letters: str) -> list[tuple[str, str]]:
         token = _TOKEN.match(letters, at)
         if not token:
             unread = letters if not any(value for _, value in found) else letters[at:]
-            raise WordError(f"cannot read {quoted(unread)}", HOW)
+            how = HOW if any(character.isdigit() for character in letters) else HOW_WORDS
+            raise WordError(f"cannot read {quoted(unread)}{_why_unread(unread)}", how)
         found.append((letters[at], token[0][1:]))
         at = token.end()
     return found
+
+
+def _why_unread(unread: str) -> str:
+    """What is wrong with the rest of a word, if one character says it."""
+    first = unread[:1]
+    if first in LETTERS and (len(unread) == 1 or not unread[1].isalpha() or first == "p"):
+        what = "numbers or a word" if first == "p" else "no number" if first in "bc" else "a number"
+        return f", {first} ({LETTERS[first].replace('_', ' ')}) takes {what}"
+    if first.isdigit():
+        return ", which has no letter before it"
+    return "" if first.isspace() or first in LETTERS or len(unread) > 2 else ", which is no letter here"
 
 
 def _typed(text: str, types: Sequence[str]) -> LayerWord:
@@ -202,12 +222,28 @@ def _typed(text: str, types: Sequence[str]) -> LayerWord:
                 "is a size, not a layer", f"a size stands before the layers; as a kernel it is k{shortened(text)}"
             )
         if not text:
-            raise WordError("cannot read ''", HOW)
+            raise WordError("cannot read ''", HOW_WORDS)
+        known = relative(text)
+        if known is not None:
+            instead = f"write {known.type}:k3, {known.what}" if known.type else known.what
+            raise NotationError(f"is no layer word here: {known.why}; {instead}")
         return LayerWord(text, "standard", _values(text, "standard"))
     op = _op(head, types)
     if op is None:
-        raise WordError(f"unknown layer type {quoted(head)}", f"use one of {', '.join(_names(types))}")
+        raise _unknown_type(head, letters)
     return LayerWord(text, op, _values(letters, op), stated_dims(head))
+
+
+def _unknown_type(head: str, letters: str) -> Exception:
+    """Why the text before a colon is no type: one of those that people know gets no near miss."""
+    padding = padding_spelling(head)
+    if padding and letters:
+        return NotationError(f"{quoted(head)} is a padding, not a type; write {letters}p{padding}")
+    known = relative(head)
+    if known is None or head.lower() in NUMBERED:
+        return WordError(f"unknown layer type {quoted(head)}", "convcalc types lists them, max and avg are pools")
+    instead = f"write {known.type}:{letters}, {known.what}" if known.type else known.what
+    return NotationError(f"{quoted(head)} is no layer type here: {known.why}; {instead}")
 
 
 def _op(name: str, types: Sequence[str]) -> str | None:
@@ -232,6 +268,7 @@ def _near_misses(text: str, types: Sequence[str]) -> Iterator[str]:
     yield word.replace(" ", "")
     yield _COLON.sub("", word, count=1)
     yield word.replace("=", "")
+    yield _BETWEEN_LETTERS.sub("", word)
     numbers = _TYPE_AND_NUMBERS.fullmatch(word)
     if numbers and _op(numbers[1], types):
         yield f"{numbers[1]}:k{numbers[2]}"

@@ -26,7 +26,7 @@ from tests.commands import ASKING, DEFECT, Run, exit_code
         (["shape", "-p", "some"], "padding: must be numbers like 1, 1x2, 0:1x2:2 or a word, got 'some'"),
         (["shape", "-i", "3x7x7", "-k", "3x3x3"], "kernel: takes one value for all axes or 2, one per spatial axis"),
         (["shape", "-i", "3x2x2"], "conv: height: the window must fit the padded input"),
-        (["shape", "foo"], "foo: cannot read 'foo'; a layer is written like k3s2p1d2"),
+        (["shape", "foo"], "foo: cannot read 'foo'; a layer is written like k3s2p1f64, max:k2, gap or fc10"),
         (["shape", "--json=yes"], "shape: "),
         (["shape", "--batch", ""], "batch: "),
         (["shape", "-t", ""], "type: "),

@@ -211,7 +211,7 @@ def test_the_working_out_of_a_comparison_of_rows(output: Run) -> None:
             ["3x9x9", "k3", "--mid-channels", "3"],
             "COMMAND: takes layer words or the options of one layer, got both, --mid-channels",
         ),
-        (["3x9x9", "k3", "k3q"], "k3q: cannot read 'q'; a layer is written like k3s2p1d2"),
+        (["3x9x9", "k3", "k3q"], "k3q: cannot read 'q', which is no letter here; a layer is written like k3s2p1f64"),
         (["3x9x9", "k3", "k9"], "layer 2 of 2, k9: height: the window must fit the padded input, got extent 9"),
         (["3x9x9", "k3", "ds:k9"], "layer 2 of 2, ds:k9: depthwise: height: the window must fit the padded input"),
         (["3x9x9", "k3", "--batch", "0"], "batch: must be at least 1, got 0"),

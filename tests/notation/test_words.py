@@ -137,20 +137,20 @@ def test_a_row_has_an_end() -> None:
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("k", "k: cannot read 'k'; a layer is written like k3s2p1d2, letters: k kernel, .*, c ceil mode"),
+        ("k", "k: cannot read 'k', k .kernel. takes a number; a layer is written like"),
         ("", "'': cannot read ''; a layer is written like"),
-        ("k3q5", "k3q5: cannot read 'q5'; a layer is written like"),
+        ("k3q5", "k3q5: cannot read 'q5', which is no letter here; .* with the letters k s p d g f a m b c$"),
         ("k-3", "k-3: cannot read 'k-3'"),
         ("k3x", "k3x: cannot read 'x'"),
         ("k3xs2", "k3xs2: cannot read 'xs2'"),
-        ("K3S2", "K3S2: cannot read 'K3S2'; did you mean k3s2[?] a layer"),
+        ("K3S2", "K3S2: cannot read 'K3S2'; did you mean k3s2[?]$"),
         ("k３", "k３: cannot read 'k３'"),
         ("k3 s2", "k3 s2: cannot read ' s2'; did you mean k3s2[?]"),
-        ("k=3", "k=3: cannot read 'k=3'; did you mean k3[?]"),
+        ("k=3", "k=3: cannot read 'k=3', k .kernel. takes a number; did you mean k3[?]"),
         ("k3k5", r"k3k5: k \(kernel\) is given twice; give it once"),
         ("k3bb", r"k3bb: b \(bias\) is given twice"),
-        ("k3psome", "k3psome: cannot read 'psome'; did you mean k3psame[?]"),
-        ("k3pvald", "k3pvald: cannot read 'pvald'; did you mean k3pvalid[?]"),
+        ("k3psome", "k3psome: cannot read 'psome', p .padding. takes numbers or a word; did you mean k3psame[?]"),
+        ("k3pvald", "k3pvald: cannot read 'pvald', p .padding. takes numbers or a word; did you mean k3pvalid[?]"),
         ("k3p1:", "k3p1:: cannot read ':'"),
         ("f3x5", "f3x5: cannot read 'x5'"),
         ("k3c", "k3c: a convolution has no ceil mode, got c; leave it out"),
@@ -158,7 +158,7 @@ def test_a_row_has_an_end() -> None:
         ("max:k3b", "max:k3b: a pool has no bias, got b; leave it out"),
         ("avg:k3m2", "avg:k3m2: a pool has no multiplier, got 2; leave it out"),
         ("max:k3a1", "max:k3a1: a pool has no output padding, got 1; leave it out"),
-        ("maximum:k3", "maximum:k3: unknown layer type 'maximum'; did you mean max:k3[?] use one of max, avg, s"),
+        ("maximum:k3", "maximum:k3: unknown layer type 'maximum'; did you mean max:k3[?]$"),
         ("maxx:k2", "maxx:k2: unknown layer type 'maxx'; did you mean max:k2[?]"),
         ("dpethwise:k3", "dpethwise:k3: unknown layer type 'dpethwise'; did you mean depthwise:k3[?]"),
         (":k3", ":k3: unknown layer type ''; did you mean k3[?]"),
@@ -180,15 +180,23 @@ def test_a_row_has_an_end() -> None:
         ("*3", r"\*3: cannot read ''"),
         ("(k3p1)*3", r"\(k3p1\)\*3: cannot read"),
         ("3x3", "3x3: is a size, not a layer; a size stands before the layers; as a kernel it is k3x3"),
-        ("k3d", "k3d: cannot read 'd'; a layer"),
+        ("k3d", "k3d: cannot read 'd', d .dilation. takes a number; a layer"),
         ("up2.5", r"up2.5: factor must be whole numbers, got 2.5; use Upsample\(scale_factor=2.5\)$"),
         ("conv3", "conv3: cannot read 'conv3'; did you mean conv:k3[?]"),
         ("conv2d3x3s2", "conv2d3x3s2: cannot read 'conv2d3x3s2'; did you mean conv:k3x3s2[?]"),
         ("dw3m2", "dw3m2: cannot read 'dw3m2'; did you mean dw:k3m2[?]"),
         ("max2", "max2: cannot read 'max2'; did you mean max:k2[?]"),
-        ("maxpool:2s2", "maxpool:2s2: cannot read '2s2'; did you mean maxpool:k2s2[?]"),
+        ("maxpool:2s2", "maxpool:2s2: cannot read '2s2', which has no letter before it; did you mean maxpool:k2s2[?]"),
         ("linear:10", "linear:10: unknown layer type 'linear'; did you mean linear10[?]"),
         ("k3SAMEs2", "k3SAMEs2: cannot read 'SAMEs2'; did you mean k3psames2[?]"),
+        ("k3,s2", "k3,s2: cannot read ',s2'; did you mean k3s2[?]$"),
+        ("p-1", r"p-1: cannot read 'p-1', p \(padding\) takes numbers or a word; a layer is"),
+        ("k3b2", "k3b2: cannot read '2', which has no letter before it; a layer is"),
+        ("foo:k3", "foo:k3: unknown layer type 'foo'; convcalc types lists them, max and avg are pools$"),
+        ("deform:k3s2", "deform:k3s2: .* its taps move with the data; write standard:k3s2,"),
+        ("causal:k3", "causal:k3: 'causal' is a padding, not a type; write k3pcausal$"),
+        ("attention", "attention: is no layer word here: it is no convolution; export the network to ONNX, for net$"),
+        ("conv lstm", "conv lstm: is no layer word here: it is recurrent; write standard:k3, on input plus hidden"),
         ("sperable", "sperable: cannot read 'sperable'; did you mean separable:k3[?]"),
         ("shuffle", r"shuffle: needs its number \(groups\), got none; write for example shuffle3$"),
     ],
@@ -202,7 +210,7 @@ def test_layer_words_that_cannot_be_read(word: str, message: str) -> None:
 
 def test_every_kind_of_message_says_what_was_received() -> None:
     long = "k" * 5000
-    with refused("k{77}[.]{3}: cannot read 'k{76}[.]{3}; a layer") as raised:
+    with refused("k{77}[.]{3}: cannot read 'k{76}[.]{3}; a layer is") as raised:
         parse_layer(long, TYPES)
     assert len(str(raised.value)) < 1000
 

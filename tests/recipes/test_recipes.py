@@ -8,6 +8,8 @@ import pytest
 
 from convcalc import analyze
 from convcalc.errors import NotationError
+from convcalc.notation import type_spelling
+from convcalc.notation.relatives import RELATIVES
 from convcalc.recipes import BY_NAME, RECIPES, named_dims, recipe_named
 from convcalc.recipes.recipe import Recipe
 from tests.cases import CASES
@@ -111,6 +113,33 @@ def test_the_stages_are_those_of_the_paper(recipe: Recipe) -> None:
 def test_names_of_other_libraries_find_their_type(name: str, type: str, dims: int | None) -> None:
     assert recipe_named(name).name == type
     assert named_dims(name) == dims
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("deformable", "its taps move with the data; use --type standard, which counts the kernel on its regular grid"),
+        ("DeformConv2d", "its taps move with the data; use --type standard, which counts the kernel on its"),
+        ("involution", "its kernel depends on the data; use --type depthwise, which has its multiplications"),
+        ("octave", "it works at two resolutions; use --type standard, once for each of its four paths"),
+        ("conv lstm", "it is recurrent; use --type standard, on input plus hidden channels with 4 times the filters"),
+        ("gated", "it is two convolutions, one of which gates the other; use --type standard, with twice the"),
+        ("MaxPool2d", "it is a pool; write it as a layer word, such as max:k2"),
+        ("causal", "it is a padding; use --padding causal instead"),
+        ("winograd", "it is a way to compute any type; use --algorithm winograd with run"),
+        ("MBConv", "it is a block of several layers; write its layers as words or as a TOML file"),
+    ],
+)
+def test_what_people_know_and_is_no_type_is_told_what_answers(name: str, message: str) -> None:
+    with pytest.raises(NotationError, match=f"^type: '{name}' is no type here: {message}"):
+        recipe_named(name)
+
+
+def test_every_relative_names_a_type_and_is_none() -> None:
+    for name, known in RELATIVES.items():
+        assert known.type in ("", *BY_NAME)
+        assert name not in BY_NAME
+        assert type_spelling(name) not in BY_NAME
 
 
 def test_a_name_close_to_one_is_suggested() -> None:
