@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from convcalc.axis.window import Window
 from convcalc.engine.counter import Counter
 from convcalc.engine.primitive import run_primitive
 from convcalc.errors import plural
+from convcalc.graph.primitives import Convolution, windows
 from convcalc.notation import Axes
 from convcalc.proof.executed import Check, Convolved, Executed, convolved, equal
 
@@ -23,6 +25,8 @@ BY_AXES = (
     "counted one axis at a time on one channel and multiplied up: "
     "this algorithm does not execute the definition's products"
 )
+COUNTED_PRODUCTS = 1 << 23
+"""Products to execute along one axis; if it has more, they are counted at some positions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +34,23 @@ class Numbers:
     """The numbers that are compared, for one node or several: predicted from formulas, or measured in a run.
 
     `shape` is the whole one of the last node, None if it is not known or was not reached. `by_axes` says that some
-    multiplications had to be counted one axis at a time.
+    multiplications had to be counted one axis at a time, and `sample` at how many positions of long axes, of how many.
     """
 
     shape: Axes | None
     parameters: int
     multiplications: int
     by_axes: bool = False
+    sample: tuple[int, int] = (0, 0)
 
 
 def measured(run: Executed) -> Numbers:
     """The numbers that one node's run showed."""
     convolution = convolved(run)
-    counted = run.counter.multiplications if convolution is None else counted_multiplications(convolution)
-    return Numbers(run.out.shape, run.parameters, counted, by_axes=not run.counter.as_defined)
+    if convolution is None or run.counter.as_defined:
+        return Numbers(run.out.shape, run.parameters, run.counter.multiplications, not run.counter.as_defined)
+    counted, sample = counted_along_axes(convolution)
+    return Numbers(run.out.shape, run.parameters, counted, by_axes=True, sample=sample)
 
 
 def together(numbers: Iterable[Numbers], shape: Axes | None) -> Numbers:
@@ -54,6 +61,7 @@ def together(numbers: Iterable[Numbers], shape: Axes | None) -> Numbers:
         sum(one.parameters for one in each),
         sum(one.multiplications for one in each),
         any(one.by_axes for one in each),
+        _summed(each),
     )
 
 
@@ -74,7 +82,7 @@ def check_multiplications(predicted: int, measured: Numbers, layer: str = "") ->
 
     If an algorithm does not execute the definition's products, the definition is executed one axis at a time.
     """
-    how = BY_AXES if measured.by_axes else COUNTED
+    how = BY_AXES + _sample(measured.sample) if measured.by_axes else COUNTED
     return equal("multiplications", predicted, measured.multiplications, how, layer)
 
 
@@ -82,25 +90,56 @@ def check_total_multiplications(predicted: int, layers: Sequence[Numbers]) -> Ch
     """The multiplications of all layers of a network together, likewise."""
     how = COUNTED
     if others := sum(layer.by_axes for layer in layers):
-        how += f"; in {plural(others, 'layer')} {BY_AXES}"
+        how += f"; in {plural(others, 'layer')} {BY_AXES}{_sample(_summed(layers))}"
     return equal("multiplications", predicted, sum(layer.multiplications for layer in layers), how)
 
 
-def counted_multiplications(run: Convolved) -> int:
-    """The multiplications of a convolution by its definition: as executed, or else executed one axis at a time.
+def counted_along_axes(run: Convolved) -> tuple[int, tuple[int, int]]:
+    """The multiplications of a convolution by its definition, executed one axis at a time, and the sample.
 
     Positions and taps of the axes are independent, so the products along each axis, with one channel, multiply up to
-    those of the whole convolution.
+    those of the whole convolution. Along a long axis they are executed at the first, the middle and the last positions;
+    the sample is how many these are and how many the axis has.
     """
-    if run.counter.as_defined:
-        return run.counter.multiplications
     total: int = len(run.x) * run.weight.shape[0] * run.weight.shape[1]
-    for axis, size in enumerate(run.x.shape[2:]):
-        alone, counter = run.along(axis), Counter()
-        ones = np.ones((1, 1, *alone.kernel), np.float32)
-        run_primitive(alone, [np.ones((1, 1, size), np.float32)], [ones], algorithm="direct", counter=counter)
-        total *= counter.multiplications
-    return total
+    executed, of = 0, 0
+    for axis, (size, outputs) in enumerate(zip(run.x.shape[2:], run.out.shape[2:], strict=True)):
+        alone = run.along(axis)
+        [window] = windows(alone)
+        each = max(1, COUNTED_PRODUCTS // (3 * window.kernel))
+        if outputs * window.kernel <= COUNTED_PRODUCTS or outputs < 3 * each:
+            total *= _counted(alone, size)
+            continue
+        starts = (0, (outputs - each) // 2, outputs - each)
+        total = total * sum(_counted(*_some(alone, window, size, start, each)) for start in starts) * outputs
+        total //= 3 * each
+        executed, of = executed + 3 * each, of + outputs
+    return total, (executed, of)
+
+
+def _counted(alone: Convolution, size: int) -> int:
+    """The multiplications of a convolution along one axis, with one channel, as the engine executes them."""
+    counter, kernel = Counter(), np.ones((1, 1, *alone.kernel), np.float32)
+    run_primitive(alone, [np.ones((1, 1, size), np.float32)], [kernel], algorithm="direct", counter=counter)
+    return counter.multiplications
+
+
+def _some(alone: Convolution, window: Window, size: int, start: int, count: int) -> tuple[Convolution, int]:
+    """The convolution at `count` of its positions: on the pixels under these, with the padding that they meet."""
+    first, span = start * window.stride - window.before, (count - 1) * window.stride + window.extent
+    before = min(max(0, -first), span - 1)  # one pixel at least, for an input must have some
+    after = min(max(0, first + span - size), span - 1 - before)
+    return alone._replace(padding=((before, after),)), span - before - after
+
+
+def _summed(each: Iterable[Numbers]) -> tuple[int, int]:
+    samples = [one.sample for one in each]
+    return sum(executed for executed, _ in samples), sum(of for _, of in samples)
+
+
+def _sample(sample: tuple[int, int]) -> str:
+    executed, of = sample
+    return f"; at {executed:,} of {of:,} positions of long axes, the first, middle and last ones" if of else ""
 
 
 def _listed(shape: Sequence[int] | None) -> list[int] | None:

@@ -25,6 +25,8 @@ PROBED_SIGNAL = 1 << 24
 """Longest signal to probe the receptive field on, in pixels, unless four times the input's size is more."""
 PROBED_PIXELS, PROBED_PRODUCTS = 1 << 20, 1 << 25
 """Pixels that probing may hold at once, and its approximate cost limit before only some inputs are probed."""
+MIN_PROBES = 8
+"""Random inputs to probe at least, and as many random ones of those that should be read."""
 MARGIN_PRODUCTS = 1 << 21
 """Approximate cost limit, per probe, of the margin on one side of the observed windows."""
 
@@ -52,26 +54,32 @@ def check_receptive_field(predicted: Sequence[AxisField], executed: Sequence[Exe
     """
     convolutions = [run for node in executed if (run := convolved(node)) is not None]
     try:
-        measured = field_dict([_probed(convolutions, axis) for axis in range(len(predicted))])
+        probed = [_probed(convolutions, axis) for axis in range(len(predicted))]
     except ShapeError as error:
         return skipped("receptive_field", str(error))
-    return equal("receptive_field", field_dict(predicted), measured, "inputs that turned an output NaN, one by one")
+    how = "inputs that turned an output NaN, one by one"
+    if left_out := [(tried, size) for _, tried, size in probed if tried < size]:
+        counts = ", ".join(f"{tried:,} of {size:,}" for tried, size in left_out)
+        how += f"; {counts} along a long axis, the predicted ends and their neighbours among them"
+    return equal("receptive_field", field_dict(predicted), field_dict([field for field, _, _ in probed]), how)
 
 
-def _probed(executed: Sequence[Convolved], axis: int) -> AxisField:
-    """The measured field along one axis."""
+def _probed(executed: Sequence[Convolved], axis: int) -> tuple[AxisField, int, int]:
+    """The measured field along one axis, how many inputs were tried, and how many there are."""
     stages = [run.along(axis) for run in executed]
     signal = _signal(stages, longest=max(PROBED_SIGNAL, *(4 * size for size in executed[0].x.shape)))
     period, kernel = signal.period, max(stage.kernel[0] for stage in stages)
     probes = _probes(signal, kernel)
     depends = _dependencies(stages, signal, probes)
     seen = [probes[depends[:, output]] for output in range(2 * period)]
-    missed = [len(reads - set(probes.tolist())) for reads in signal.expected]  # not probed: taken as predicted
+    tried = frozenset(probes.tolist())
+    missed = [len(reads - tried) for reads in signal.expected]  # not probed: taken as predicted
     widest = max(range(period), key=lambda o: (seen[o][-1] - seen[o][0] if len(seen[o]) else -1, len(seen[o])))
     low, ahead = seen[widest], seen[widest + period]
     jump = Fraction(int(ahead[0] - low[0]), period) if len(low) and len(ahead) else Fraction(0)
     start = int(seen[0][0] - signal.watched.start * jump) if len(seen[0]) else None
-    return AxisField(int(low[-1] - low[0] + 1) if len(low) else 0, jump, start, len(low) + missed[widest])
+    span = int(low[-1] - low[0] + 1) if len(low) else 0
+    return AxisField(span, jump, start, len(low) + missed[widest]), len(probes), signal.size
 
 
 def _signal(stages: Sequence[Convolution], longest: int) -> Signal:
@@ -120,7 +128,7 @@ def _output_size(stages: Sequence[Convolution], size: int) -> int:
 def _probes(signal: Signal, kernel: int) -> np.ndarray:
     """The positions of the NaNs: all, or on a very long signal the predicted ends, their neighbours and a few more."""
     size = signal.size
-    some = max(16, PROBED_PRODUCTS // (size * kernel))
+    some = max(MIN_PROBES, PROBED_PRODUCTS // (size * kernel))
     if size <= some:
         return np.arange(size)
     ends = {end + d for reads in signal.expected if reads for end in (min(reads), max(reads)) for d in (-1, 0, 1)}

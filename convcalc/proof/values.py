@@ -20,6 +20,8 @@ SUMMED_PRODUCTS = 1 << 21
 """Approximate limit on the products of one convolution's direct sums; larger arrays are sampled."""
 SAMPLED_POSITIONS, SAMPLED_GROUPS = 200, 64
 """Most random positions, in addition to corners and edges, and most groups of channels in a sample."""
+SAMPLED_PRODUCTS, MIN_POSITIONS = 1 << 22, 6
+"""Approximate limit on one filter's products at all positions of a sample, and fewest positions all the same."""
 PRODUCTS_AT_ONCE = 1 << 16
 
 
@@ -169,9 +171,7 @@ def sampled(run: Convolved) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         positions = np.indices(sizes).reshape(len(sizes), -1).T
         groups, most = list(range(primitive.groups)), per_group
     else:
-        marks = [{0, sizes[0] - 1}, *({0, size // 2, size - 1} for size in sizes[1:])]
-        chosen = [*product(*marks), *random.integers(0, sizes, (SAMPLED_POSITIONS, len(sizes))).tolist()]
-        positions = np.unique(chosen, axis=0)
+        positions = _spots(sizes, max(MIN_POSITIONS, SAMPLED_PRODUCTS // products), random)
         at_each = max(1, SUMMED_PRODUCTS // (len(positions) * products))
         groups = _spread(primitive.groups, min(at_each, SAMPLED_GROUPS))
         most = min(per_group, max(1, at_each // len(groups)))
@@ -181,6 +181,17 @@ def sampled(run: Convolved) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for group in groups:
             first, shift = (group + number) % primitive.groups * per_group, random.integers(per_group)
             yield positions[start : start + together], first + (spread + shift) % per_group
+
+
+def _spots(sizes: tuple[int, ...], most: int, random: np.random.Generator) -> np.ndarray:
+    """Up to `most` positions, batch first: the first and the last, other corners, edges, the centre, random ones."""
+    ends = [dict.fromkeys((0, size - 1)) for size in sizes]
+    middles = [{0: None, sizes[0] - 1: None}, *(dict.fromkeys((0, size - 1, size // 2)) for size in sizes[1:])]
+    last = tuple(size - 1 for size in sizes)
+    centre = (0, *(size // 2 for size in sizes[1:]))
+    marked = dict.fromkeys(((0,) * len(sizes), last, centre, *product(*ends), *product(*middles)))
+    more = random.integers(0, sizes, (SAMPLED_POSITIONS, len(sizes))).tolist()
+    return np.unique([*marked, *more][:most], axis=0)
 
 
 def _spread(count: int, most: int) -> list[int]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from convcalc import Report, analyze
 from convcalc.graph.primitives import Correlate
+from convcalc.proof import checks
 from convcalc.proof.checks import (
     BY_AXES,
     COUNTED,
@@ -90,6 +92,30 @@ def test_multiplications_of_an_algorithm_that_executes_others(algorithm: str) ->
     together = check_total_multiplications(answered.multiplications + 100, [found, direct])
     assert (together.ok, together.how) == (True, f"{COUNTED}; in 1 layer {BY_AXES}")
     assert check_total_multiplications(100, [direct]).how == COUNTED
+
+
+@pytest.mark.parametrize(
+    ("options", "outputs"),
+    [
+        ({"kernel": 5, "padding": "2:9"}, 57 + 11 - 5 + 1),
+        ({"kernel": 3, "padding": "20:0", "stride": 2, "dilation": 4}, (57 + 20 - 9) // 2 + 1),
+        ({"kernel": 1, "padding": "0:30"}, 87),  # the last positions lie on padding alone
+    ],
+)
+def test_multiplications_along_a_long_axis_are_counted_at_some_positions(
+    options: dict[str, Any], outputs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every position executes a product per tap and channel, wherever it is; `outputs` by hand from 57 pixels."""
+    monkeypatch.setattr(checks, "COUNTED_PRODUCTS", 60)
+    report = analyze(input=(2, 57), filters=3, **options)
+    [node] = run_nodes(report, algorithm="fft")
+    found = measured(node)
+    each = 60 // (3 * options["kernel"])
+    assert (found.multiplications, found.sample) == (outputs * options["kernel"] * 2 * 3, (3 * each, outputs))
+    how = check_multiplications(report.multiplications, found).how
+    assert how == f"{BY_AXES}; at {3 * each} of {outputs} positions of long axes, the first, middle and last ones"
+    lost = node.out[..., :-1]
+    assert not check_multiplications(report.multiplications, measured(replace(node, out=lost))).ok
 
 
 def test_arrays_that_an_earlier_node_has_too_count_there() -> None:

@@ -168,6 +168,35 @@ def test_sampled_channels_are_not_always_the_same(monkeypatch: pytest.MonkeyPatc
         assert check_values([node])[0].ok
 
 
+def test_a_sample_has_corners_and_edges_and_as_many_positions_as_the_taps_allow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(values, "SUMMED_PRODUCTS", 1)
+    [node] = run_nodes(analyze(input=(1, 40, 30), kernel=9, filters=1))
+    run = convolved(node)
+    assert run is not None
+    marks = {(0, *at) for at in product((0, 16, 31), (0, 11, 21))}
+    for products, most in ((1 << 20, values.SAMPLED_POSITIONS + 9), (20 * 81, 20), (1, values.MIN_POSITIONS)):
+        monkeypatch.setattr(values, "SAMPLED_PRODUCTS", products)
+        positions = {tuple(map(int, at)) for some, _ in values.sampled(run) for at in some}
+        assert most * 3 // 4 < len(positions) <= most
+        assert {(0, 0, 0), (0, 31, 21), (0, 16, 11), (0, 0, 21), (0, 31, 0)} <= positions
+        assert marks <= positions or most < 9
+
+
+def test_checks_of_very_long_kernels_end() -> None:
+    """A signal of 150,000 samples under 60,000 taps: the definition has 5.4 billion products."""
+    rng = np.random.default_rng(0)
+    x, w = (rng.standard_normal((1, 1, size), np.float32) for size in (150_000, 60_000))
+    found = ran("standard", {}, x, [w])
+    assert disagreeing(found) == []
+    _, _, multiplications, field, values = found.checks
+    assert multiplications.measured == 90_001 * 60_000
+    assert "at 138 of 90,001 positions of long axes" in multiplications.how
+    assert "along a long axis, the predicted ends and their neighbours among them" in field.how
+    assert values.how == "69 of 90,001 outputs against the direct sum, corners and edges among them"
+
+
 def test_integers_beyond_float_are_compared_exactly() -> None:
     big = 2**61 + 1
     found = ran("standard", {}, np.full((1, 1, 3), big), [np.ones((1, 1, 2), int)], np.array([2**60 + 1], np.uint64))
