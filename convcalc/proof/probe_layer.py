@@ -27,6 +27,8 @@ PROBED_PIXELS, PROBED_PRODUCTS = 1 << 20, 1 << 25
 """Pixels that probing may hold at once, and its approximate cost limit before only some inputs are probed."""
 MIN_PROBES = 8
 """Random inputs to probe at least, and as many random ones of those that should be read."""
+MAX_PERIOD = 1 << 15
+"""Most outputs after which a pattern must repeat to be probed."""
 MARGIN_PRODUCTS = 1 << 21
 """Approximate cost limit, per probe, of the margin on one side of the observed windows."""
 
@@ -50,7 +52,7 @@ class Signal:
 def check_receptive_field(predicted: Sequence[AxisField], executed: Sequence[Executed]) -> Check:
     """The predicted receptive field against the inputs that change an output when they become NaN.
 
-    Skipped if strides make the signal to probe too long to hold.
+    Skipped if strides make the signal to probe too long, or its pattern.
     """
     convolutions = [run for node in executed if (run := convolved(node)) is not None]
     try:
@@ -86,7 +88,7 @@ def _signal(stages: Sequence[Convolution], longest: int) -> Signal:
     """A signal whose watched outputs lie far enough inside that their windows reach no border.
 
     On either side of the windows lie as many pixels as they cover; if the kernel is too long for that, as many as are
-    cheap to run it over. Raises ShapeError if that takes more than `longest` pixels.
+    cheap to run it over. Raises ShapeError if that takes more than `longest` pixels, or more than MAX_PERIOD outputs.
     """
     field, period, jump = Field.identity(), 1, Fraction(1)
     reach, spread, begin, end = 1, 0, 1, 0
@@ -103,6 +105,10 @@ def _signal(stages: Sequence[Convolution], longest: int) -> Signal:
             begin += ceil(window.before * jump)
             field = field.after(Reads.through(window))
             period, jump = period // gcd(period, window.stride), jump * window.stride
+    if period > MAX_PERIOD:
+        raise ShapeError(
+            f"it repeats only after {period:,} outputs, and patterns of more than {MAX_PERIOD:,} are not measured"
+        )
     kernel = max(stage.kernel[0] for stage in stages)
     margin = min(reach, max(1 + spread, MARGIN_PRODUCTS // kernel))
     first = period * ceil((margin + begin) / jump / period)

@@ -58,10 +58,12 @@ def test_none_for_a_start() -> None:
     assert_notices(run_nodes(report), [axis], [axis._replace(start=0)])
 
 
-def test_a_stride_of_more_phases_than_are_enumerated() -> None:
-    """Transposed, stride 70,000: the outputs that read nothing lie between those that read one input or none."""
-    report = analyze("transposed", input=(1, 2), kernel=2, filters=1, stride=70_000)
-    assert check_receptive_field(report.receptive_field, run_nodes(report)).ok
+def test_a_pattern_too_long_to_measure_is_skipped() -> None:
+    found = ran("transposed", {"stride": 8_000_000}, np.ones((1, 1, 2)), [np.ones((1, 1, 2))])
+    check = next(check for check in found.checks if check.name == "receptive_field")
+    assert (check.ok, check.measured) == (None, None)
+    assert check.how == "it repeats only after 8,000,000 outputs, and patterns of more than 32,768 are not measured"
+    assert found.ok
 
 
 @pytest.mark.parametrize("margin", [probe_layer.MARGIN_PRODUCTS, 1])
