@@ -126,6 +126,7 @@ def command(
         replace=replace,
         dtype="float32" if dtype is None else dtype,
         machine=machine(peak, bandwidth),
+        layout=order,
     )
     if sweep is not None or sweep_width is not None:
         swept = over_widths(model, sweep_width or "", options) if sweep is None else over_sizes(model, sweep, options)

@@ -203,7 +203,8 @@ def layer_command(function: Callable[..., int], leading: Collection[str] = ()) -
         first = words[0] if words and words[0] in leading else None
         words = words[1:] if first else words
         described = {field.name: given[field.name] for field in fields(LayerOptions)}
-        described["layout"] = parse_layout("channels-first" if described["layout"] is None else described["layout"])
+        described["layout"] = "channels-first" if described["layout"] is None else described["layout"]
+        parse_layout(described["layout"])
         if words and is_size(words[0]):
             if described["input"] is not None:
                 raise NotationError(

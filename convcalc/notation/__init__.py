@@ -5,6 +5,7 @@ Text in, data out: nothing here knows what a layer does.
 
 from convcalc.notation.layer_word import MAX_LAYERS, LayerWord
 from convcalc.notation.relatives import Relative, relative
+from convcalc.notation.sizes import asking, size_for, size_in_words, size_questions, with_axes
 from convcalc.notation.spellings import (
     LAYOUTS,
     PADDING_MODES,
@@ -60,6 +61,7 @@ __all__ = [
     "Pairs",
     "PerAxis",
     "Relative",
+    "asking",
     "axis_count",
     "did_you_mean",
     "is_size",
@@ -79,8 +81,12 @@ __all__ = [
     "show_padding",
     "show_size",
     "simplified",
+    "size_for",
+    "size_in_words",
+    "size_questions",
     "split_words",
     "stated_dims",
     "type_spelling",
     "whole_number",
+    "with_axes",
 ]

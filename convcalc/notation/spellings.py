@@ -99,6 +99,16 @@ def layout_spelling(text: str) -> Layout | None:
     return _LAYOUTS.get(simplified(text))
 
 
+def layout_dims(text: str) -> int | None:
+    """The number of spatial axes that a layout's letters name; None for the long names.
+
+    >>> layout_dims("NHWC"), layout_dims("CDHW"), layout_dims("channels-last")
+    (2, 3, None)
+    """
+    letters = simplified(text)
+    return None if letters.startswith("channels") else sum(letter in "dhwl" for letter in letters)
+
+
 def parse_dtype_name(text: str) -> str:
     """The dtype's name as NumPy spells it; any other text comes back in small letters, to be looked up.
 

@@ -25,6 +25,7 @@ class ChainFields(NamedTuple):
 
     input: Axes | None
     layers: tuple[LayerField, ...]
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain JSON values."""
@@ -40,6 +41,7 @@ class ChainFields(NamedTuple):
                 for layer in self.layers
             ],
             "receptive_field": field_dict(self.layers[-1].receptive_field),
+            "notes": list(self.notes),
         }
 
 
@@ -58,4 +60,4 @@ def chain_fields(graph: Graph, *, sized: bool) -> ChainFields:
         LayerField(group.op, fields[group.last], without_batch(graph.nodes[group.last].shape) if sized else None)
         for group in graph.layers
     ]
-    return ChainFields(without_batch(graph.inputs[0].shape) if sized else None, tuple(layers))
+    return ChainFields(without_batch(graph.inputs[0].shape) if sized else None, tuple(layers), graph.notes)

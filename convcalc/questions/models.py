@@ -11,8 +11,10 @@ from convcalc.errors import ConvcalcError, NotationError, ShapeError, quoted
 from convcalc.graph.graph import Graph
 from convcalc.notation import (
     Axes,
+    Layout,
     Number,
     PerAxis,
+    asking,
     axis_count,
     is_size,
     parse_axes,
@@ -20,6 +22,7 @@ from convcalc.notation import (
     parse_layout,
     parse_words,
     show_size,
+    size_questions,
     split_words,
     whole_number,
 )
@@ -61,7 +64,7 @@ def network(
     if words is None:
         named = model if isinstance(model, str) else fspath(model)  # type: ignore[arg-type]  # no sequence here
         scale = None if width is None else str(width)
-        return report_of(named, NetworkOptions(size, count, scale, replace, dtype))
+        return report_of(named, NetworkOptions(size, count, scale, replace, dtype, layout=parse_layout(layout)))
     if width is not None:
         raise NotationError(f"width: scales the filters of a TOML file, got layer words and {width}; write the filters")
     if words and is_size(words[0]):
@@ -116,6 +119,8 @@ class NetworkOptions:
     replace: str | None = None
     dtype: str = "float32"
     machine: Machine | None = None
+    layout: Layout = "channels-first"
+    """The layout that the input was written in."""
 
     @property
     def changes(self) -> tuple[str, ...]:
@@ -127,7 +132,11 @@ class NetworkOptions:
 def network_of(model: str, options: NetworkOptions) -> Graph:
     """The network at the input, batch and width of the options, its convolutions replaced if they say so."""
     width = 1 if options.width is None else width_of(options.width, "width")
-    network = load_network(model, input=options.input, batch=options.batch, width=width)
+    size = None if options.input is None else parse_features(options.input)
+    questions = size_questions(size, options.layout, len(size) - 1) if size else ()
+    with asking(questions):
+        network = load_network(model, input=size, batch=options.batch, width=width)
+    network = with_fields(network, notes=(*questions, *network.notes))
     return network if options.replace is None else replaced(network, options.replace)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from math import lcm, prod
 
@@ -17,11 +17,13 @@ from convcalc.notation import (
     LayerWord,
     Layout,
     PerAxis,
+    asking,
     axis_count,
     parse_layout,
     parse_size,
     parse_words,
     show_size,
+    size_questions,
     whole_number,
 )
 from convcalc.readers.toml.ops import lower, op_named
@@ -56,12 +58,17 @@ def row_graph(
     Raises NotationError or ShapeError, naming the layer; if the input is too small, with the smallest that the whole
     chain accepts.
     """
-    layout, words = parse_layout(layout), parse_words(texts, tuple(BY_NAME))
-    size = None if input is None else parse_size(input, "input", layout)
-    if size:
-        _check_no_batch(size, words, layout)
-    row = _Row(words, len(size) - 1 if size else _named_axes(words), bias)
-    return row.graph(size, batch, layout) if size else row.unsized_graph(batch)
+    words = parse_words(texts, tuple(BY_NAME))
+    if input is None:
+        dims = _stated_axes(words) or 2
+        if dims > 3:
+            raise NotationError(f"a layer has 1 to 3 spatial axes, got values for {dims}")
+        return _Row(words, dims, bias).unsized_graph(batch)
+    size = parse_size(input, "input", layout)
+    questions = size_questions(size, layout, _stated_axes(words))
+    with asking(questions):
+        graph = _Row(words, len(size) - 1, bias).graph(size, batch, parse_layout(layout))
+    return replace(graph, notes=questions)
 
 
 class _Row:
@@ -279,25 +286,9 @@ def _groups(word: LayerWord) -> int:
     return whole_number(word.values.get("groups", default), f"{word.text}: groups")
 
 
-def _named_axes(words: Sequence[LayerWord]) -> int:
-    """The axes that a type or a per-axis value names; two if the words leave it open."""
-    count = _stated_axes(words) or 2
-    if count > 3:
-        raise NotationError(f"a layer has 1 to 3 spatial axes, got values for {count}")
-    return count
-
-
-def _stated_axes(words: Sequence[LayerWord]) -> int:
-    """The most axes that a type or a per-axis value names; 0 if the words leave it open."""
+def _stated_axes(words: Sequence[LayerWord]) -> int | None:
+    """The most axes that a type or a per-axis value names; None if the words leave it open."""
     different = {id(word): word for word in words}.values()  # a repeated word is one object
     counts = [axis_count(value) for word in different for name, value in word.values.items() if name in PER_AXIS]
     stated = [dims for word in different if (dims := word.dims or named_dims(word.op))]
-    return max([*stated, *(c for c in counts if c > 1)], default=0)
-
-
-def _check_no_batch(size: Axes, words: Sequence[LayerWord], layout: str) -> None:
-    """Raises NotationError if the words have one axis less than a size that begins with a batch of 1."""
-    ordered = (*size[1:], size[0]) if layout == "channels-last" else size
-    if len(size) > 2 and ordered[0] == 1 and _stated_axes(words) == len(size) - 2:
-        meant = "x".join(map(str, ordered[1:]))
-        raise NotationError(f"input: a size has no batch, got {show_size(size, layout)}; write {meant}")
+    return max([*stated, *(c for c in counts if c > 1)], default=None)

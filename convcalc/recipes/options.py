@@ -12,6 +12,7 @@ from convcalc.notation import (
     Number,
     PaddingValue,
     PerAxis,
+    asking,
     axis_count,
     parse_axes,
     parse_layout,
@@ -19,6 +20,8 @@ from convcalc.notation import (
     parse_padding_mode,
     parse_size,
     show_size,
+    size_for,
+    size_questions,
     whole_number,
 )
 from convcalc.recipes import RECIPES, named_dims, recipe_named
@@ -61,15 +64,24 @@ def layer_graph(type: str, options: LayerOptions, batch: int = 1) -> Graph:
 
     Raises NotationError or ShapeError, naming the option, for options that cannot be read or combined.
     """
-    layer, input, notes = layer_of(type, options)
-    return graph_of(recipe_named(type).name, layer, (batch, *input), notes)
+    input, notes = layer_input(type, options)
+    stated = named_dims(type) or _stated_axes(options)
+    questions = () if options.input is None else size_questions(input, options.layout, stated)
+    with asking(questions):
+        layer = _layer_on(input, type, options)
+        return graph_of(recipe_named(type).name, layer, (batch, *input), (*questions, *notes))
 
 
 def layer_of(type: str, options: LayerOptions) -> tuple[Layer, Axes, tuple[str, ...]]:
     """The layer of that type before it is placed, its input (channels, *spatial), and notes."""
-    recipe, input, notes = recipe_named(type), *layer_input(type, options)
+    input, notes = layer_input(type, options)
+    return _layer_on(input, type, options), input, notes
+
+
+def _layer_on(input: Axes, type: str, options: LayerOptions) -> Layer:
+    recipe = recipe_named(type)
     request = request_for(recipe, options, channels=input[0], dims=len(input) - 1, spatial=input[1:])
-    return convolution(recipe, request), input, notes
+    return convolution(recipe, request)
 
 
 def graph_of(type: str, layer: Layer, shape: Axes, notes: tuple[str, ...]) -> Graph:
@@ -160,10 +172,10 @@ def layer_input(type: str, options: LayerOptions) -> tuple[Axes, tuple[str, ...]
         if stated not in (None, len(input) - 1):
             raise NotationError(
                 f"input: type {type} is for {stated}-D data, got {quoted(options.input)}, which is {len(input) - 1}-D; "
-                f"write {show_size((3,) + (32,) * stated, layout)} or another type"
+                f"write {size_for(stated, input, layout)} or another type"
             )
     else:
-        dims = stated or _named_axes(options)
+        dims = stated or _stated_axes(options) or 2
         groups = whole_number(_or_number(options.groups, recipe.default_groups), "groups")
         channels = whole_number(_or_number(options.in_channels, -(-EXAMPLE_CHANNELS // groups) * groups), "in-channels")
         input = (channels, *(EXAMPLE_SIZE,) * dims)
@@ -186,11 +198,11 @@ def _or_number(value: Number | None, default: int) -> Number:
     return default if value is None else value
 
 
-def _named_axes(options: LayerOptions) -> int:
-    """The most axes that any per-axis option names; two if all leave it open."""
+def _stated_axes(options: LayerOptions) -> int | None:
+    """The most axes that any per-axis option names; None if all leave it open."""
     values = (options.kernel, options.stride, options.padding, options.dilation,
               options.output_padding, options.output_size)  # fmt: skip
     count = max(axis_count(value) for value in values)
-    if count > 3:
+    if count > 3 and options.input is None:
         raise NotationError(f"kernel: a layer has 1 to 3 spatial axes, got values for {count}")
-    return count if count > 1 else 2
+    return count if count > 1 else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from convcalc.notation import Layout, show_axes, show_size
+from convcalc.notation import Layout, show_axes, show_size, size_in_words
 from convcalc.render.table import Cell
 
 if TYPE_CHECKING:
@@ -21,6 +21,15 @@ def size_cell(size: Sequence[int] | None, layout: Layout) -> str | None:
     '224x224x3'
     """
     return None if size is None else show_size(size, layout)
+
+
+def reading(size: Sequence[int], layout: Layout) -> str:
+    """How the size of an input was read, for headings.
+
+    >>> reading((3, 224, 224), "channels-last")
+    '2-D, 3 channels of 224x224, channels last'
+    """
+    return size_in_words(size) + (", channels last" if layout == "channels-last" else "")
 
 
 def check_cell(value: object) -> Cell:

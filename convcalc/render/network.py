@@ -14,7 +14,7 @@ from convcalc.questions.cost import NETWORK_RULE, Cost, total
 from convcalc.questions.report import LayerReport, Report
 from convcalc.questions.schema import memory
 from convcalc.questions.sweep import Sweep
-from convcalc.render.cells import size_cell
+from convcalc.render.cells import reading, size_cell
 from convcalc.render.table import BARS, Bar, Cell, Table
 
 
@@ -41,8 +41,9 @@ def network_view(report: Report, layers: Sequence[LayerReport], layout: Layout) 
         *(note for note in report.notes if note != NETWORK_RULE),
         NETWORK_RULE,
     ]
+    read = f"  ({reading(report.input, layout)})" if report.input else ""
     return Table(
-        title(report, layout), tuple(columns), tuple(rows), 2 if part else 1, tuple(aside),
+        title(report, layout) + read, tuple(columns), tuple(rows), 2 if part else 1, tuple(aside),
         optional=(
             "activations", BARS, "op", "receptive field", "share", "output",
             *(("parameters", "multiplications") if report.machine else ()),

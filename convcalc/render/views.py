@@ -14,7 +14,7 @@ from convcalc.questions.cost import RULES
 from convcalc.questions.report import Report, StageReport
 from convcalc.questions.schema import field_dict
 from convcalc.recipes import RECIPES
-from convcalc.render.cells import agreement, check_cell, ok_cell, output_line, short, size_cell, skipped_lines
+from convcalc.render.cells import agreement, check_cell, ok_cell, output_line, reading, short, size_cell, skipped_lines
 from convcalc.render.table import Cell, Table
 
 if TYPE_CHECKING:
@@ -169,9 +169,10 @@ def rf_view(report: Report, layout: Layout) -> Table:
 
 def chain_rf_view(chain: ChainFields, layout: Layout) -> Table:
     """The receptive field after each layer of a row of layer words; with sizes if the input's is known."""
-    title = "receptive field" if chain.input is None else f"receptive field on {size_cell(chain.input, layout)}"
+    size = chain.input
+    title = f"receptive field on {size_cell(size, layout)}  ({reading(size, layout)})" if size else "receptive field"
     rows = ((each.layer, *_field_cells(each.receptive_field), size_cell(each.output, layout)) for each in chain.layers)
-    table = Table(title, FIELD_COLUMNS, tuple(rows), legend=FIELD_LEGEND)
+    table = Table(title, FIELD_COLUMNS, tuple(rows), aside=chain.notes, legend=FIELD_LEGEND)
     return table if chain.input else replace(table, on_terminal=_without(table, ("output",)))
 
 
@@ -233,8 +234,8 @@ def types_view() -> Table:
 
 def _title(report: Report, layout: Layout) -> str:
     batch = f", batch {report.batch}" if report.batch > 1 else ""
-    order = " (channels last)" if layout == "channels-last" else ""
-    return f"{report.type}  {size_cell(report.input, layout)} -> {size_cell(report.output, layout)}{order}{batch}"
+    sizes = f"{size_cell(report.input, layout)} -> {size_cell(report.output, layout)}"
+    return f"{report.type}  {sizes}  ({reading(report.input, layout)}){batch}"
 
 
 def _notes(report: Report) -> tuple[str, ...]:

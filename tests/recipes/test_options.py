@@ -124,7 +124,7 @@ def test_names_say_the_dimension_where_the_input_does_not(type: str, input: Any)
     ("type", "input", "message"),
     [
         ("1d", "3x9x9", "input: type 1d is for 1-D data, got '3x9x9', which is 2-D; write 3x32 or another type"),
-        ("2d", (3, 9), r"input: type 2d is for 2-D data, got \(3, 9\), which is 1-D; write 3x32x32 or another type"),
+        ("2d", (3, 9), r"input: type 2d is for 2-D data, got \(3, 9\), which is 1-D; write 1x3x9 or another type"),
         ("3d", "3x9x9", "input: type 3d is for 3-D data, got '3x9x9', which is 2-D; write 3x32x32x32 or another type"),
     ],
 )

@@ -10,7 +10,7 @@ from typing import TypeAlias, cast
 from onnx import GraphProto, TensorProto, ValueInfoProto
 
 from convcalc.errors import DataError, NotationError
-from convcalc.notation import Axes, PerAxis, parse_size, show_size, whole_number
+from convcalc.notation import Axes, PerAxis, parse_size, show_size, whole_number, with_axes
 from convcalc.readers.onnx.names import clean
 from convcalc.readers.onnx.tensors import MAX_AXES, MAX_ELEMENTS
 
@@ -84,8 +84,11 @@ class _Sizes:
         if not dims:
             return ()
         if wanted is not None and len(wanted) != len(dims) - 1:
+            open_sizes = (3, *(224,) * len(dims))
+            own = tuple(dim if isinstance(dim, int) else size for dim, size in zip(dims[1:], open_sizes, strict=False))
             raise NotationError(
-                f"input: {clean(value.name)} has {_shown(dims[1:])} besides the batch, got {show_size(wanted)}"
+                f"input: {clean(value.name)} has {_shown(dims[1:])} besides the batch, got {show_size(wanted)}; "
+                + (f"write {show_size(with_axes(wanted, own))}" if own else "leave --input out")
             )
         first = self._first(dims[0])
         rest = self._stated(value, dims[1:]) if wanted is None else self._settled(dims[1:], wanted)

@@ -10,7 +10,16 @@ from typing import Any
 
 from convcalc.errors import ConvcalcError, DataError, NotationError, first_of, located, quoted
 from convcalc.graph.graph import MAX_LAYERS, Builder, Graph
-from convcalc.notation import Axes, PerAxis, parse_features, show_size
+from convcalc.notation import (
+    Axes,
+    PerAxis,
+    axis_count,
+    parse_features,
+    show_size,
+    size_questions,
+    stated_dims,
+    with_axes,
+)
 from convcalc.readers.toml.blocks import Block, Scope, Use
 from convcalc.readers.toml.expressions import evaluated, value_of
 from convcalc.readers.toml.keys import (
@@ -71,6 +80,8 @@ class _Reader:
         self._name = text(document.get("name", "network"), "name")
         self._source = text(document["source"], "source") if "source" in document else ""
         notes = document.get("notes", [])
+        self._questions: tuple[str, ...] = ()
+        """What the size of the network's own input leaves open."""
         self._notes = [text(note, "notes") for note in (notes if isinstance(notes, list) else [notes])]
         self._blocks = dict(_named_blocks(document))
         self._unused = set(self._blocks)
@@ -91,7 +102,7 @@ class _Reader:
                 last = self._entry({"block": table["name"]}, top, last)
         if last == first:
             raise NotationError("layers: must have at least one layer, got none")
-        notes = [*self._notes]
+        notes = [*self._questions, *self._notes]
         if unread := self._unread(last):
             notes.append(f"unused outputs: {first_of(unread, MAX_LISTED)}")
         if self._unused and top.block.layers:
@@ -103,13 +114,19 @@ class _Reader:
 
     def _input_size(self, input: PerAxis | None) -> Axes:
         own = parse_features(self._document["input"]) if "input" in self._document else None
+        if own is not None:
+            questions = size_questions(own, "channels-first", _stated_axes(self._document), has_layout=False)
+            self._questions = questions if input is None else ()
         if input is None:
             if own is None:
                 raise NotationError('input: must be given, such as input = "3x224x224", or with --input')
             return own
         size = parse_features(input)
         if own is not None and len(own) != len(size):
-            raise NotationError(f"input: must have the axes of the network's {show_size(own)}, got {show_size(size)}")
+            raise NotationError(
+                f"input: must have the axes of the network's {show_size(own)}, got {show_size(size)}; "
+                f"write {show_size(with_axes(size, own))}"
+            )
         return size
 
     def _in_order(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -256,3 +273,13 @@ def _wanted(table: Mapping[str, Any], scope: Scope) -> bool:
     if not isinstance(when, str):
         raise NotationError(f"when: must be true, false or an expression, got {quoted(when)}")
     return bool(value_of(when, scope.values))
+
+
+def _stated_axes(value: object) -> int | None:
+    """The most spatial axes that an op or a window's value names, anywhere in a document; None if all leave it open."""
+    found = [_stated_axes(each) for each in value] if isinstance(value, list) else []
+    if isinstance(value, Mapping):
+        found = [_stated_axes(each) for key, each in value.items() if key in ("layers", "blocks")]
+        found += [axis_count(value[key]) for key in ("kernel", "stride", "padding", "dilation") if key in value]
+        found.append(stated_dims(str(value.get("op", ""))))
+    return max((count for count in found if count is not None and count > 1), default=None)
