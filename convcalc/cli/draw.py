@@ -9,7 +9,7 @@ import sys
 from dataclasses import fields
 from functools import partial
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from convcalc.cli import ANSWERED
 from convcalc.cli.answer import print_json
@@ -28,6 +28,7 @@ AT = option("--at", metavar="N[,N]", help="The output position to show [one that
 ARRAY = option("--array", metavar="X.npy", help="The input's numbers, with --kernel-array.", panel=PANEL)
 KERNEL_ARRAY = option("--kernel-array", metavar="W.npy", help="The kernel's numbers, with --array.", panel=PANEL)
 SVG = option("--svg", metavar="FILE.svg", help="Write the picture as SVG.", panel=PANEL)
+HTML = option("--html", metavar="FILE.html", help="Write one interactive page for a browser.", panel=PANEL)
 ANIMATE = flag("--animate", help="One output after the other, in the terminal or in the SVG.", panel=PANEL)
 FPS = option("--fps", metavar="N", help="Steps per second of an animation [2].", panel=PANEL)
 ASCII_ONLY = flag("--ascii", help="Draw with ASCII characters only.", panel=PANEL)
@@ -43,6 +44,7 @@ def command(
     array: ARRAY = None,
     kernel_array: KERNEL_ARRAY = None,
     svg: SVG = None,
+    html: HTML = None,
     animate: ANIMATE = False,
     fps: FPS = None,
     ascii: ASCII_ONLY = False,
@@ -58,6 +60,7 @@ def command(
       convcalc draw rf 1x9x9 k3 k3d2
       convcalc draw channels -t shuffled-grouped -i 6x5x5 -f 6 -g 3
       convcalc draw 1x7x7 k3s2p1 --animate --svg strided.svg
+      convcalc draw 1x8x8 k3s2p1f4 --html layer.html
     """
     from convcalc.render.drawing import play, room, show_scenes
     from convcalc.scenes import scenes_of
@@ -66,32 +69,48 @@ def command(
 
     speed = _speed(fps)
     mode = "zeros" if options.layer.padding_mode is None else parse_padding_mode(options.layer.padding_mode)
-    if svg is not None and not svg.endswith(".svg"):
-        raise NotationError(f"svg: must be a file name that ends in .svg, got {quoted(svg)}; use --svg {svg}.svg")
-    if animate and svg is None and (options.json or not sys.stdout.isatty()):
+    for name, path in (("svg", svg), ("html", html)):
+        if path is not None and not path.endswith(f".{name}"):
+            raise NotationError(f"{name}: must end in .{name}, got {quoted(path)}; use --{name} {path}.{name}")
+    if html is not None and options.leading:
+        raise NotationError(f"html: the page shows a layer's window, got draw {options.leading} too; leave one out")
+    if animate and svg is None and (html is not None or options.json or not sys.stdout.isatty()):
         raise NotationError("draw: --animate moves in a terminal, got none; add --svg FILE.svg to write it")
     graph, sums = _asked(options, array, kernel_array, mode)
     columns, rows = room()
-    largest = (
-        (LARGEST, LARGEST) if svg is not None or options.json else (max(4, rows - 12), max(4, (columns - 12) // 4))
-    )
+    on_screen = max(4, rows - 12), max(4, (columns - 12) // 4)
+    largest = on_screen if svg is None and not options.json else (LARGEST, LARGEST)
     view = View(None if at is None else _position(at), *largest, animate, mode)
     scenes = scenes_of(graph, view, options.leading, sums)
+    files = dict[str, str]()
     if svg is not None:
         from convcalc.render.scene_svg import scenes_svg
-        from convcalc.storage.files import write_file
 
-        text = scenes_svg(scenes, 1 / speed if animate else None).encode()
-        write_file(svg, lambda file: file.write(text) and None)
+        files[svg] = scenes_svg(scenes, 1 / speed if animate else None)
+    if html is not None:
+        from convcalc.render.scene_page import layer_page
+
+        files[html] = layer_page(graph)
+    for path, text in files.items():
+        _write(path, text)
     if options.json:
-        print_json({"schema": SCHEMA, "svg": svg, "pictures": [scene_dict(scene) for scene in scenes]})
-    elif svg is not None:
-        print(svg)
+        print_json({"schema": SCHEMA, "files": [*files], "pictures": [scene_dict(scene) for scene in scenes]})
+    elif files:
+        print("\n".join(files))
     elif animate:
         play(scenes, speed, ascii)
     else:
         show_scenes(scenes, ascii)
     return ANSWERED
+
+
+def _write(path: str, text: str) -> None:
+    from convcalc.storage.files import write_file
+
+    def write(file: BinaryIO) -> None:
+        file.write(text.encode())
+
+    write_file(path, write)
 
 
 def _speed(fps: str | None) -> float:
