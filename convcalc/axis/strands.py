@@ -250,10 +250,26 @@ def centre(field: Field) -> Fraction | None:
 
     For upsampled outputs, whose phases lie to either side, it is the average middle.
     """
-    if len(field.strands) != 1:
-        return None
-    [strand] = field.strands
-    if not all(seen.runs for seen in strand.phases):
+    strand = _moving(field)
+    if strand is None:
         return None
     middles = [Fraction(seen.first + seen.last, 2) - p * strand.jump for p, seen in enumerate(strand.phases)]
     return sum(middles, Fraction(0)) / len(middles)
+
+
+def newest(field: Field) -> Fraction | None:
+    """The last input pixel that output 0 reads, on average over the phases; None if outputs read ahead of their place.
+
+    The place of output p is the pixels from p*jump on, up to the next output's.
+    """
+    strand = _moving(field)
+    if strand is None:
+        return None
+    lasts = [seen.last - p * strand.jump for p, seen in enumerate(strand.phases)]
+    return sum(lasts, Fraction(0)) / len(lasts) if max(lasts) <= max(strand.jump - 1, Fraction(0)) else None
+
+
+def _moving(field: Field) -> Strand | None:
+    """The one strand that moves with the output, if every phase of it reads something."""
+    [strand] = field.strands if len(field.strands) == 1 else [None]
+    return strand if strand is not None and all(seen.runs for seen in strand.phases) else None

@@ -79,12 +79,36 @@ class NetworkComparison:
     base: Report
     compared: tuple[Report, ...]
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A note about the receptive fields, if they are not of one kind."""
+        return field_notes((self.base, *self.compared))
+
     def to_dict(self) -> dict[str, Any]:
         compared = []
         for report in self.compared:
             ratios = {f"ratio_{total}": _float(ratio_of(report, self.base, total)) for total in RATIOS}
             compared.append({**report.to_dict(), **ratios})
-        return {"schema": SCHEMA, "base": self.base.to_dict(), "compared": compared}
+        return {"schema": SCHEMA, "base": self.base.to_dict(), "compared": compared, "notes": list(self.notes)}
+
+
+def field_notes(reports: Sequence[Report]) -> tuple[str, ...]:
+    """A note that says of which layer the receptive field of each network is, and which of them are the whole image.
+
+    None if all are of one kind, such as that of the last layer before a global pool.
+    """
+    kinds, said = set(), []
+    for report in reports:
+        fields, output = report.fields, report.graph.output
+        whole = any(along.field.whole.runs for along in fields.seen[fields.mapped])
+        kinds.add((fields.mapped == output, whole))
+        if whole:
+            said.append(f"{report.name}'s is the whole image")
+        elif fields.mapped == output:
+            said.append(f"{report.name}'s is of its output")
+        else:
+            said.append(f"{report.name}'s is of {report.graph.labels[fields.mapped]}, before the whole image is read")
+    return (f"receptive fields: {'; '.join(dict.fromkeys(said))}",) if len(kinds) > 1 else ()
 
 
 def ratio_of(report: Report, base: Report, total: str) -> Fraction | None:

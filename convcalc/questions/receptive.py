@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from convcalc.axis.positions import Positions
-from convcalc.axis.strands import AxisField, Field, centre
+from convcalc.axis.strands import AxisField, Field, centre, newest
 from convcalc.errors import ShapeError
 from convcalc.graph.graph import Graph, Node
-from convcalc.graph.primitives import Concat, Merge, Windowed, windows
+from convcalc.graph.primitives import (
+    AdaptivePool,
+    Concat,
+    Correlate,
+    Merge,
+    Pad,
+    Pool,
+    Reduce,
+    Slice,
+    Windowed,
+    windows,
+)
 from convcalc.graph.shapes import AXIS_NAMES
 from convcalc.notation import Axes
 from convcalc.questions.follow import Along, Cache, axis_after
@@ -52,7 +63,7 @@ def receptive_fields(graph: Graph) -> Fields:
     misaligned: list[str] = []
     bound: tuple[int, str] | None = None
     refused: tuple[int, ShapeError] | None = None
-    known = Cache()
+    known, causal = Cache(), set[int]()
     for number, node in enumerate(graph.nodes):
         branches = [image] if node is main else [seen[i] for i in node.inputs]
         found, row, why, error = _all_after(node, branches, sizes, known)
@@ -60,10 +71,11 @@ def receptive_fields(graph: Graph) -> Fields:
             refused = number, error
         seen.append(found)
         fields.append(row)
+        causal |= {a for a, along in enumerate(branches[0] if branches else ()) if _is_causal(node, along.axis)}
         if why and bound is None:
             bound = number, f"receptive field: an upper bound from {graph.labels[number]} on, because {why}"
         if isinstance(node.primitive, Merge | Concat) and len(branches) > 1:
-            misaligned += _misaligned(graph, number, branches)[:1]
+            misaligned += _misaligned(graph, number, branches, causal)[:1]
     mapped = _last_map(graph, seen)
     notes = []
     if mapped != graph.output:
@@ -137,12 +149,34 @@ def _last_map(graph: Graph, seen: Sequence[Seen]) -> int:
     if at is None:
         return last
     before, after = graph.nodes[at], graph.nodes[last]
-    keeps_the_map = after.elements >= before.elements and len(after.shape or ()) > 2
+    keeps_the_map = (
+        not isinstance(after.primitive, Reduce | AdaptivePool)  # which make no map smaller that has one pixel
+        and after.elements >= before.elements
+        and len(after.shape or ()) > 2
+    )
     return graph.output if last != at and keeps_the_map else at
 
 
-def _misaligned(graph: Graph, number: int, branches: Sequence[Seen]) -> list[str]:
-    """Notes about a merge whose branches are misaligned, axis by axis."""
+def _is_causal(node: Node, axis: int | None) -> bool:
+    """Whether a node, along an axis of its input, has padding at the beginning alone or cuts off an end."""
+    match node.primitive:
+        case Correlate() | Pool() if axis is not None and axis >= 2:
+            window = windows(node.primitive)[axis - 2]
+            return window.before > window.after == 0
+        case Pad() if axis is not None:
+            before, after = node.primitive.pairs[axis]
+            return before >= 0 >= after and before != after
+        case Slice(axis=cut, first=0, length=length, step=1):
+            return cut == axis and length < (node.input_shapes[0] or ())[cut]
+        case _:
+            return False
+
+
+def _misaligned(graph: Graph, number: int, branches: Sequence[Seen], causal: Collection[int]) -> list[str]:
+    """Notes about a merge whose branches are misaligned, axis by axis.
+
+    Along the axes on which a layer is `causal`, branches that read nothing ahead are aligned on their newest pixel.
+    """
     notes, node = [], graph.nodes[number]
     for a, name in enumerate(AXIS_NAMES[len(branches[0])] if branches[0] else ()):
         moving = [(i, seen[a].field) for i, seen in zip(node.inputs, branches, strict=True) if seen[a].field.strands]
@@ -150,6 +184,9 @@ def _misaligned(graph: Graph, number: int, branches: Sequence[Seen]) -> list[str
         if len({frozenset(strand.jump for strand in field.strands) for _, field in moving}) > 1:
             jumps = {strand.jump: i for i, field in moving for strand in field.strands}
             notes.append(f"{where}: jump {', '.join(f'{jump} for {graph.labels[i]}' for jump, i in jumps.items())}")
+            continue
+        latest = {newest(field) for _, field in moving} if a in causal else set()
+        if len(latest) == 1 and None not in latest:
             continue
         centres = {middle: i for i, field in reversed(moving) if (middle := centre(field)) is not None}
         if len(centres) > 1:

@@ -89,7 +89,7 @@ def comparison_view(comparison: NetworkComparison, layout: Layout, unfused: bool
         for report in (base, *others)
         if report.unsupported
     ]
-    return Table(heading, columns, tuple(rows), aside=(*notes, NETWORK_RULE))
+    return Table(heading, columns, tuple(rows), aside=(*notes, *comparison.notes, NETWORK_RULE))
 
 
 def sweep_view(sweep: Sweep, layout: Layout, unfused: bool = False) -> Table:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from convcalc.errors import ConvcalcError, NotationError, ShapeError
-from convcalc.questions.compare import STAND_INS, Compared, Comparison, compare, compare_chain
+from convcalc.questions.compare import STAND_INS, Compared, Comparison, NetworkComparison, compare, compare_chain
+from convcalc.questions.models import network
 from convcalc.readers.words import row_graph
 from convcalc.recipes import RECIPES, recipe_named
 from convcalc.recipes.options import LayerOptions
@@ -225,6 +226,17 @@ def test_an_unknown_type_is_refused(name: str) -> None:
 
 def test_all_may_be_written_in_any_case() -> None:
     assert compared("standard", "All") == compared("standard", "all")
+
+
+def test_networks_whose_fields_are_of_several_kinds_are_told_so() -> None:
+    def notes(*names: str) -> tuple[str, ...]:
+        return NetworkComparison(network(names[0]), tuple(network(name) for name in names[1:])).notes
+
+    assert notes("resnet18", "mobilenet-v1") == ()
+    assert notes("resnet18", "mobilenet-v3-large", "unet", "unet") == (
+        "receptive fields: resnet18's is of layer4/2/relu2, before the whole image is read; mobilenet-v3-large's is "
+        "the whole image; unet's is of its output",
+    )
 
 
 def test_why_a_type_cannot_stand_in_a_row_names_the_layer_and_its_word() -> None:

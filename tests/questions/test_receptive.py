@@ -14,6 +14,7 @@ from convcalc.errors import ConvcalcError, ShapeError
 from convcalc.graph.graph import Builder, Graph
 from convcalc.graph.primitives import Correlate, Pool, TransposedCorrelate, Windowed
 from convcalc.questions.chain import chain_fields
+from convcalc.questions.models import network
 from convcalc.questions.receptive import receptive_fields
 from convcalc.readers.words import row_graph
 from tests.cases import CASES, Case
@@ -178,6 +179,14 @@ def test_famous_networks(name: str, words: list[str], size: int, jump: int) -> N
     del name
     found = last(*words)
     assert (found["size"], found["jump"], found["coverage"]) == (size, jump, size)
+
+
+@pytest.mark.parametrize(("name", "size", "jump"), [("resnet18", 435, 32), ("mobilenet-v2", 491, 32)])
+@pytest.mark.parametrize("input", ["3x1x1", "3x16x16", "3x40x224"])
+def test_a_field_before_a_global_pool_does_not_depend_on_the_input(name: str, size: int, jump: int, input: str) -> None:
+    """Even where the map has one pixel, as many as the pool's output (Araujo, Norris & Sim 2019: sizes and jumps)."""
+    answer = network(name, input)
+    assert [(axis.size, axis.jump) for axis in answer.receptive_field] == [(size, jump)] * 2
 
 
 def test_every_layer_of_a_chain_is_reported() -> None:

@@ -60,6 +60,56 @@ def test_blocks_in_place_stand_between_the_layers_around_them() -> None:
     assert report(text).output == (64, 16, 16)
 
 
+CAUSAL = {
+    "a word": '{name = "c", op = "conv", filters = 8, kernel = 3, dilation = 2, padding = "causal"}',
+    "cut off": """{op = "conv", filters = 8, kernel = 3, dilation = 2, padding = 4},
+                  {name = "c", op = "crop", padding = [[0, 4]]}""",
+    "padded before": """{op = "pad", padding = [[4, 0]]},
+                        {name = "c", op = "conv", filters = 8, kernel = 3, dilation = 2}""",
+}
+
+
+@pytest.mark.parametrize("case", CAUSAL)
+def test_causal_branches_are_aligned_on_their_newest_sample(case: str) -> None:
+    """As in WaveNet and TCNs; not beside a branch that looks ahead, nor beside one whose newest sample is another."""
+    text = f'input = "8x64"\nlayers = [{CAUSAL[case]}, %s {{name = "add", op = "add", from = ["c", "%s"]}}]'
+    ahead = '{name = "d", op = "conv", from = "input", filters = 8, kernel = 3, padding = 1},'
+    late = '{op = "pad", from = "input", padding = [[3, 0]]}, {name = "d", op = "crop", padding = [[0, 3]]},'
+    answers = [report(text % given) for given in (("", "input"), (ahead, "d"), (late, "d"))]
+    notes = [[note for note in answer.notes if "misaligned" in note] for answer in answers]
+    assert notes == [
+        [],
+        ["add: branches misaligned along length: output 0 is centred on 0 for d, -2 for c"],
+        ["add: branches misaligned along length: output 0 is centred on -3 for d, -2 for c"],
+    ]
+
+
+def test_strided_causal_branches_are_aligned_too() -> None:
+    text = """
+    input = "8x64"
+    layers = [
+        {name = "down", op = "conv", filters = 8, kernel = 4, stride = 2, padding = [[2, 0]]},
+        {name = "c", op = "conv", filters = 8, kernel = 3, padding = "causal"},
+        {op = "add", from = ["c", "down"]},
+    ]
+    """
+    assert not [note for note in report(text).notes if "misaligned" in note]
+
+
+def test_a_pool_beside_a_convolution_is_half_a_pixel_off() -> None:
+    """Both read pixels 0 and 1 last, but nothing there is causal (He et al. 2019, Bag of Tricks, ResNet-D)."""
+    text = """
+    input = "8x64x64"
+    layers = [
+        {name = "c", op = "conv", filters = 8, kernel = 3, stride = 2, padding = 1},
+        {name = "d", op = "avg_pool", from = "input", kernel = 2, stride = 2},
+        {name = "add", op = "add", from = ["c", "d"]},
+    ]
+    """
+    [note] = [note for note in report(text).notes if "misaligned" in note]
+    assert note == "add: branches misaligned along height: output 0 is centred on 0.5 for d, 0 for c"
+
+
 def test_misaligned_branches_are_told() -> None:
     text = """
     input = "1x16x16"
