@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from convcalc.engine.counter import Counter
-from convcalc.errors import DataError, located
+from convcalc.errors import ConvcalcError, DataError, located
 from convcalc.graph.graph import Graph
 from convcalc.notation import parse_layout
 from convcalc.proof.arrays import Arrays
@@ -20,6 +20,7 @@ from convcalc.proof.executed import Check, Convolved, Executed, agree
 from convcalc.proof.forms import Named, full_input, restored
 from convcalc.proof.planned import Kernels, RunOptions, dims_of, kernels_of, planned, unfactored
 from convcalc.proof.probe_layer import check_receptive_field
+from convcalc.proof.remedies import with_remedy
 from convcalc.proof.values import check_values
 from convcalc.proof.walk import NodeError, executed
 from convcalc.questions.report import Report, layer_report
@@ -144,6 +145,17 @@ def prepared(input: Named, kernels: Sequence[Named], biases: Sequence[Named], op
     for given in (input, *kernels, *biases):
         if given.array.size == 0:
             raise DataError(f"{given.name}: every axis must have at least one element, got shape {given.array.shape}")
+
+    def fitted(options: RunOptions) -> Prepared:
+        return _fitted(input, kernels, biases, options)
+
+    try:
+        return fitted(options)
+    except ConvcalcError as error:
+        raise with_remedy(error, options, input, kernels, fitted) from None
+
+
+def _fitted(input: Named, kernels: Sequence[Named], biases: Sequence[Named], options: RunOptions) -> Prepared:
     recipe, layout = recipe_named("standard" if options.type is None else options.type), parse_layout(options.layout)
     dims = dims_of(options, recipe, input, kernels, layout)
     x = full_input(input, dims, layout)

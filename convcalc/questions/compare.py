@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import gcd
 from typing import Any
 
 from convcalc.errors import ConvcalcError, ShapeError
@@ -21,6 +22,8 @@ from convcalc.recipes.recipe import Recipe
 
 RATIOS = ("parameters", "multiplications", "activations", "peak_activation_bytes")
 """The totals of networks that are compared by ratio."""
+MAX_TRIED = 64
+"""The largest groups that are tried for a type whose own do not divide the channels."""
 _SUPERSCRIPT = {1: "k", 2: "k²", 3: "k³"}
 
 
@@ -127,7 +130,23 @@ def compare(type: str, options: LayerOptions, types: Iterable[str], *, batch: in
     """
     names = _asked(types)
     base = layer_report(layer_graph(type, _own_options(type, options, names), batch), dtype=dtype)
-    return _beside(base, names, recipe_named(type), lambda recipe: _compared(base, options, recipe))
+
+    def remedy(recipe: Recipe) -> str:
+        """The option with which the type maps the same sizes, if there is one."""
+        common = gcd(base.input[0], (base.output or (1,))[0])
+        groups = [divisor for divisor in range(2, min(common, MAX_TRIED) + 1) if common % divisor == 0][:1]
+        for name, value in (("padding", "same"), *(("groups", str(each)) for each in groups)):
+            changes: dict[str, Any] = {name: value}
+            try:
+                changed = replace(options, **changes)
+                own = layer_graph(type, _own_options(type, changed, [recipe.name]), batch)
+                _compared(layer_report(own, dtype=dtype), changed, recipe)
+            except ConvcalcError:
+                continue
+            return f"use --{name} {value}"
+        return f"leave {recipe.name} out"
+
+    return _beside(base, names, recipe_named(type), lambda recipe: _compared(base, options, recipe), remedy)
 
 
 def compare_chain(graph: Graph, types: Iterable[str], *, dtype: str) -> Comparison:
@@ -156,7 +175,7 @@ def compare_chain(graph: Graph, types: Iterable[str], *, dtype: str) -> Comparis
         ratios = ratio_of(other, base, "multiplications"), ratio_of(other, base, "parameters")
         return Compared(recipe.name, replace(other, notes=()), *ratios)
 
-    return _beside(base, names, None, compared)
+    return _beside(base, names, None, compared, lambda recipe: f"leave {recipe.name} out")
 
 
 def _asked(types: Iterable[str]) -> list[str]:
@@ -165,7 +184,11 @@ def _asked(types: Iterable[str]) -> list[str]:
 
 
 def _beside(
-    base: Report, names: Sequence[str], own: Recipe | None, compared: Callable[[Recipe], Compared]
+    base: Report,
+    names: Sequence[str],
+    own: Recipe | None,
+    compared: Callable[[Recipe], Compared],
+    remedy: Callable[[Recipe], str],
 ) -> Comparison:
     """The base compared with every named type; with `all`, types that cannot map the same sizes are listed in notes."""
     dims = len(base.input) - 1
@@ -182,7 +205,7 @@ def _beside(
         except ConvcalcError as error:
             why = str(error).removeprefix(f"{recipe.name}: ")
             if not every:
-                raise ShapeError(f"compare: {recipe.name}: {why}") from None
+                raise ShapeError(f"compare: {recipe.name}: {why.partition('; ')[0]}; {remedy(recipe)}") from None
             left_out.append((recipe.name, why))
     return Comparison(base, tuple(rows), tuple(left_out))
 
@@ -203,10 +226,7 @@ def _compared(base: Report, options: LayerOptions, recipe: Recipe) -> Compared:
     options = _options_for(base, group, options, recipe)
     other = replace(layer_report(layer_graph(recipe.name, options, base.batch), dtype=base.dtype), notes=())
     if other.output != base.output:
-        raise ShapeError(
-            f"it gives {show_size(other.output or ())}, not {show_size(base.output or ())}; "
-            "with padding 'same' their sizes agree"
-        )
+        raise ShapeError(f"it gives {show_size(other.output or ())}, not {show_size(base.output or ())}")
     formula = _fractions(base, other)
     return Compared(
         recipe.name,

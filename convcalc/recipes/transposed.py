@@ -7,7 +7,7 @@ from convcalc.errors import ShapeError
 from convcalc.graph.primitives import Stages, TransposedCorrelate, windows
 from convcalc.graph.request import Request
 from convcalc.graph.shapes import AXIS_NAMES, resolved
-from convcalc.notation import Axes, show_axes
+from convcalc.notation import Axes, show_axes, show_padding
 from convcalc.recipes.recipe import ImpliedOptions, Recipe
 
 
@@ -56,9 +56,32 @@ def _output_padding(request: Request, stage: TransposedCorrelate) -> Axes:
         least = transposed_size(size, window, fixed.output_padding[axis])
         most = least + max(window.stride, window.dilation) - 1 - fixed.output_padding[axis]
         if not least <= wanted <= most:
-            raise ShapeError(f"output-size: {names[axis]} must be from {least} to {most}, got {wanted}")
+            raise ShapeError(
+                f"output-size: {names[axis]} must be from {least} to {most}, got {wanted}; {_what_fits(request, fixed)}"
+            )
         result.append(wanted - least)
     return tuple(result)
+
+
+def _what_fits(request: Request, fixed: TransposedCorrelate) -> str:
+    """The padding with which the output has the requested size, and a larger kernel where no padding does."""
+    assert request.spatial is not None
+    assert request.output_size is not None
+    paddings, kernel = [], []
+    for size, wanted, window in zip(request.spatial, request.output_size, windows(fixed), strict=True):
+        steps = max(window.stride, window.dilation)
+        excess = wanted - (size - 1) * window.stride - window.extent
+        larger = -(-max(0, excess - steps + 1) // window.dilation)
+        kernel.append(window.kernel + larger)
+        paddings.append(_padding(max(0, larger * window.dilation - excess), even=steps > 1 < wanted))
+    grown = f" --kernel {show_axes(kernel)}" if tuple(kernel) != request.kernel else ""
+    return f"use --padding {show_padding(paddings)}{grown}"
+
+
+def _padding(crop: int, even: bool) -> tuple[int, int]:
+    """The padding that crops so many outputs; one more if it must be even, which output padding gives back."""
+    crop += crop % 2 if even else 0
+    return crop // 2, crop - crop // 2
 
 
 def options_from_kernels(shapes: Sequence[Axes], channels: int, groups: int | None) -> ImpliedOptions:

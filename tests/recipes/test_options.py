@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from random import Random
 from typing import Any
 
 import pytest
@@ -260,14 +261,36 @@ def test_the_output_sizes_that_exist_are_those_that_are_accepted() -> None:
         {"kernel": 1, "stride": 3, "padding": "same"},
         {"kernel": 2, "stride": 4, "padding": "valid"},
     ):
-        with pytest.raises(ConvcalcError, match=r"^output-size: length must be from \d+ to \d+, got 1000$") as raised:
+        with pytest.raises(ConvcalcError, match=r"^output-size: length must be from \d+ to \d+, got 1000; ") as raised:
             analyze("transposed", input=(3, 5), output_size=1000, **options)
-        least, most, _ = (int(number) for number in re.findall(r"\d+", str(raised.value)))
+        least, most, *_ = (int(number) for number in re.findall(r"\d+", str(raised.value)))
         for size in range(least, most + 1):
             assert analyze("transposed", input=(3, 5), output_size=size, **options).output[1:] == (size,)
         for size in (least - 1, most + 1):
             with pytest.raises(ConvcalcError, match=r"^output-size: "):
                 analyze("transposed", input=(3, 5), output_size=size, **options)
+
+
+def test_the_padding_and_kernel_that_an_output_size_is_told_give_it() -> None:
+    random, refused = Random(5), 0
+    while refused < 150:
+        dims = random.choice([1, 2])
+
+        def drawn(most: int, dims: int = dims) -> tuple[int, ...]:
+            return tuple(random.randint(1, most) for _ in range(dims))
+
+        options: dict[str, Any] = {
+            "input": (2, *drawn(9)), "kernel": drawn(6), "stride": drawn(4), "dilation": drawn(3), "filters": 3,
+            "padding": random.choice([0, 1, 2, "same", "valid"]), "output_size": drawn(40),
+        }  # fmt: skip
+        try:
+            analyze("transposed", **options)
+        except ConvcalcError as error:
+            remedy = str(error).partition("; use ")[2]
+            if str(error).startswith("output-size: "):
+                refused += 1
+                told = dict(re.findall(r"--(padding|kernel) ([^\s;]+)", remedy))
+                assert analyze("transposed", **{**options, **told}).output[1:] == options["output_size"]
 
 
 def test_errors_are_value_errors() -> None:

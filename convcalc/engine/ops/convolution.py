@@ -78,9 +78,9 @@ def check_arrays(
 
 
 def _what_fits(primitive: Convolution, kernel: np.ndarray) -> str:
-    per_group = kernel.shape[1]
-    if isinstance(primitive, Correlate) and primitive.in_channels % per_group == 0:
-        return f"use groups={primitive.in_channels // per_group}, or a kernel of shape {primitive.weight_shape}"
+    groups, left = divmod(primitive.in_channels, kernel.shape[1])
+    if isinstance(primitive, Correlate) and not left and primitive.out_channels % groups == 0:
+        return f"use groups={groups}, or a kernel of shape {primitive.weight_shape}"
     return f"use a kernel of shape {primitive.weight_shape}"
 
 
