@@ -183,6 +183,10 @@ BYTES_OF_FREE = Formula("0", "as deployed: done as the layer before writes, or w
 INTENSITY = Formula("flops / bytes_moved", "operations per byte moved")
 BOUND = Formula("flops / peak > bytes_moved / bandwidth", f"compute if this holds, else memory; {WILLIAMS}")
 LEAST_SECONDS = Formula("max(flops / peak, bytes_moved / bandwidth)", WILLIAMS)
+BOUND_OF_ALL = Formula(
+    "compute_bound_flops / peak > memory_bound_bytes / bandwidth",
+    "compute if this holds, else memory: what bounds the larger part of the time",
+)
 LEAST_SECONDS_OF_ALL = Formula(
     "compute_bound_flops / peak + memory_bound_bytes / bandwidth", "layer after layer, each by its bound"
 )

@@ -33,7 +33,7 @@ class ExcludeEach(NamedTuple):
 Rule: TypeAlias = Needs | Exclude | ExcludeEach
 
 SEVERAL_NETWORKS = ("--compare", "--sweep", "--sweep-width")
-ROWS = ("--only", "--sort")
+ROWS = ("--only", "--sort", "--depth")
 NET: tuple[Rule, ...] = (
     Needs(
         (
@@ -41,7 +41,7 @@ NET: tuple[Rule, ...] = (
             *("--peak", "--bandwidth", "--check", "--array", "--output", "--force"),
             *SEVERAL_NETWORKS,
             *ROWS,
-            *("--layout", "--explain", "--csv"),
+            *("--columns", "--layout", "--explain", "--csv"),
         ),
         "a MODEL",
         remedy="name one, such as resnet50",
@@ -52,6 +52,7 @@ NET: tuple[Rule, ...] = (
     Needs(("--array", "--output"), "--check"),
     Needs(("--force",), "--output", remedy="name one, such as -o out.npy"),
     ExcludeEach(("--unfused",), ("--check",)),
+    ExcludeEach(("--columns",), ("--json", "--explain", "--check", "--compare")),
     Needs(
         (*ROWS, "--dtype", "--peak", "--bandwidth"), "--json", only_with="--check"
     ),  # the table of checks has no rows

@@ -45,6 +45,9 @@ SORT = option("--sort", metavar="COLUMN", help="Sort the rows by a column, large
               panel=SHOWING)  # fmt: skip
 ONLY = option("--only", metavar="WHAT", help="Show only layers of this op, kind or name, e.g. conv or layer1/*.",
               panel=SHOWING)  # fmt: skip
+DEPTH = option("--depth", metavar="N|all", help="Open N levels of groups; all for a row a layer [a summary].",
+               panel=SHOWING)  # fmt: skip
+COLUMNS = option("--columns", metavar="A,B", help="Show these columns, e.g. name,output,share.", panel=SHOWING)
 PEAK = option("--peak", metavar="RATE", help="Peak arithmetic rate of a machine, e.g. 100GOPS.", panel=SHOWING)
 BANDWIDTH = option("--bandwidth", metavar="RATE", help="Memory bandwidth of that machine, e.g. 10GB/s.", panel=SHOWING)
 UNFUSED = flag("--unfused", help="Memory and times of every layer on its own, not as deployed.", panel=SHOWING)
@@ -79,6 +82,8 @@ def command(
     dtype: DTYPE = None,
     sort: SORT = None,
     only: ONLY = None,
+    depth: DEPTH = None,
+    columns: COLUMNS = None,
     peak: PEAK = None,
     bandwidth: BANDWIDTH = None,
     unfused: UNFUSED = False,
@@ -96,6 +101,7 @@ def command(
     Examples:
       convcalc net
       convcalc net mobilenet-v1
+      convcalc net resnet50 --depth 1
       convcalc net resnet50 --only conv --sort multiplications
       convcalc net resnet50 --only layer1/1/conv2 --explain
       convcalc net mobilenet-v1 --replace depthwise-separable=standard
@@ -106,16 +112,21 @@ def command(
     """
     from convcalc.questions.models import NetworkOptions, compared, over_sizes, over_widths, report_of
     from convcalc.questions.roofline import machine
-    from convcalc.questions.selection import chosen
+    from convcalc.questions.selection import chosen, ordered
+    from convcalc.questions.summary import parse_depth, rows_of
     from convcalc.render import network as views
+    from convcalc.render import networks as several
+    from convcalc.render.table import with_columns
 
     model = _one_model(models or ())
     order = parse_layout("channels-first" if layout is None else layout)
     check_conflicts("net", NET, {
         "a MODEL": model, "--input": input, "--batch": batch, "--width": width, "--replace": replace,
         "--compare": compare, "--sweep": sweep, "--sweep-width": sweep_width, "--dtype": dtype, "--sort": sort,
-        "--only": only, "--peak": peak, "--bandwidth": bandwidth, "--check": check, "--array": array,
-        "--output": output, "--force": force, "--layout": layout, "--explain": explain, "--csv": csv, "--json": json,
+        "--only": only, "--peak": peak,
+        "--depth": depth, "--columns": columns, "--bandwidth": bandwidth,
+        "--unfused": unfused, "--check": check, "--array": array, "--output": output, "--force": force,
+        "--layout": layout, "--explain": explain, "--csv": csv, "--json": json,
     })  # fmt: skip
     if model is None:
         return _show_zoo(json)
@@ -130,28 +141,32 @@ def command(
     )
     if sweep is not None or sweep_width is not None:
         swept = over_widths(model, sweep_width or "", options) if sweep is None else over_sizes(model, sweep, options)
-        return answer(Form(False, json), swept.to_dict, lambda: views.sweep_view(swept, order, unfused), None)
+        view = partial(several.sweep_view, swept, order, unfused)
+        return answer(Form(False, json), swept.to_dict, lambda: with_columns(view(), columns), None)
     if compare:
         comparison = compared(model, compare, options)
-        view = partial(views.comparison_view, comparison, order, unfused)
+        view = partial(several.comparison_view, comparison, order, unfused)
         return answer(Form(False, json), comparison.to_dict, view, None)
     report = report_of(model, options)
-    shown = chosen(report, only, sort)
+    layers = ordered(report, chosen(report, only), sort)
     if check:
         from convcalc.cli.net_check import answer_checked
 
         file = model if model.lower().endswith(".onnx") and replace is None else None
-        value = report.to_dict(shown)
+        value = report.to_dict(layers)
         return answer_checked(report, value, order, file=file, array=array, output=output, force=force, json=json)
-    seen = report.layer_by_layer if unfused else report
+    shown = report.layer_by_layer if unfused else report
+    opened = parse_depth("all" if depth is None and only else depth)
+    rows, part = ordered(shown, rows_of(shown, chosen(shown, only), opened), sort), len(layers) < len(report.layers)
     if csv:
-        sys.stdout.write(views.network_csv(seen, chosen(seen, only, sort), order))
+        text = views.network_csv(shown, ordered(shown, chosen(shown, only), sort), order, columns)
+        sys.stdout.write(text)
         return ANSWERED
     return answer(
         Form(explain, json),
-        lambda: report.to_dict(shown),
-        lambda: views.network_view(seen, chosen(seen, only, sort), order),
-        lambda whole: whole.explain_network(seen, chosen(seen, only, sort)),
+        lambda: report.to_dict(layers),
+        lambda: with_columns(views.network_view(shown, rows, order, part=part), columns),
+        lambda whole: whole.explain_network(shown, [layer for row in rows for layer in row.layers], rows, part=part),
     )
 
 
@@ -177,7 +192,7 @@ def _one_model(models: Sequence[str]) -> str | None:
 
 
 def _show_zoo(json: bool) -> int:
-    from convcalc.render.network import zoo_view
+    from convcalc.render.networks import zoo_view
     from convcalc.render.table import show
 
     networks = zoo()

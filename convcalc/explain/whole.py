@@ -18,6 +18,7 @@ from convcalc.questions.memory import live_tensors, read_elements
 from convcalc.questions.report import LayerReport, Report
 from convcalc.questions.roofline import Machine
 from convcalc.questions.schema import memory
+from convcalc.questions.summary import Row
 
 TOTALS = (
     "parameters", "multiplications", "multiplications_effective", "additions", "macs", "flops", "activations",
@@ -89,27 +90,58 @@ def explain_comparison(comparison: Comparison) -> tuple[Explanation, ...]:
     return tuple(rows)
 
 
-def explain_network(report: Report, shown: Sequence[LayerReport]) -> tuple[Explanation, ...]:
-    """The working-out of the layers shown, and of the totals over all layers."""
-    fields, rows = FieldRows(report), list[Explanation]()
+SHOWN = ("parameters", "multiplications", "activations")
+"""The counts in the table of a network."""
+
+
+def explain_network(
+    report: Report, layers: Sequence[LayerReport], rows: Sequence[Row] = (), *, part: bool = False
+) -> tuple[Explanation, ...]:
+    """The working-out of layers, of the rows that several of them share, and of the totals over all layers.
+
+    With `part` only some layers are shown: of the network there are the totals beside theirs, and no more.
+    """
+    fields, worked = FieldRows(report), list[Explanation]()
     known: dict[tuple[tuple[Node, ...], int], tuple[list[Explanation], list[Explanation]]] = {}
-    for layer in shown:  # layers that are alike are worked out once; only their names and fields differ
+    for layer in layers:  # layers that are alike are worked out once; only their names and fields differ
         alike = tuple(stage.node._replace(name="", inputs=()) for stage in layer.stages), layer.moved
         if alike not in known:
             known[alike] = [*_counts(layer, report)], [*_movement(layer, report)]
         before, after = known[alike]
-        rows += [Explanation(layer.name + row.where, *row[1:]) for row in before]
-        rows += fields.rows(layer.name, layer.group.nodes)
-        rows += [Explanation(layer.name, *row[1:]) for row in after]
-    if len(shown) < len(report.layers):
-        rows += _of_layers("shown", "the layers shown", shown, total(layer.cost for layer in shown), report)
+        worked += [Explanation(layer.name + row.where, *row[1:]) for row in before]
+        worked += fields.rows(layer.name, layer.group.nodes)
+        worked += [Explanation(layer.name, *row[1:]) for row in after]
+    for row in rows:
+        if len(row.layers) > 1:
+            worked += _of_row(row, report)
     counted = "the layers that are counted" if report.unsupported else "the layers"
-    rows += _of_layers("total", counted, report.layers, report.cost, report)
-    rows += _memory(report)
-    rows += _by_kind(report)
-    rows += fields.rows("total", _up_to(report, report.fields.mapped))
-    rows += _since(report)
-    return tuple(rows)
+    if part:
+        whole = total(layer.cost for layer in layers)
+        worked += _of_layers("shown", "the layers shown", layers, whole, report, SHOWN)
+        worked += _of_layers("total", counted, report.layers, report.cost, report, SHOWN)
+        return tuple(worked)
+    worked += _of_layers("total", counted, report.layers, report.cost, report)
+    worked += _memory(report)
+    worked += _by_kind(report)
+    worked += fields.rows("total", _up_to(report, report.fields.mapped))
+    worked += _since(report)
+    return tuple(worked)
+
+
+def _of_row(row: Row, report: Report) -> Iterator[Explanation]:
+    """What a row of several layers shows: their sums, and the size and receptive field of the last of them."""
+    where = f"{row.name} ({len(row.layers)} layers)"
+    yield from _of_layers(where, "its layers", row.layers, row.cost, report, SHOWN)
+    if row.bound and report.machine:
+        moved = row.moved * BYTES[report.dtype]
+        if moved:
+            symbols: dict[str, Symbol] = {"flops": row.flops, "bytes_moved": moved}
+            intensity = row.intensity(report.dtype)
+            yield row_of(where, "operations per byte", formulas.INTENSITY, intensity, **symbols)
+        bounded = _bounded(row.layers, report)
+        yield row_of(where, "bound", formulas.BOUND_OF_ALL, row.bound.by, **bounded)
+    last = row.layers[-1].name
+    yield Explanation(where, "output and receptive field", f"those of {last}", last, last, formulas.DEFINITION)
 
 
 def _within(name: str, layer: LayerReport, stage: str) -> str:
@@ -168,20 +200,25 @@ def _rates(machine: Machine) -> dict[str, Symbol]:
 
 
 def _of_layers(
-    where: str, of: str, layers: Sequence[LayerReport], summed: Cost, report: Report
-) -> Iterator[Explanation]:
-    """Totals of some or all layers: every count, their share of the network, and the least time."""
-    yield from counts.sums(where, of, [layer.cost for layer in layers], summed)
+    where: str, of: str, layers: Sequence[LayerReport], summed: Cost, report: Report,
+    names: Sequence[str] = counts.SUMMED,
+) -> Iterator[Explanation]:  # fmt: skip
+    """Totals of some or all layers: the counts named, their share of the network, and the least time."""
+    yield from counts.sums(where, of, [layer.cost for layer in layers], summed, names)
     yield _share(where, summed.multiplications, report.share(summed), report)
     if report.machine:
-        bound = [(layer, layer.bound.by) for layer in layers if layer.bound]
-        symbols = {
-            "compute_bound_flops": sum(layer.flops for layer, by in bound if by == "compute"),
-            "memory_bound_bytes": sum(layer.moved * BYTES[report.dtype] for layer, by in bound if by == "memory"),
-            **_rates(report.machine),
-        }
         seconds = report.least_seconds(layers)
-        yield row_of(where, "least seconds", formulas.LEAST_SECONDS_OF_ALL, seconds, **symbols)
+        yield row_of(where, "least seconds", formulas.LEAST_SECONDS_OF_ALL, seconds, **_bounded(layers, report))
+
+
+def _bounded(layers: Sequence[LayerReport], report: Report) -> dict[str, Symbol]:
+    """The operations of the layers that arithmetic bounds, the bytes of the others, and the machine's rates."""
+    bound = [(layer, layer.bound.by) for layer in layers if layer.bound]
+    return {
+        "compute_bound_flops": sum(layer.flops for layer, by in bound if by == "compute"),
+        "memory_bound_bytes": sum(layer.moved * BYTES[report.dtype] for layer, by in bound if by == "memory"),
+        **(_rates(report.machine) if report.machine else {}),
+    }
 
 
 def _memory(report: Report) -> Iterator[Explanation]:

@@ -87,6 +87,8 @@ class Graph:
     source: str = ""
     labels: tuple[str, ...] = ()
     """What to call each node's output: by the layer's name if it is the layer's output, else by the node's own."""
+    remarks: tuple[str, ...] = ()
+    """The notes that are in the file itself; all others say what was found in it."""
 
     @cached_property
     def inputs(self) -> tuple[Node, ...]:

@@ -43,7 +43,8 @@ def replaced(graph: Graph, rule: str) -> Graph:
         changed = with_type(graph, chosen, recipe, dropped)
     note = f"{plural(len(chosen), f'{wanted} convolution')} replaced by {recipe.name}"
     return Graph(
-        graph.name, changed.nodes, changed.groups, changed.output, (*graph.notes, note), graph.source, changed.labels
+        graph.name, changed.nodes, changed.groups, changed.output, (*graph.notes, note), graph.source, changed.labels,
+        graph.remarks,
     )  # fmt: skip
 
 

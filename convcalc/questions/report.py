@@ -44,6 +44,9 @@ GEOMETRY = (
 )  # fmt: skip
 """The geometry in a network's row for a layer with a window."""
 
+AT_LEAST = "totals are at least"
+"""How the note about layers that are not counted begins."""
+
 
 @dataclass(frozen=True)
 class StageReport(Counted):
@@ -379,7 +382,7 @@ def _report(
     uncounted = [layer for layer in layers if not layer.counted]
     if uncounted:
         reasons = first_of([f"{layer.name} ({layer.op}): {_reason(layer)}" for layer in uncounted], 3, "; ")
-        notes = (f"totals are at least: {plural(len(uncounted), 'layer')} not counted, {reasons}", *notes)
+        notes = (f"{AT_LEAST}: {plural(len(uncounted), 'layer')} not counted, {reasons}", *notes)
     return Report(graph, form, dtype, whole, tuple(layers), fields, (*graph.notes, *notes), machine)
 
 

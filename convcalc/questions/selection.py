@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from fractions import Fraction
+from typing import TypeVar
 
 from convcalc.errors import NotationError, quoted
 from convcalc.questions.report import LayerReport, Report
+from convcalc.questions.schema import counts_dict
+from convcalc.questions.summary import Row, is_in
 
 SORTED = (
     "name", "parameters", "weights", "biases", "multiplications", "multiplications_effective", "additions", "macs",
@@ -16,38 +21,58 @@ SORTED = (
 """The columns to sort rows by: the name, and every number that JSON has for all layers, by its key there."""
 
 
-def chosen(report: Report, only: str | None, sort: str | None) -> tuple[LayerReport, ...]:
-    """The layers to show, in their order. Raises NotationError for a column or a choice that does not exist."""
-    layers = report.layers
-    if only is not None:
-        wanted = only.split(",")
-        for part in wanted:
-            if not any(_is(layer, part) for layer in layers):
-                known = dict.fromkeys(name for layer in layers for name in (layer.kind, layer.op))
-                raise NotationError(
-                    f"only: no layer is {quoted(part)}; use a layer's name or one of {', '.join(known)}"
-                )
-        layers = tuple(layer for layer in layers if any(_is(layer, part) for part in wanted))
-    if sort is not None:
-        if sort not in SORTED:
-            near = get_close_matches(sort, SORTED, n=1)
-            hint = f"did you mean {near[0]}? " if near else ""
-            raise NotationError(f"sort: unknown column {quoted(sort)}; {hint}the columns: {', '.join(SORTED)}")
-        if sort.startswith("least_seconds") and report.machine is None:
-            raise NotationError(f"sort: {sort} is the time on a machine, got none; add --peak and --bandwidth")
-        if sort == "name":
-            return tuple(sorted(layers, key=lambda layer: layer.name))
-        layers = tuple(sorted(layers, key=lambda layer: _measure(layer, sort, report.dtype), reverse=True))
-    return layers
+Item = TypeVar("Item", LayerReport, Row)
 
 
-def _measure(layer: LayerReport, column: str, dtype: str) -> float:
+def chosen(report: Report, only: str | None) -> tuple[LayerReport, ...]:
+    """The layers of these kinds, ops, names or groups, with commas between them. Raises NotationError for none."""
+    if only is None:
+        return report.layers
+    wanted = only.split(",")
+    for part in wanted:
+        if not any(_is(layer, part) for layer in report.layers):
+            known = dict.fromkeys(name for layer in report.layers for name in (layer.kind, layer.op))
+            raise NotationError(
+                f"only: no layer is {quoted(part)}; use a layer's or a group's name or one of {', '.join(known)}"
+            )
+    return tuple(layer for layer in report.layers if any(_is(layer, part) for part in wanted))
+
+
+def ordered(report: Report, items: Sequence[Item], sort: str | None) -> tuple[Item, ...]:
+    """Layers or rows of a summary by a column, largest first. Raises NotationError for one that does not exist."""
+    if sort is None:
+        return tuple(items)
+    if sort not in SORTED:
+        near = get_close_matches(sort, SORTED, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise NotationError(f"sort: unknown column {quoted(sort)}; {hint}the columns: {', '.join(SORTED)}")
+    if sort.startswith("least_seconds") and report.machine is None:
+        raise NotationError(f"sort: {sort} is the time on a machine, got none; add --peak and --bandwidth")
+    if sort == "name":
+        return tuple(sorted(items, key=lambda item: item.name))
+    return tuple(sorted(items, key=lambda item: _measure(item, sort, report.dtype), reverse=True))
+
+
+def _measure(item: LayerReport | Row, column: str, dtype: str) -> float | Fraction:
     """The number in a column; unknown numbers come last."""
-    if column == "receptive_field":
-        return max((axis.size for axis in layer.receptive_field), default=0)
-    number: float | None = layer.to_dict(dtype)[column]
-    return 0 if number is None else number
+    match column:
+        case "receptive_field":
+            return max((axis.size for axis in item.receptive_field), default=0)
+        case "share":
+            return item.share
+        case "intensity":
+            return item.intensity(dtype)
+        case "bytes_moved":
+            return item.moved
+        case "bytes_moved_unfused":
+            return item.moved_unfused
+        case "least_seconds":
+            return item.bound.seconds if item.bound else 0
+        case "least_seconds_unfused":
+            return item.bound_unfused.seconds if item.bound_unfused else 0
+        case _:
+            return counts_dict(item.cost, dtype)[column]
 
 
 def _is(layer: LayerReport, wanted: str) -> bool:
-    return wanted in (layer.kind, layer.op) or fnmatchcase(layer.name, wanted)
+    return wanted in (layer.kind, layer.op) or fnmatchcase(layer.name, wanted) or is_in(layer.name, wanted.lstrip("/"))

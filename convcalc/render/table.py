@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from textwrap import wrap
 from typing import TYPE_CHECKING, Literal, TextIO, TypeAlias
 
-from convcalc.errors import one_line
+from convcalc.errors import NotationError, one_line, quoted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,6 +46,18 @@ class Bar(float):
         return f"{bar:<{BAR_WIDTH}} {self.per_cent():>7}"
 
 
+UNITS = (("s", 1.0), ("ms", 1e3), ("µs", 1e6))
+
+
+class Seconds(float):
+    """A time: in the unit that reads best on a terminal, in seconds elsewhere."""
+
+    def shown(self) -> str:
+        """The time with three digits, as in 4.1 s or 12 ms."""
+        unit, scale = next((each for each in UNITS if self * each[1] >= 1 or not self), ("ns", 1e9))
+        return f"{float(f'{self * scale:.3g}'):,.10g} {unit}"
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Columns and rows; the first column names the row, and the last `totals` rows stand apart.
@@ -79,6 +91,34 @@ def with_explained(table: Table) -> Table:
     if not table.explained:
         return table
     return replace(table, aside=(*table.aside, *table.explained), legend=(), explained=())
+
+
+def chosen_columns(columns: Sequence[str], text: str | None) -> list[str]:
+    """The columns that a text names, with commas between them; all for None. Raises NotationError for an unknown one.
+
+    >>> chosen_columns(["name", "receptive field", "share"], "share,receptive-field")
+    ['share', 'receptive field']
+    """
+    if text is None:
+        return [*columns]
+    known = {_column_key(name): name for name in columns}
+    wanted = [part.strip() for part in text.split(",")]
+    for name in wanted:
+        if _column_key(name) not in known:
+            raise NotationError(f"columns: unknown column {quoted(name)}; the columns: {', '.join(columns)}")
+    return [*dict.fromkeys(known[_column_key(name)] for name in wanted)]
+
+
+def _column_key(name: str) -> str:
+    """A column's name as it is looked up: receptive-field and receptive_field are `receptive field`."""
+    return re.sub(r"[\s_-]+", " ", name).strip().lower()
+
+
+def with_columns(table: Table, text: str | None) -> Table:
+    """The table with only the columns that a text names, in its order; all for None."""
+    names = chosen_columns(table.columns, text)
+    places = [table.columns.index(name) for name in names]
+    return replace(table, columns=tuple(names), rows=tuple(tuple(row[i] for i in places) for row in table.rows))
 
 
 def show(table: Table, file: TextIO | None = None) -> None:
@@ -132,6 +172,8 @@ def _pretty(cell: Cell, bars: bool = True) -> str:
             return f"{cell:,}"
         case Bar():
             return cell.drawn() if bars else cell.per_cent()
+        case Seconds():
+            return cell.shown()
         case float():
             return f"{cell:.5g}"
         case _:
@@ -261,13 +303,10 @@ def forms(table: Table) -> Iterator[Form]:
 
 def _captions(table: Table, kept: Sequence[int], dropped: Sequence[str], without_bars: bool) -> tuple[str, ...]:
     """Which columns are hidden, and whether bars are."""
-    lines = []
     hidden = [name for name in dropped if name not in table.unreported]
-    if hidden:
-        lines.append(f"hidden to fit this terminal: {', '.join(hidden)} (all columns when piped)")
     if without_bars and any(isinstance(row[i], Bar) for row in table.rows for i in kept):
-        lines.append("bars hidden to fit this terminal")
-    return tuple(lines)
+        hidden.append(BARS)
+    return (f"hidden to fit this terminal: {', '.join(hidden)} (all columns when piped)",) if hidden else ()
 
 
 def _width(text: str) -> int:

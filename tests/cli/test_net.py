@@ -16,7 +16,7 @@ from convcalc.questions.selection import SORTED
 from convcalc.readers.toml.document import COMMON_KEYS, network_from_toml
 from convcalc.readers.toml.ops import OPS
 from convcalc.recipes import BY_NAME
-from tests.commands import CONVCALC, Run
+from tests.commands import CONVCALC, Run, exit_code
 
 SEPARABLE = """
 input = "3x20x28"
@@ -64,7 +64,7 @@ def model(tmp_path: Path) -> str:
 def test_json_is_one_object_and_rows_are_the_same_numbers(output: Run, model: str) -> None:
     answer = json.loads(output("net", model, "--json"))
     assert answer["schema"] == 1
-    header, *rows = [line.split("\t") for line in output("net", model).splitlines()]
+    header, *rows = [line.split("\t") for line in output("net", model, "--depth", "all").splitlines()]
     assert header == [
         "name", "op", "output", "parameters", "multiplications", "activations", "receptive field", "share"
     ]  # fmt: skip
@@ -91,6 +91,49 @@ def test_sorting_and_choosing(output: Run, model: str) -> None:
     assert [row["name"] for row in rows] == ["point", "norm", "batch_norm1"]
     lines = output("net", model, "--only", "linear").splitlines()
     assert [line.split("\t")[0] for line in lines] == ["name", "linear1", "shown", "total"]
+
+
+def test_a_group_shows_its_layers(output: Run) -> None:
+    lines = output("net", "resnet18", "--only", "layer1").splitlines()
+    assert len(lines) == 1 + 14 + 2
+    assert all(line.startswith("layer1/") for line in lines[1:-2])
+    [block, *_] = output("net", "resnet18", "--only", "layer1", "--depth", "2", "--columns", "name,op").splitlines()[1:]
+    assert block == "layer1/1\tconv, batch_norm, relu, add"
+
+
+def test_json_and_csv_hold_every_layer_at_any_depth(output: Run, model: str) -> None:
+    answer = output("net", model, "--json")
+    assert output("net", model, "--json", "--depth", "1") == answer
+    rows = output("net", model, "--csv", "--depth", "1", "--columns", "name,macs").splitlines()
+    assert rows == ["name,macs", *(f"{layer['name']},{layer['macs']}" for layer in json.loads(answer)["layers"])]
+
+
+def test_the_table_is_a_summary_and_says_so(output: Run, model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [line.split("\t") for line in output("net", model, "--sort", "parameters").splitlines()]
+    assert [line[0] for line in lines] == ["name", "stem", "deep", "point", "linear1", "global_avg_pool1", "total"]
+    assert lines[2][1:4] == ["depthwise, batch_norm, relu", "6x5x7", str(6 * 25 + 12)]
+    assert exit_code("net", model) == 0
+    assert "8 layers in 5 rows; --depth N opens N levels, --depth all shows every layer\n" in capsys.readouterr().err
+
+
+def test_a_file_s_own_notes_are_for_those_who_ask(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "net.toml"
+    layers = '[[layers]]\nop = "conv"\nfilters = 2\nkernel = 3\n[[layers]]\nop = "relu"\nfrom = "input"\n'
+    path.write_text(f'input = "3x9x9"\nnotes = "as in the paper"\n{layers}')
+    for options, shown in (((), False), (("--explain",), True)):
+        assert exit_code("net", str(path), *options) == 0
+        notes = capsys.readouterr().err
+        assert ("as in the paper" in notes, "macs = multiplications" in notes) == (shown, shown)
+        assert notes.count("unused outputs: conv1") == 1
+
+
+def test_only_what_is_shown_is_explained(output: Run, model: str) -> None:
+    rows = [line.split("\t") for line in output("net", model, "--only", "point", "--explain").splitlines()[1:]]
+    assert {row[0] for row in rows} == {"point", "shown", "total"}
+    assert [row[1] for row in rows if row[0] == "total"] == ["parameters", "multiplications", "activations", "share"]
+    rows = [line.split("\t") for line in output("net", model, "--explain").splitlines()[1:]]
+    [folded] = [row for row in rows if row[:2] == ["deep (3 layers)", "parameters"]]
+    assert folded[3:5] == ["150 + 12", "162"]
 
 
 def test_rows_are_sorted_by_every_number_that_they_have(output: Run, model: str) -> None:
@@ -204,8 +247,8 @@ def test_what_was_changed_is_told(output: Run, model: str) -> None:
     machine = ["--peak", "1GOPS", "--bandwidth", "1GB/s"]
     header, *rows = [line.split("\t") for line in output(*both, "--compare", model, *machine).splitlines()]
     assert header == ["total", f"network (width 0.5, {rule})", "network", "ratio"]
-    assert {row[0]: row for row in rows}["least ms"][2] == str(
-        json.loads(output("net", model, *machine, "--json"))["totals"]["least_seconds"] * 1000
+    assert {row[0]: row for row in rows}["least time"][2] == str(
+        json.loads(output("net", model, *machine, "--json"))["totals"]["least_seconds"]
     )
 
 
@@ -224,8 +267,8 @@ def test_machine_dtype_input_and_batch(output: Run, model: str) -> None:
     [
         (["resnet5"], "resnet5: must be a .toml or .onnx file or a network of the zoo"),
         (["no/such.toml"], "no/such.toml: must be a file that can be read, got no such file or directory"),
-        (["FILE", "--only", "pool2"], "only: no layer is 'pool2'; use a layer's name or one of conv"),
-        (["FILE", "--only", "conv,pool2"], "only: no layer is 'pool2'; use a layer's name or one of conv"),
+        (["FILE", "--only", "pool2"], "only: no layer is 'pool2'; use a layer's or a group's name or one of conv"),
+        (["FILE", "--only", "conv,pool2"], "only: no layer is 'pool2'; use a layer's or a group's name or one of conv"),
         (["FILE", "--sort", "price"], "sort: unknown column 'price'"),
         (["FILE", "--sort", "seconds"], "sort: unknown column 'seconds'; did you mean least_seconds? the columns:"),
         (["FILE", "--sort", "least_seconds"], "sort: least_seconds is the time on a machine, got none; add --peak"),

@@ -1,27 +1,64 @@
-"""Networks on terminals of many widths: one row per layer, nothing cut, and hidden columns are named."""
+"""Networks on terminals of many widths: a row for each block or layer, nothing cut, and hidden columns are named."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from functools import cache
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from convcalc.render.table import Bar, folded
+from convcalc.questions.report import network_report
+from convcalc.questions.roofline import Machine
+from convcalc.questions.summary import Depth, rows_of
+from convcalc.readers import load_network
+from convcalc.render.network import network_view
+from convcalc.render.table import Bar, Cell, Seconds, Table, folded, show
 from tests.commands import OnTerminal, Run
 
 NETWORKS = ("resnet18", "inception-v3", "densenet121", "efficientnet-b0", "vgg16")
-MACHINE = ("--peak", "100GOPS", "--bandwidth", "10GB/s")
+MACHINE = Machine(100e9, 10e9)
 WIDTHS = (60, 80, 100, 120, 160)
+SUMMARIES = [(name, machine, None) for name in NETWORKS for machine in (None, MACHINE)]
+FIELD = "receptive field"
+ON_SCREEN = pytest.mark.parametrize(("network", "machine", "depth"), [*SUMMARIES, ("resnet18", MACHINE, "all")])
+Printed = Callable[[int, Table], list[str]]
+
+
+@cache
+def table_of(network: str, machine: Machine | None, depth: Depth) -> Table:
+    """What `convcalc net` shows, made once for all widths."""
+    report = network_report(load_network(network), machine=machine)
+    return network_view(report, rows_of(report, report.layers, depth), "channels-first")
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch) -> Printed:
+    """The lines that a table takes on a terminal of so many columns."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+    def run(width: int, table: Table) -> list[str]:
+        monkeypatch.setenv("COLUMNS", str(width))
+        screen = StringIO()
+        monkeypatch.setattr(screen, "isatty", lambda: True)
+        show(table, screen)
+        lines = [line.rstrip() for line in screen.getvalue().splitlines()]
+        assert max(map(len, lines)) <= width
+        return lines
+
+    return run
 
 
 def dropped(lines: list[str]) -> list[str]:
-    """The columns that are reported as hidden."""
+    """The columns that are reported as hidden, and `bars`."""
     [names] = re.findall(r"hidden to fit this terminal: ([^(]*) \(all columns when piped\)", " ".join(lines)) or [""]
     return [name for name in names.split(", ") if name]
 
 
-def rows_of(lines: list[str], width: int, header: list[str]) -> list[list[str]]:
+def rows_on(lines: list[str], width: int, header: Sequence[str]) -> list[list[str]]:
     """The rows of the table, each with a folded name put together again."""
     [rule] = [i for i, line in enumerate(lines) if line.startswith("──")]
     headings = lines[1:rule]
@@ -29,9 +66,8 @@ def rows_of(lines: list[str], width: int, header: list[str]) -> list[list[str]]:
     for word in " ".join(columns).split():
         assert any(word in line for line in headings), (width, word)
     rows: list[list[str]] = []
-    ends = lines.index("bars hidden to fit this terminal") if "bars hidden to fit this terminal" in lines else -1
-    for line in lines[rule + 1 : ends]:
-        if line.startswith(("hidden to", "float32: ")):
+    for line in lines[rule + 1 :]:
+        if line.startswith(("hidden to", "float32: ", "bound by")) or " rows; --depth " in line:
             break
         if line.startswith("  ") and line.strip():
             assert re.fullmatch(r"  \S+", line), "a name goes on, and nothing else"
@@ -42,48 +78,100 @@ def rows_of(lines: list[str], width: int, header: list[str]) -> list[list[str]]:
     return rows
 
 
-def written(column: str, cell: str) -> str:
-    """A piped cell as a terminal shows it."""
-    if cell == "":
-        return "-"
-    if column == "share":
-        return Bar(float(cell)).per_cent()
-    if column in ("ops/byte", "least ms"):
-        return f"{float(cell):.5g}"
-    return f"{int(cell):,}" if column in ("parameters", "multiplications", "activations") else cell
+def written(cell: Cell) -> str:
+    """A cell as a terminal shows it."""
+    match cell:
+        case None:
+            return "-"
+        case Bar():
+            return cell.per_cent()
+        case Seconds():
+            return cell.shown()
+        case float():
+            return f"{cell:.5g}"
+        case int():
+            return f"{cell:,}"
+        case _:
+            return cell
 
 
-@pytest.mark.parametrize("machine", [(), MACHINE], ids=["plain", "machine"])
-@pytest.mark.parametrize("network", NETWORKS)
-def test_a_row_a_layer_with_every_cell_of_the_columns_shown(
-    network: str, machine: tuple[str, ...], on_terminal: OnTerminal, output: Run
-) -> None:
-    header, *piped = [line.split("\t") for line in output("net", network, *machine).splitlines()]
+@ON_SCREEN
+def test_every_cell_of_the_columns_shown(network: str, machine: Machine | None, depth: Depth, printed: Printed) -> None:
+    table = table_of(network, machine, depth)
     for width in WIDTHS:
-        lines = on_terminal(width, "net", network, *machine)
+        lines = printed(width, table)
         missing = dropped(lines)
-        assert set(missing) < set(header)
-        shown = rows_of(lines, width, header)
-        kept = [i for i, column in enumerate(header) if column not in missing]
-        assert shown == [[written(header[i], row[i]) for i in kept] for row in piped], width
+        assert {*missing} - {"bars"} < {*table.columns}
+        kept = [i for i, column in enumerate(table.columns) if column not in missing]
+        assert rows_on(lines, width, table.columns) == [[written(row[i]) for i in kept] for row in table.rows], width
         drawn = any("█" in line for line in lines)
-        assert drawn or "share" in missing or "bars hidden to fit this terminal" in lines, width
+        assert drawn or {"share", "bars"} & {*missing}, width
 
 
-def test_more_room_shows_no_fewer_columns(on_terminal: OnTerminal) -> None:
-    counts = [len(dropped(on_terminal(width, "net", "resnet50"))) for width in (60, 70, 80, 90, 100, 120, 140, 200)]
+@ON_SCREEN
+def test_piped_rows_are_the_same_with_numbers_exact(network: str, machine: Machine | None, depth: Depth) -> None:
+    table, pipe = table_of(network, machine, depth), StringIO()
+    show(table, pipe)
+    header, *rows = [line.split("\t") for line in pipe.getvalue().splitlines()]
+    assert header == [*table.columns]
+    for row, cells in zip(rows, table.rows, strict=True):
+        for text, cell in zip(row, cells, strict=True):
+            if isinstance(cell, int | float):
+                assert float(text) == pytest.approx(float(cell), rel=1e-5)
+                assert not isinstance(cell, int) or int(text) == cell
+            else:
+                assert text == (cell or "")
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_summary_on_80_columns(network: str, printed: Printed) -> None:
+    """With the sizes, the parameters, the multiplications, their share, and the field, at most 40 rows."""
+    lines = printed(80, table_of(network, None, None))
+    assert not {"output", "parameters", "multiplications", "receptive field", "share"} & {*dropped(lines)}
+    assert len(lines) < 40 + 12
+
+
+def test_more_room_shows_no_fewer_columns(printed: Printed) -> None:
+    table = table_of("resnet18", None, None)
+    counts = [len(dropped(printed(width, table))) for width in (60, 70, 80, 90, 100, 120, 140, 200)]
     assert counts == sorted(counts, reverse=True)
-    assert counts[0] <= 4, "name, output, parameters and multiplications have room on 60 columns"
+    assert counts[0] <= 5, "name, output, parameters and multiplications have room on 60 columns"
     assert counts[-1] == 0
 
 
-def test_a_machine_s_columns_are_what_is_kept(on_terminal: OnTerminal) -> None:
-    for network in NETWORKS:
-        assert not {"ops/byte", "bound", "least ms"} & {*dropped(on_terminal(60, "net", network, *MACHINE))}
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_machine_s_columns_are_what_is_kept(network: str, printed: Printed) -> None:
+    lines = printed(60, table_of(network, MACHINE, None))
+    assert not {"ops/byte", "bound", "least time"} & {*dropped(lines)}
 
 
-@pytest.mark.parametrize("machine", [(), MACHINE], ids=["plain", "machine"])
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (4.1, "4.1 s"), (0.012, "12 ms"), (0.0001234, "123 µs"), (3.5e-9, "3.5 ns"), (0.0, "0 s"), (1234.5, "1,230 s"),
+        (0.9999, "1,000 ms"), (1.0, "1 s"),
+    ],
+)  # fmt: skip
+def test_times(seconds: float, text: str) -> None:
+    assert Seconds(seconds).shown() == text
+
+
+@pytest.mark.parametrize(("text", "columns"), [("share,name", ["share", "name"]), ("receptive_field", [FIELD])])
+def test_columns_are_chosen(text: str, columns: list[str], output: Run) -> None:
+    lines = [line.split("\t") for line in output("net", "vgg16", "--columns", text).splitlines()]
+    assert lines[0] == columns
+    assert {len(line) for line in lines} == {len(columns)}
+
+
+def test_a_column_that_there_is_not(refusal: Run) -> None:
+    assert refusal("net", "vgg16", "--columns", "name,flips") == (
+        "columns: unknown column 'flips'; the columns: name, op, output, parameters, multiplications, activations, "
+        "receptive field, share"
+    )
+
+
+@pytest.mark.parametrize("machine", [(), ("--peak", "100GOPS", "--bandwidth", "10GB/s")], ids=["plain", "machine"])
+@pytest.mark.parametrize("width", [60, 100])
 @pytest.mark.parametrize("over", [("--sweep", "128..320:64"), ("--sweep-width", "0.5,1")], ids=["sizes", "widths"])
 def test_a_sweep_keeps_its_input(
     over: tuple[str, str], width: int, machine: tuple[str, ...], on_terminal: OnTerminal
@@ -104,7 +192,7 @@ def pools(tmp_path: Path) -> str:
 @pytest.mark.parametrize("width", [60, 80, 100])
 def test_where_nothing_multiplies_there_are_no_bars_to_miss(width: int, pools: str, on_terminal: OnTerminal) -> None:
     lines = on_terminal(width, "net", pools)
-    assert "bars hidden to fit this terminal" not in lines
+    assert "bars" not in dropped(lines)
     assert len([line for line in lines if line.endswith("0.00%")]) == 3
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -110,7 +111,7 @@ class _Reader:
                 f"unused blocks, not counted: {first_of(sorted(self._unused), MAX_LISTED)}; "
                 "only a block without a name runs where it stands"
             )
-        return self._builder.graph(self._name, last, notes, self._source)
+        return replace(self._builder.graph(self._name, last, notes, self._source), remarks=tuple(self._notes))
 
     def _input_size(self, input: PerAxis | None) -> Axes:
         own = parse_features(self._document["input"]) if "input" in self._document else None

@@ -1,0 +1,93 @@
+"""Several networks as tables: compared, over sizes or widths, and the zoo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from convcalc.notation import Layout
+from convcalc.questions.compare import RATIOS, NetworkComparison, ratio_of
+from convcalc.questions.cost import NETWORK_RULE
+from convcalc.questions.report import Report
+from convcalc.questions.sweep import Sweep
+from convcalc.render.cells import size_cell
+from convcalc.render.network import changed_name, field_size, title
+from convcalc.render.table import Cell, Seconds, Table
+
+
+def zoo_view(networks: Sequence[tuple[str, str, str]]) -> Table:
+    """The networks of the zoo."""
+    return Table("the zoo", ("network", "input", "source"), tuple(networks), aside=("convcalc net NETWORK",))
+
+
+def comparison_view(comparison: NetworkComparison, layout: Layout, unfused: bool = False) -> Table:
+    """The totals of networks side by side, each with its ratio to the first."""
+    base, *others = (r.layer_by_layer if unfused else r for r in (comparison.base, *comparison.compared))
+    rows: list[tuple[Cell, ...]] = []
+    for label, key in _totals(base):
+        row: list[Cell] = [label, _total(base, key)]
+        for other in others:
+            ratio = ratio_of(other, base, key) if key in RATIOS else None
+            row += [_total(other, key), None if ratio is None else float(ratio)]
+        rows.append(tuple(row))
+    texts: dict[str, Callable[[Report], str | None]] = {
+        "output": lambda report: size_cell(report.output, layout),
+        "receptive field": lambda report: field_size(report.receptive_field),
+    }
+    for label, text in texts.items():
+        rows.append((label, text(base), *(cell for other in others for cell in (text(other), None))))
+    columns = (
+        "total",
+        changed_name(base.name, base.changes),
+        *(name for other in others for name in (changed_name(other.name, other.changes), "ratio")),
+    )
+    heading = ", ".join(title(report, layout) for report in (base, *others))
+    notes = [
+        f"{changed_name(report.name, report.changes)}: totals are at least these"
+        for report in (base, *others)
+        if report.unsupported
+    ]
+    return Table(heading, columns, tuple(rows), aside=(*notes, *comparison.notes, NETWORK_RULE))
+
+
+def sweep_view(sweep: Sweep, layout: Layout, unfused: bool = False) -> Table:
+    """One row for every size or width."""
+    first, rows = sweep.first, list[tuple[Cell, ...]]()
+    shown = [(label, key) for label, key in _totals(first) if key != "layers"]
+    for value, fused in sweep.points:
+        report = fused.layer_by_layer if unfused else fused
+        ratio = sweep.ratio(report)
+        sizes = size_cell(report.input, layout), size_cell(report.output, layout)
+        totals = (_total(report, key) for _, key in shown)
+        rows.append((value, *sizes, *totals, None if ratio is None else float(ratio)))
+    columns = (sweep.over, "input", "output", *(label for label, _ in shown), "of the first")
+    return Table(
+        f"{changed_name(first.name, sweep.changes)} over {sweep.over}s", columns, tuple(rows), aside=(NETWORK_RULE,),
+        optional=(
+            "activations", "output", "of the first", "peak activation bytes",
+            *(("parameters",) if first.machine else ()),
+        ),
+    )  # fmt: skip
+
+
+TOTALS = (
+    ("parameters", "parameters"),
+    ("multiplications", "multiplications"),
+    ("activations", "activations"),
+    ("peak activation bytes", "peak_activation_bytes"),
+    ("layers", "layers"),
+)
+
+
+def _totals(report: Report) -> tuple[tuple[str, str], ...]:
+    """The totals in tables of whole networks, each with its JSON key."""
+    return (*TOTALS, ("least time", "least_seconds")) if report.machine else TOTALS
+
+
+def _total(report: Report, key: str) -> Cell:
+    match key:
+        case "layers":
+            return len(report.layers)
+        case "least_seconds":
+            return None if report.seconds is None else Seconds(report.seconds)
+        case _:
+            return report.total(key)
