@@ -20,6 +20,7 @@ from convcalc.questions.schema import SCHEMA
 
 if TYPE_CHECKING:
     from convcalc.graph.graph import Graph
+    from convcalc.scenes.scene import Scene
     from convcalc.scenes.sums import Sums
 
 PANEL = "Picture"
@@ -62,7 +63,7 @@ def command(
       convcalc draw 1x7x7 k3s2p1 --animate --svg strided.svg
       convcalc draw 1x8x8 k3s2p1f4 --html layer.html
     """
-    from convcalc.render.drawing import play, room, show_scenes
+    from convcalc.render.drawing import fitted, play, show_scenes
     from convcalc.scenes import scenes_of
     from convcalc.scenes.scene import scene_dict
     from convcalc.scenes.view import View
@@ -77,11 +78,13 @@ def command(
     if animate and svg is None and (html is not None or options.json or not sys.stdout.isatty()):
         raise NotationError("draw: --animate moves in a terminal, got none; add --svg FILE.svg to write it")
     graph, sums = _asked(options, array, kernel_array, mode)
-    columns, rows = room()
-    on_screen = max(4, rows - 12), max(4, (columns - 12) // 4)
-    largest = on_screen if svg is None and not options.json else (LARGEST, LARGEST)
-    view = View(None if at is None else _position(at), *largest, animate, mode)
-    scenes = scenes_of(graph, view, options.leading, sums)
+    where = None if at is None else _position(at)
+
+    def scenes_at(rows: int, columns: int) -> list[Scene]:
+        return scenes_of(graph, View(where, rows, columns, animate, mode), options.leading, sums)
+
+    in_file = svg is not None or options.json
+    scenes = scenes_at(LARGEST, LARGEST) if in_file else fitted(scenes_at, ascii)
     files = dict[str, str]()
     if svg is not None:
         from convcalc.render.scene_svg import scenes_svg

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from convcalc.render.scene_text import ASCII, UNICODE, Line, Signs, scene_lines
 from convcalc.render.table import terminal
 from convcalc.scenes.scene import Scene
 
-PIPED = 80, 36
+PIPED = 80, 30
+LEAST = 4
+"""Rows and columns of a grid that are shown however small the terminal is."""
 HIDE_CURSOR, SHOW_CURSOR, UP, CLEAR_REST, CLEAR_LINE = "\x1b[?25l", "\x1b[?25h", "\x1b[{}F", "\x1b[J", "\x1b[K"
 
 
@@ -39,6 +41,32 @@ def show_scenes(scenes: Sequence[Scene], ascii: bool = False) -> None:
             _print(line)
 
 
+def fitted(scenes_at: Callable[[int, int], list[Scene]], ascii: bool = False) -> list[Scene]:
+    """The pictures with at most so many rows and columns per grid that each fits the terminal; a pipe is only so wide.
+
+    scenes_at: makes them, given rows and columns.
+    """
+    width, height = room()
+    signs = signs_for(sys.stdout, ascii)
+    rows, columns = max(LEAST, height - 6), max(LEAST, (width - 12) // 4)
+    while True:
+        scenes = scenes_at(rows, columns)
+        drawn = [[*scene_lines(scene, _longest(scene), width, signs)] for scene in scenes]
+        too_high = max(map(len, drawn)) - height + 1 if sys.stdout.isatty() else 0
+        too_wide = max(sum(len(text) for text, _ in line) for lines in drawn for line in lines) > width
+        if too_wide and columns > LEAST:
+            columns -= 1
+        elif too_high > 0 and rows > LEAST:
+            rows -= 1
+        else:
+            return scenes
+
+
+def _longest(scene: Scene) -> int:
+    """The step that has the most to say."""
+    return max(range(len(scene.steps)), key=lambda step: sum(map(len, scene.steps[step].lines)))
+
+
 def play(scenes: Sequence[Scene], steps_per_second: float, ascii: bool = False) -> None:
     """Show one step after the other in place; the last one stays. An interrupt leaves the cursor visible."""
     sys.stdout.write(HIDE_CURSOR)
@@ -54,7 +82,8 @@ def _play(scene: Scene, steps_per_second: float, signs: Signs) -> None:
     drawn = 0
     for number in range(len(scene.steps)):
         began = time.monotonic()
-        lines = list(scene_lines(scene, number, room()[0], signs))
+        width, height = room()
+        lines = list(scene_lines(scene, number, width, signs))[: height - 1]
         sys.stdout.write(UP.format(drawn) if drawn else "")
         for line in lines:
             _print(line, cleared=True)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
+from math import ceil
 from textwrap import wrap
 from typing import NamedTuple
 
 from convcalc.scenes.scene import Grid, Mark, Role, Scene
 
-WIDTH = 720
+WIDTH, NARROWEST = 720, 440
+"""A page is as wide as its pictures need: the narrower, the larger is its text on a phone."""
 MARGIN = 20
 FONT = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace"
 TEXT, SMALL, LINE = 14, 11, 20
@@ -50,12 +52,13 @@ LOOKS = {
 
 
 class Placed(NamedTuple):
-    """A grid on the page: its top left corner and the size of its cells."""
+    """A grid on the page: its top left corner, the size of its cells, and where its title and remark end."""
 
     grid: Grid
     x: float
     y: float
     cell: float
+    words_end: float = 0
 
     def corner(self, row: int, column: int) -> tuple[float, float]:
         return self.x + column * self.cell, self.y + row * self.cell
@@ -64,9 +67,10 @@ class Placed(NamedTuple):
 def scenes_svg(scenes: Sequence[Scene], seconds_per_step: float | None = None) -> str:
     """The pictures below one another as the text of an SVG file; animated if a step lasts `seconds_per_step`."""
     parts, y, rules = list[str](), 0.0, ""
+    width = page_width([here for scene in scenes for here in _placed(scene, 0)[0]])
     for number, scene in enumerate(scenes):
         animated = seconds_per_step is not None and len(scene.steps) > 1
-        drawn, height = _drawn(scene, number, animated)
+        drawn, height = _drawn(scene, number, animated, width)
         parts += [f"<g transform='translate(0 {y:g})'>", *drawn, "</g>"] if number else drawn
         y += height
         if animated and seconds_per_step is not None:
@@ -76,21 +80,27 @@ def scenes_svg(scenes: Sequence[Scene], seconds_per_step: float | None = None) -
     title = "; ".join(f"{scene.title}: {scene.description}" for scene in scenes)
     words = " ".join(line for scene in scenes for line in scene.steps[scene.shown].lines)
     return (
-        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {height}' width='{WIDTH}' height='{height}' "
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' height='{height}' "
         f"role='img' font-family=\"{FONT}\">\n"
         f"<title>{escape(title)}</title>\n<desc>{escape(words)}</desc>\n<style>{_dark()}{movement}</style>\n"
-        f"<rect class='paper' width='{WIDTH}' height='{height}' fill='{PAPER}'/>\n" + "\n".join(parts) + "\n</svg>\n"
+        f"<rect class='paper' width='{width}' height='{height}' fill='{PAPER}'/>\n" + "\n".join(parts) + "\n</svg>\n"
     )
 
 
-def _drawn(scene: Scene, number: int, animated: bool) -> tuple[list[str], float]:
+def page_width(placed: Sequence[Placed]) -> int:
+    """How wide a page with these grids is."""
+    rights = (max(here.x + here.cell * len(here.grid.column_labels), here.words_end) for here in placed)
+    return max(NARROWEST, min(WIDTH, ceil(max(rights)) + MARGIN))
+
+
+def _drawn(scene: Scene, number: int, animated: bool, width: int) -> tuple[list[str], float]:
     """One picture, and its height."""
     parts: list[str] = []
-    y = float(MARGIN + LINE)
-    parts.append(_text(MARGIN, y, scene.title, TEXT, "ink", weight="bold"))
-    for line in _wrapped(scene.description):
-        y += LINE
-        parts.append(_text(MARGIN, y, line, TEXT, "ink"))
+    y = float(MARGIN)
+    for text, weight in ((scene.title, "bold"), (scene.description, "")):
+        for line in _wrapped(text, width):
+            y += LINE
+            parts.append(_text(MARGIN, y, line, TEXT, "ink", weight=weight))
     placed, y, cells = _placed(scene, y)
     parts += [*_links(scene, placed, within=False), *cells, *_links(scene, placed, within=True)]
     for here in placed:
@@ -100,15 +110,15 @@ def _drawn(scene: Scene, number: int, animated: bool) -> tuple[list[str], float]
     y += LINE * 1.6
     top = y
     for step in steps:
-        lines = [line for text in scene.steps[step].lines for line in _wrapped(text)]
+        lines = [line for text in scene.steps[step].lines for line in _wrapped(text, width)]
         body = "".join(_text(MARGIN, top + LINE * i, line, TEXT, "ink") for i, line in enumerate(lines))
         parts.append(_moment(f"{number}-{step}", body, step == scene.shown, animated))
         y = max(y, top + LINE * len(lines))
     for note in scene.notes:
-        for line in _wrapped(note):
+        for line in _wrapped(note, width):
             parts.append(_text(MARGIN, y, line, TEXT, "faint"))
             y += LINE
-    legend, y = _legend(scene, y)
+    legend, y = _legend(scene, y, width)
     return [*parts, *legend], y
 
 
@@ -120,11 +130,11 @@ def _placed(scene: Scene, y: float) -> tuple[list[Placed], float, list[str]]:
             x, top, bottom = float(MARGIN), y + LINE * 1.5, y
             for i in group:
                 grid = scene.grids[i]
-                here = Placed(grid, x + _gutter(grid), top + (SMALL + 10 if grid.title else 0), cell)
+                words_end = x + _words_width(grid)
+                here = Placed(grid, x + _gutter(grid), top + (SMALL + 10 if grid.title else 0), cell, words_end)
                 placed[i] = here
                 parts += _grid(here, x, top)
-                right = here.x + cell * len(grid.column_labels)
-                x = max(right, x + 0.62 * SMALL * 1.15 * len(grid.title)) + _gap(scene)
+                x += _grid_width(grid, cell) + _gap(scene)
                 bottom = max(bottom, here.y + cell * len(grid.row_labels) + (LINE if grid.left_out else 0))
             y = bottom
     return placed, y, parts
@@ -142,14 +152,16 @@ def _fitting(scene: Scene, members: Sequence[int]) -> Iterator[tuple[list[int], 
 
 
 def _links(scene: Scene, placed: Sequence[Placed], *, within: bool) -> list[str]:
-    """Lines from the middle of one cell to the middle of another, within a grid or between grids."""
+    """Lines from the middle of one cell to the middle of another, or above the value that it has."""
     path = ""
+    valued = {(i, cell.row, cell.column) for i, grid in enumerate(scene.grids) for cell in grid.cells if cell.text}
     for link in scene.links:
         if (link.source[0] == link.target[0]) == within:
             ends = []
             for grid, row, column in link:
                 x, y = placed[grid].corner(row, column)
-                ends.append(f"{x + placed[grid].cell / 2:g} {y + placed[grid].cell / 2:g}")
+                share = 0.15 if within and (grid, row, column) in valued else 0.5
+                ends.append(f"{x + placed[grid].cell / 2:g} {y + placed[grid].cell * share:g}")
             path += f"M{ends[0]}L{ends[1]}"
     colour, name = (INK, "link") if within else (FAINT, "between")
     return [f"<path class='{name}' fill='none' stroke='{colour}' stroke-width='1.4' d='{path}'/>"] if path else []
@@ -175,16 +187,21 @@ def _grid(here: Placed, left: float, top: float) -> Iterator[str]:
         own = [each for each in grid.cells if each.role == role]
         if own:
             yield _squares(here, [(each.row, each.column) for each in own], role)
-    for each in grid.cells:
-        if each.unread:
-            x, y = here.corner(each.row, each.column)
-            m = cell * 0.25
-            yield (
-                f"<path class='line' stroke='{FAINT}' d='M{x + m:g} {y + m:g}L{x + cell - m:g} {y + cell - m:g}"
-                f"M{x + cell - m:g} {y + m:g}L{x + m:g} {y + cell - m:g}'/>"
-            )
+    unread = [here.corner(each.row, each.column) for each in grid.cells if each.unread]
+    if unread:
+        yield _crosses(unread, cell)
     if grid.left_out:
         yield _text(left, here.y + cell * len(grid.row_labels) + SMALL + 4, grid.left_out, SMALL, "faint")
+
+
+def _crosses(corners: Sequence[tuple[float, float]], cell: float) -> str:
+    """A cross in each of these cells."""
+    near, far = cell * 0.25, cell * 0.75
+    path = "".join(
+        f"M{x + near:g} {y + near:g}L{x + far:g} {y + far:g}M{x + far:g} {y + near:g}L{x + near:g} {y + far:g}"
+        for x, y in corners
+    )
+    return f"<path class='unread' fill='none' stroke='{FAINT}' d='{path}'/>"
 
 
 def _is_shown(label: str, every: int) -> bool:
@@ -249,8 +266,17 @@ def _text(x: float, y: float, text: str, size: float, kind: str, anchor: str = "
     )
 
 
-def _wrapped(text: str) -> list[str]:
-    return wrap(text, int((WIDTH - 2 * MARGIN) / (0.62 * TEXT)))
+def _wrapped(text: str, width: int) -> list[str]:
+    return wrap(text, int((width - 2 * MARGIN) / (0.62 * TEXT)))
+
+
+def _words_width(grid: Grid) -> float:
+    """Room for the title and for what is left out."""
+    return 0.62 * SMALL * max(1.15 * len(grid.title), len(grid.left_out))
+
+
+def _grid_width(grid: Grid, cell: float) -> float:
+    return max(_gutter(grid) + cell * len(grid.column_labels), _words_width(grid))
 
 
 def _gutter(grid: Grid) -> float:
@@ -260,25 +286,26 @@ def _gutter(grid: Grid) -> float:
 def _cell_size(scene: Scene, members: Sequence[int]) -> float:
     """The largest cell with which these grids fit the page side by side."""
     grids = [scene.grids[i] for i in members]
-    free = WIDTH - 2 * MARGIN - _gap(scene) * (len(grids) - 1) - sum(map(_gutter, grids))
-    titles = sum(0.62 * SMALL * 1.15 * len(grid.title) for grid in grids)
-    if len(grids) > 1 and titles + _gap(scene) * (len(grids) - 1) > WIDTH - 2 * MARGIN:
-        return SMALLEST_CELL
-    return max(SMALLEST_CELL, min(LARGEST_CELL, free / sum(len(grid.column_labels) for grid in grids)))
+    free = WIDTH - 2 * MARGIN - _gap(scene) * (len(grids) - 1)
+    sizes = range(LARGEST_CELL, SMALLEST_CELL, -1)
+    return next((cell for cell in sizes if sum(_grid_width(grid, cell) for grid in grids) <= free), SMALLEST_CELL)
 
 
-def _legend(scene: Scene, y: float) -> tuple[list[str], float]:
+def _legend(scene: Scene, y: float, width: int) -> tuple[list[str], float]:
     """A square and words for every role, and where the next line would be."""
     parts, x = [], float(MARGIN)
-    entries = [*scene.legend]
+    entries: list[tuple[Role | None, str]] = [*scene.legend]
+    if any(cell.unread for grid in scene.grids for cell in grid.cells):
+        entries.append((None, "never read"))
     y += 6
     for role, text in entries:
-        wide = 24 + 0.62 * SMALL * len(text) + 22
-        if x + wide > WIDTH - MARGIN and x > MARGIN:
+        wide = 22 + 0.62 * SMALL * len(text)
+        if x + wide > width - MARGIN and x > MARGIN:
             x, y = float(MARGIN), y + LINE
-        parts.append(_squares(Placed(Grid("", (), ("",), ("",)), x, y - 12, 16), [(0, 0)], role))
+        sign = Placed(Grid("", (), ("",), ("",)), x, y - 12, 16)
+        parts.append(_crosses([(sign.x, sign.y)], sign.cell) if role is None else _squares(sign, [(0, 0)], role))
         parts.append(_text(x + 22, y, text, SMALL, "ink"))
-        x += wide
+        x += wide + 22
     return parts, y + 4
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
+from textwrap import wrap
 from typing import NamedTuple
 
 from convcalc.scenes.scene import Cell, Grid, Role, Scene, Step
@@ -55,9 +56,11 @@ Block = tuple[list[Line], int]
 
 def scene_lines(scene: Scene, step: int, width: int, signs: Signs) -> Iterator[Line]:
     """The whole picture at one step: title, grids, what the step says, and the legend."""
-    yield [(scene.title, "bold")]
-    yield [(scene.description, "")]
-    yield []
+    if len(scene.title) + 2 + len(scene.description) <= width:
+        yield [(scene.title, "bold"), (f"  {scene.description}", "")]
+    else:
+        yield from ([(line, "bold")] for line in wrap(scene.title, width))
+        yield from ([(line, "")] for line in wrap(scene.description, width))
     now = scene.steps[step]
     for line in sorted({grid.line for grid in scene.grids}):
         blocks = [
@@ -68,10 +71,8 @@ def scene_lines(scene: Scene, step: int, width: int, signs: Signs) -> Iterator[L
         for group in _fitting(blocks, width):
             yield from _side_by_side(group)
             yield []
-    for text in _link_lines(scene):
-        yield [(text, "")]
-    for text in (*now.lines, *scene.notes):
-        yield [(text, "")]
+    for text in (*_link_lines(scene), *now.lines, *scene.notes):
+        yield from ([(line, "")] for line in wrap(text, width) or [""])
     yield from _legend(scene, signs, width)
 
 

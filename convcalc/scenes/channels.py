@@ -41,7 +41,7 @@ def channels_scene(nodes: Sequence[Node]) -> Scene:
             edges, text = wiring(primitive, counts[number - 1], count)
             before = _places(rows[number - 1], counts[number - 1])
             links += [
-                Link((number - 1, before[c], 0), (number, at[n], 0)) for n in some for c in edges(n) if c in before
+                Link((number - 1, before[c], 0), (number, at[n], 0)) for n in some for c in before if c in edges(n)
             ]
             lines.append(f"{nodes[number - 1].stage or nodes[number - 1].name}: {text}")
     last = nodes[-1].shape

@@ -28,8 +28,8 @@ LEGEND = {
     Role.TAP: "read; the number counts the paths",
     Role.HOLE: "inside, but never read",
 }
-MAX_POSITIONS = 10_000
-"""Along one axis; more are beyond any picture."""
+MAX_READS = 100_000
+"""Along one axis, of all positions of a layer that lead to the output; more are beyond any picture."""
 Paths = Counter[int]
 """Along one axis: how many paths lead from an input position to the output."""
 
@@ -56,12 +56,15 @@ def paths_back(along: Sequence[tuple[Window, int, bool]], output: int) -> list[P
     """
     found, now = [], Counter({output: 1})
     for window, size, transposed in reversed(along):
+        if len(now) * window.kernel > MAX_READS:
+            raise ShapeError(
+                f"draw rf: an output may depend on at most {MAX_READS:,} reads per layer and axis, "
+                f"got {len(now) * window.kernel:,}; leave out layers"
+            )
         before: Paths = Counter()
         for at, count in now.items():
             for source, _ in meets(window, size, at, transposed):
                 before[source] += count
-        if len(before) > MAX_POSITIONS:
-            raise ShapeError(f"draw rf: an output must read at most {MAX_POSITIONS:,} positions; leave out layers")
         found.append(before)
         now = before
     return found
@@ -121,10 +124,10 @@ def _growth(nodes: Sequence[Node], sizes: Axes, view: View) -> Scene:
         )
         back = [axis[-1] for axis in _back(nodes[:number], at)]
         spans = [range(min(paths), max(paths) + 1) if paths else range(0) for paths in back]
-        sheet = plane([range(size) for size in sizes], view.limits(len(sizes)), spans)
+        sheet = plane([range(size) for size in sizes], view, spans)
         grids.append(
             Grid(
-                f"layer {node.name}, output {position_text(at)}",
+                f"layer {node.name}, output {position_text(at)}{sheet.depths}",
                 tuple(_cell(place, sheet, back, spans) for place in sheet.positions()),
                 sheet.row_labels,
                 sheet.column_labels,
@@ -163,7 +166,7 @@ def _over_time(nodes: Sequence[Node], sizes: Axes, view: View) -> Scene:
     at = chosen(view, outputs, (outputs[0] - 1,))
     [back] = _back(nodes, at)
     longest = max(sizes[0], *(_sizes(node)[1][0] for node in nodes))
-    shown = plane([range(longest)], view.limits(1), [range(min(back[-1], default=0), max(back[-1], default=0) + 1)])
+    shown = plane([range(longest)], view, [range(min(back[-1], default=0), max(back[-1], default=0) + 1)])
     used: list[Paths] = [Counter({at[0]: 1}), *back]
     lengths = [*(_sizes(node)[1][0] for node in reversed(nodes)), sizes[0]]
     names = [*(f"layer {node.name}" for node in reversed(nodes)), "input"]
@@ -188,16 +191,17 @@ def _over_time(nodes: Sequence[Node], sizes: Axes, view: View) -> Scene:
         + (f", {last - first + 1 - len(back[-1])} are holes" if last - first + 1 != len(back[-1]) else ""),
         f"{sum(back[-1].values()):,} paths lead to it",
     )
+    legend = (
+        (Role.INPUT, "input"),
+        (Role.NOTHING, "not used"),
+        (Role.TAP, "on a path; the numbers count them"),
+        (Role.MADE, "this output"),
+    )
     return Scene(
         f"receptive field on {sizes[0]} positions",
         "layers from the input below to the output above, time to the right",
         (Grid("", tuple(cells), tuple(names), shown.column_labels, left_out=shown.left_out),),
         (Step("receptive field", (), lines),),
-        (
-            (Role.INPUT, "input"),
-            (Role.NOTHING, "not used"),
-            (Role.TAP, "on a path; the numbers count them"),
-            (Role.MADE, "the output shown"),
-        ),
+        tuple((role, text) for role, text in legend if any(cell.role == role for cell in cells)),
         links=tuple(links),
     )

@@ -11,6 +11,7 @@ from convcalc.axis.window import Window, pairs_inside
 from convcalc.graph.graph import Node
 from convcalc.graph.primitives import Correlate, TransposedCorrelate, windows
 from convcalc.notation import Axes, show_size
+from convcalc.scenes.plane import plane
 from convcalc.scenes.scene import Cell, Grid, Mark, Role, Scene, Step
 from convcalc.scenes.taps import meets
 from convcalc.scenes.view import View, chosen, position_text
@@ -26,44 +27,36 @@ def matrix_scene(node: Node, view: View) -> Scene:
     sizes, outputs = node.input_shapes[0][2:], node.shape[2:]
     at = chosen(view, outputs, tuple(0 for _ in outputs))
     rows, columns, weights = prod(outputs), prod(sizes), _weights(axes, sizes, outputs, transposed)
-    shown_rows, shown_columns = min(rows, view.rows), min(columns, 2 * view.columns)
     taps = [*product(*(range(axis.kernel) for axis in axes))]
     names = dict(zip(taps, ascii_letters, strict=False)) if len(taps) <= len(ascii_letters) else {}
-    here = {
+    row = _flat(at, outputs)
+    wide = view._replace(columns=2 * view.columns)
+    first = _flat(tuple(_first_met(*each, transposed) for each in zip(axes, sizes, at, strict=True)), sizes)
+    around = range(row, row + 1), range(first, first + wide.columns)
+    sheet = plane([range(rows), range(columns)], wide, around)
+    turned = plane([range(columns), range(rows)], wide, around[::-1])
+    here: dict[Axes, str] = {
         (row, column): names.get(tap, "")
-        for row, column, tap in _entries(axes, sizes, outputs, transposed, shown_rows)
-        if column < shown_columns
+        for shown in {sheet.shown, turned.shown[::-1]}
+        for row, column, tap in _entries(axes, sizes, outputs, transposed, *shown)
     }
-    cut = (shown_rows, shown_columns) != (rows, columns)
-    whole = f"{show_size((rows, columns))} matrix"
-    left = f"shown are the first {shown_rows} rows and {shown_columns} columns" if cut else ""
     forward = Grid(
-        f"C, {whole}: a row per output, a column per input",
-        tuple(
-            Cell(Role.WEIGHT if (row, column) in here else Role.NOTHING, row, column, here.get((row, column), ""))
-            for row in range(shown_rows)
-            for column in range(shown_columns)
-        ),
-        tuple(map(str, range(shown_rows))),
-        tuple(map(str, range(shown_columns))),
-        left_out=left,
+        f"C, {show_size((rows, columns))} matrix: a row per output, a column per input",
+        tuple(_cell(sheet.place(entry), here.get(entry)) for entry in sheet.positions()),
+        sheet.row_labels,
+        sheet.column_labels,
+        left_out=sheet.left_out,
     )
     backward = Grid(
         f"C transposed, {show_size((columns, rows))}",
-        tuple(
-            Cell(Role.WEIGHT if (row, column) in here else Role.NOTHING, column, row, here.get((row, column), ""))
-            for column in range(min(shown_columns, view.rows))
-            for row in range(shown_rows)
-        ),
-        tuple(map(str, range(min(shown_columns, view.rows)))),
-        tuple(map(str, range(shown_rows))),
+        tuple(_cell(turned.place(entry), here.get(entry[::-1])) for entry in turned.positions()),
+        turned.row_labels,
+        turned.column_labels,
         line=1,
-        left_out=left and f"shown are the first {min(shown_columns, view.rows)} rows and {shown_rows} columns",
+        left_out=turned.left_out,
     )
-    row = _flat(at, outputs)
-    marks = tuple(Mark(0, row, column, Role.TAP) for at_row, column in here if at_row == row)
-    first, last = names.get(taps[0], ""), names.get(taps[-1], "")
-    taps_text = (f"{first} to {last} are the taps, row by row",) if names and len(taps) > 1 else ()
+    marks = tuple(Mark(0, *sheet.place((row, column)), Role.TAP) for column in sheet.shown[1] if (row, column) in here)
+    taps_text = (f"{names[taps[0]]} to {names[taps[-1]]} are the taps, row by row",) if names and len(taps) > 1 else ()
     lines = (
         f"row {row} is output {position_text(at)}",
         f"{weights:,} of {rows * columns:,} entries are weights: the multiplications that meet data, for one channel "
@@ -73,7 +66,7 @@ def matrix_scene(node: Node, view: View) -> Scene:
     legend = (
         (Role.WEIGHT, "a weight of the kernel"),
         (Role.NOTHING, "zero"),
-        (Role.TAP, "the row of the output shown"),
+        (Role.TAP, "the row of this output"),
     )
     return Scene(
         f"{node.name}: {show_size(node.input_shapes[0][1:])} -> {show_size(node.shape[1:])}",
@@ -84,21 +77,33 @@ def matrix_scene(node: Node, view: View) -> Scene:
     )
 
 
+def _cell(place: tuple[int, int], weight: str | None) -> Cell:
+    """An entry of the matrix: its tap, or None for a zero."""
+    return Cell(Role.NOTHING if weight is None else Role.WEIGHT, *place, weight or "")
+
+
 def _weights(axes: tuple[Window, ...], sizes: Axes, outputs: Axes, transposed: bool) -> int:
     along = zip(axes, sizes, outputs, strict=True)
     return prod(pairs_inside(size, n, axis) if transposed else pairs_inside(n, size, axis) for axis, size, n in along)
 
 
 def _entries(
-    axes: tuple[Window, ...], sizes: Axes, outputs: Axes, transposed: bool, rows: int
+    axes: tuple[Window, ...], sizes: Axes, outputs: Axes, transposed: bool, rows: range, columns: range
 ) -> Iterator[tuple[int, int, Axes]]:
-    """(row, column, tap) of every weight in the first rows."""
-    for row, place in enumerate(product(*map(range, outputs))):
-        if row == rows:
-            return
-        along = (meets(axis, size, at, transposed) for axis, size, at in zip(axes, sizes, place, strict=True))
-        for met in product(*along):
-            yield row, _flat(tuple(source for source, _ in met), sizes), tuple(tap for _, tap in met)
+    """(row, column, tap) of every weight in these rows and columns."""
+    sources = [(column, _unflat(column, sizes)) for column in columns]
+    for row in rows:
+        along = zip(axes, sizes, _unflat(row, outputs), strict=True)
+        met = [dict(meets(axis, size, at, transposed)) for axis, size, at in along]
+        for column, source in sources:
+            tap = tuple(taps[at] for taps, at in zip(met, source, strict=True) if at in taps)
+            if len(tap) == len(met):
+                yield row, column, tap
+
+
+def _first_met(axis: Window, size: int, at: int, transposed: bool) -> int:
+    """The first input position that an output reads, 0 if it reads none."""
+    return min((source for source, _ in meets(axis, size, at, transposed)), default=0)
 
 
 def _flat(place: Axes, sizes: Axes) -> int:
@@ -106,3 +111,12 @@ def _flat(place: Axes, sizes: Axes) -> int:
     for at, size in zip(place, sizes, strict=True):
         number = number * size + at
     return number
+
+
+def _unflat(number: int, sizes: Axes) -> Axes:
+    """The place of which `_flat` makes this number."""
+    place = []
+    for size in reversed(sizes):
+        number, at = divmod(number, size)
+        place.append(at)
+    return tuple(reversed(place))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from convcalc.notation import Axes
+from convcalc.scenes.view import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,14 @@ class Plane:
         return sheet if len(self.shown) < 3 else ((*sheet, "") * len(self.shown[0]))[:-1]
 
     @property
+    def depths(self) -> str:
+        """Which sheets stand side by side, to follow a title."""
+        if len(self.shown) < 3:
+            return ""
+        first, last = self.shown[0][0], self.shown[0][-1]
+        return f": depth {first}" if first == last else f": depths {first} to {last} from left to right"
+
+    @property
     def left_out(self) -> str:
         """What is not shown, in words; empty if everything is."""
         names = ("depths", "rows", "columns")[-len(self.shown) :]
@@ -55,9 +64,14 @@ class Plane:
         return "shown are " + " and ".join(parts) if parts else ""
 
 
-def plane(every: Sequence[range], limits: Sequence[int], around: Sequence[range]) -> Plane:
-    """At most `limits` positions an axis, those `around` in their middle."""
-    return Plane(tuple(map(_shown, every, limits, around)), tuple(every))
+def plane(every: Sequence[range], view: View, around: Sequence[range]) -> Plane:
+    """As many positions per axis as the view has room for, those `around` in their middle."""
+    return Plane(tuple(map(_shown, every, view.limits([*map(_length, every)]), around)), tuple(every))
+
+
+def _length(axis: range) -> int:
+    """Its length, which `len` does not give beyond 64 bits."""
+    return axis[-1] + 1 - axis.start if axis else 0
 
 
 def _shown(every: range, limit: int, around: range) -> range:
@@ -66,7 +80,7 @@ def _shown(every: range, limit: int, around: range) -> range:
     >>> _shown(range(-1, 30), 5, range(10, 13)), _shown(range(4), 5, range(1))
     (range(9, 14), range(0, 4))
     """
-    if len(every) <= limit:
+    if _length(every) <= limit:
         return every
     middle = (around[0] + around[-1]) // 2 if around else every[0]
     first = min(max(middle - limit // 2, every[0]), every[-1] + 1 - limit)

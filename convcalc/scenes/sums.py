@@ -10,7 +10,7 @@ from convcalc.axis.modes import source, zones
 from convcalc.graph.primitives import Convolution, Correlate, windows
 from convcalc.notation import Axes
 from convcalc.scenes.taps import meets, read_by
-from convcalc.scenes.view import number_text
+from convcalc.scenes.view import factor_text, number_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,20 +42,17 @@ class Sums(NamedTuple):
     def lines(self, place: Axes) -> tuple[str, ...]:
         """The products of an output, a line per input channel, and their sum."""
         pairs = list(self._pairs(place))
-        lines, left = [], 0
-        for channel, values in enumerate(self.x):
+        lines = []
+        for channel, values in enumerate(self.x[:MAX_CHANNELS]):
             own = self.weight[channel]
             terms = [
-                f"{'0' if at is None else number_text(values[at].item())}·{number_text(own[tap].item())}"
+                f"{'0' if at is None else number_text(values[at].item())}*{factor_text(own[tap].item())}"
                 for at, tap in pairs
             ]
-            if channel < MAX_CHANNELS:
-                start = f"channel {channel}: " if len(self.x) > 1 else ""
-                lines.append(start + " + ".join(terms) if terms else f"{start}nothing")
-            else:
-                left += 1
-        if left:
-            lines.append(f"and the products of {left} more channels")
+            start = f"channel {channel}: " if len(self.x) > 1 else ""
+            lines.append(start + " + ".join(terms) if terms else f"{start}nothing")
+        if len(self.x) > MAX_CHANNELS:
+            lines.append(f"and the products of {len(self.x) - MAX_CHANNELS} more channels")
         bias = "" if self.bias is None else f", bias {number_text(self.bias)} included"
         return (*lines, f"sum {self.output_text(place)}{bias}")
 

@@ -20,13 +20,13 @@ from convcalc.scenes.words import described
 
 LEGEND = {
     Role.INPUT: "input",
-    Role.TAP: "met by a tap of the kernel",
+    Role.TAP: "met by the kernel",
     Role.HOLE: "skipped by the dilation",
     Role.INSERTED: "inserted zero",
     Role.PADDING: "zero around it",
-    Role.OUTPUT: "output; the number is how many input values are summed there",
+    Role.OUTPUT: "output, with how many inputs it sums",
     Role.CROPPED: "cut off",
-    Role.MADE: "the output shown",
+    Role.MADE: "this output",
 }
 SPREAD_INPUT, SPREAD_OUTPUT, WIDENED, SLID_OUTPUT = range(4)
 
@@ -43,18 +43,17 @@ def transposed_scene(node: Node, view: View, sums: Sums | None = None) -> Scene:
     axes = windows(node.primitive)
     sizes, outputs = node.input_shapes[0][2:], node.shape[2:]
     at = chosen(view, outputs, tuple(size // 2 for size in outputs))
-    limits = view.limits(len(sizes))
     met = [[source for source, _ in meets(*each, True)] for each in zip(axes, sizes, at, strict=True)]
     around = [range(found[-1], found[0] + 1) if found else range(1) for found in met]
-    inputs = plane([range(size) for size in sizes], limits, around)
+    inputs = plane([range(size) for size in sizes], view, around)
     here = [range(place, place + 1) for place in at]
-    full = plane([_full(*each) for each in zip(axes, sizes, outputs, strict=True)], limits, here)
+    full = plane([_full(*each) for each in zip(axes, sizes, outputs, strict=True)], view, here)
     widened = plane(
         [_widened(*each) for each in zip(axes, sizes, outputs, strict=True)],
-        limits,
+        view,
         [_slid(axis, place) for axis, place in zip(axes, at, strict=True)],
     )
-    made = plane([range(count) for count in outputs], limits, here)
+    made = plane([range(count) for count in outputs], view, here)
     places, note = [at], ""
     if view.every:
         shown = [p for p in made.positions() if p in full and all(tap in widened for tap in _under(axes, p))]
@@ -62,22 +61,22 @@ def transposed_scene(node: Node, view: View, sums: Sums | None = None) -> Scene:
     flat = len(sizes) != 2
     grids = (
         Grid(
-            f"every input value is spread: input {show_size(sizes)}",
+            f"every input value is spread: input {show_size(sizes)}{inputs.depths}",
             tuple(Cell(Role.INPUT, *inputs.place(p), sums.input_text(p) if sums else "") for p in inputs.positions()),
             inputs.row_labels, inputs.column_labels, 0, inputs.left_out,
         ),
         Grid(
-            f"output {show_size(outputs)}{_cut_text(axes, sizes, outputs)}",
+            f"output {show_size(outputs)}{_cut_text(axes, sizes, outputs)}{full.depths}",
             tuple(_spread_cells(axes, sizes, outputs, full)),
             full.row_labels, full.column_labels, 1 if flat else 0, full.left_out,
         ),
         Grid(
-            "the same with zeros inserted, kernel flipped, stride 1",
+            f"the same with zeros inserted, kernel flipped, stride 1{widened.depths}",
             tuple(_widened_cells(axes, sizes, widened, sums)),
             widened.row_labels, widened.column_labels, 2 if flat else 1, widened.left_out,
         ),
         Grid(
-            f"output {show_size(outputs)}",
+            f"output {show_size(outputs)}{made.depths}",
             tuple(Cell(Role.OUTPUT, *made.place(p), sums.output_text(p) if sums else "") for p in made.positions()),
             made.row_labels, made.column_labels, 3 if flat else 1, made.left_out,
         ),

@@ -11,6 +11,8 @@ from convcalc.notation import Axes, show_axes
 
 MAX_STEPS = 64
 """Most steps of an animated picture."""
+MAX_WHOLE = 1e6
+"""Floats that are whole numbers below this are shown as such."""
 
 
 class View(NamedTuple):
@@ -25,11 +27,15 @@ class View(NamedTuple):
     every: bool = False
     mode: str = "zeros"
 
-    def limits(self, dims: int) -> Axes:
-        """The most positions along each axis; the sheets of a 3-D picture share the columns."""
-        if dims == 3:
-            return (max(1, self.columns // 8), self.rows, 7)
-        return (self.rows, self.columns)[2 - dims :] if dims == 2 else (2 * self.columns,)
+    def limits(self, lengths: Sequence[int]) -> Axes:
+        """The most positions along each axis. A strip has a line to itself, and so have the sheets of a 3-D picture."""
+        match lengths:
+            case (_,):
+                return (2 * self.columns,)
+            case (_, _):
+                return (self.rows, self.columns)
+        wide = min(lengths[-1], max(7, self.columns // 2))
+        return (max(1, (2 * self.columns + 1) // (wide + 1)), self.rows, wide)
 
 
 def chosen(view: View, outputs: Axes, preferred: Axes) -> Axes:
@@ -58,7 +64,15 @@ def spread_steps(positions: Sequence[Axes]) -> tuple[list[Axes], str]:
 
 def number_text(value: complex) -> str:
     """A value of an array as a cell shows it."""
-    return str(int(value)) if isinstance(value, int) else f"{value:.3g}"
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer() and abs(value) < MAX_WHOLE):
+        return str(int(value))
+    return f"{value:.3g}"
+
+
+def factor_text(value: complex) -> str:
+    """The same as the second factor of a product, where a sign needs parentheses."""
+    text = number_text(value)
+    return f"({text})" if text.startswith("-") or isinstance(value, complex) else text
 
 
 def position_text(position: Axes) -> str:

@@ -21,10 +21,10 @@ from convcalc.scenes.words import described, reach_text
 LEGEND = {
     Role.INPUT: "input",
     Role.PADDING: "padding",
-    Role.TAP: "read by a tap of the kernel",
+    Role.TAP: "read by the kernel",
     Role.HOLE: "skipped by the dilation",
     Role.OUTPUT: "output",
-    Role.MADE: "the output shown",
+    Role.MADE: "this output",
 }
 
 
@@ -39,27 +39,26 @@ def window_scene(node: Node, view: View, sums: Sums | None = None) -> Scene:
     axes = windows(node.primitive)
     sizes, outputs = node.input_shapes[0][2:], node.shape[2:]
     at = chosen(view, outputs, tuple(map(_first_inside, axes, sizes, outputs)))
-    limits = view.limits(len(sizes))
     sheet = plane(
         [range(-axis.before, _end(axis, size, count)) for axis, size, count in zip(axes, sizes, outputs, strict=True)],
-        limits,
+        view,
         [_span(axis, place) for axis, place in zip(axes, at, strict=True)],
     )
-    made = plane([range(count) for count in outputs], limits, [range(place, place + 1) for place in at])
+    made = plane([range(count) for count in outputs], view, [range(place, place + 1) for place in at])
     places, note = [at], ""
     if view.every:
         whole = [place for place in made.positions() if all(tap in sheet for tap in taps(axes, place))]
         places, note = spread_steps(whole or [at])
     steps = tuple(_step(axes, sizes, place, sheet, made, sums) for place in places)
     input_grid = Grid(
-        f"input {show_size(sizes)}{_padded_text(axes, sizes)}",
+        f"input {show_size(sizes)}{_padded_text(axes, sizes)}{sheet.depths}",
         tuple(_input_cells(axes, sizes, outputs, sheet, view.mode, sums)),
         sheet.row_labels,
         sheet.column_labels,
         left_out=sheet.left_out,
     )
     output_grid = Grid(
-        f"output {show_size(outputs)}",
+        f"output {show_size(outputs)}{made.depths}",
         tuple(
             Cell(Role.OUTPUT, *made.place(place), sums.output_text(place) if sums else "") for place in made.positions()
         ),
