@@ -83,7 +83,7 @@ def command(
     def scenes_at(rows: int, columns: int) -> list[Scene]:
         return scenes_of(graph, View(where, rows, columns, animate, mode), options.leading, sums)
 
-    in_file = svg is not None or options.json
+    in_file = svg is not None or html is not None or options.json
     scenes = scenes_at(LARGEST, LARGEST) if in_file else fitted(scenes_at, ascii)
     files = dict[str, str]()
     if svg is not None:
