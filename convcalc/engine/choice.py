@@ -8,6 +8,7 @@ from math import prod
 from convcalc.engine import tuning
 from convcalc.engine.algorithms import ALGORITHMS, AUTO, bands, direct, fourier, winograd
 from convcalc.engine.counter import Choice
+from convcalc.engine.magnitudes import Look, look
 from convcalc.engine.problem import Problem
 from convcalc.engine.work.blas import multiplies_small_matrices_in_place
 
@@ -24,14 +25,21 @@ RULES: tuple[tuple[str, Callable[[Problem], bool], str], ...] = (
 
 
 def choose(problem: Problem, requested: str = AUTO) -> Choice:
-    """The algorithm for a problem: `requested` if it fits, direct if it does not, and by the rules if it is AUTO."""
+    """The algorithm for a problem: `requested` if it fits, direct if it does not, and by the rules if it is AUTO.
+
+    The rules pass over an algorithm that mixes values if these would lose their digits by it.
+    """
     if requested != AUTO:
         if ALGORITHMS[requested].fits(problem):
             return Choice(requested, "asked for")
         return Choice("direct", f"{requested} was asked for and does not fit")
+    passed_over = ""
     for name, applies, reason in RULES:
-        if applies(problem) and ALGORITHMS[name].fits(problem):
-            return Choice(name, reason)
+        if applies(problem) and (algorithm := ALGORITHMS[name]).fits(problem):
+            seen = Look("") if algorithm.mixing is None else look(problem, algorithm.mixing(problem))
+            if not seen.objection:
+                return Choice(name, reason + passed_over, seen.finite)
+            passed_over += f"; not {name}: {seen.objection}"
     raise AssertionError("the last rule always holds")
 
 

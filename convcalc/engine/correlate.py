@@ -61,7 +61,7 @@ def correlate(
     chosen = ALGORITHMS[choice.algorithm]
     blocked = out.reshape(batch, groups, filters // groups, *positions)
     execute(chosen, problem, blocked, counter)
-    if chosen.mixes and not all_finite(out):
+    if chosen.mixing is not None and not choice.finite and not all_finite(out):
         # NaN or Inf may have spread beyond their windows, or a sum overflowed that the definition does not have.
         choice = Choice("direct", f"{chosen.name} met values that are not finite, and they stay in their windows")
         execute(ALGORITHMS[choice.algorithm], problem, blocked, counter)

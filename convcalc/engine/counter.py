@@ -9,10 +9,11 @@ from convcalc.engine.problem import Problem
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The name of an algorithm, and why it was taken."""
+    """The name of an algorithm, and why it was taken; `finite` says that its results are sure to be finite."""
 
     algorithm: str
     reason: str
+    finite: bool = field(default=False, compare=False)
 
 
 @dataclass(slots=True)

@@ -137,6 +137,17 @@ MAX_SPECTRA_BYTES = 32 * MIB
 MAX_FFT_ERROR = 4
 """Safety factor on the rounding error expected of FFT. 2026-11-24, data as for Winograd."""
 
+# The look at magnitudes before values are mixed
+
+LOOK_BYTES = MIB // 2
+"""Bytes looked at at once: they are read twice, the second time from the L2 cache. Reasoned."""
+VALUES_SAMPLED = 32
+"""Values of a block that are looked at first, if there are as many: hardly ever zeros alone after a ReLU. Reasoned."""
+MAX_FOLDED_SIDE = 16
+"""Values of a block's side up to which comparing strided arrays is faster than reducing an axis. 2026-11-29, 3x3, 31x31."""
+SURELY_FINITE = 1e-9
+"""Fraction of the largest number below which max|x| * sum|weight| cannot overflow in any transform. Reasoned."""
+
 # Threads
 
 MIN_SHARED_MULTIPLICATIONS = {

@@ -2,7 +2,7 @@
 
 Each algorithm is a module with three functions: `fits(problem)`, whether it can compute it; `run(problem, out,
 counter)`, which fills the output; and `shared(problem)`, how it is cut for several threads. Winograd and FFT, which do
-not sum the definition's products, also have `error_scale(problem)`. Which one is taken is decided in `engine.choice`.
+not sum the definition's products, also have `mixing(problem)` and `error_scale(problem)`. Which one is taken is decided in `engine.choice`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from convcalc.engine import tuning
 from convcalc.engine.algorithms import bands, direct, fourier, planes, rows, winograd
 from convcalc.engine.counter import Counter
+from convcalc.engine.magnitudes import Mixing
 from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.work.threads import run_all, thread_count
 
@@ -27,8 +28,8 @@ class Algorithm:
 
     `shared` gives the axis to split across threads, None if BLAS's own threads do better. A problem with fewer than
     MIN_SHARED_MULTIPLICATIONS is not split. `own_count`: it multiplies other numbers than the definition does.
-    `mixes`: NaN and Inf spoil outputs whose windows do not contain them. `error_scale`: the bound of the error as a
-    multiple of max|x| * eps, if products are not summed as defined.
+    `mixing`: how values reach outputs whose windows do not contain them, None if they do not. `error_scale`: the bound
+    of the error as a multiple of max|x| * eps, if products are not summed as defined.
     """
 
     name: str
@@ -36,7 +37,7 @@ class Algorithm:
     run: Callable[[Problem, np.ndarray, Counter], None]
     shared: Callable[[Problem], Cut | None]
     own_count: bool = False
-    mixes: bool = False
+    mixing: Callable[[Problem], Mixing] | None = None
     error_scale: Callable[[Problem], np.ndarray] | None = None
 
 
@@ -49,11 +50,11 @@ ALGORITHMS = {
         Algorithm("planes", planes.fits, planes.run, planes.shared),
         Algorithm(
             "winograd", winograd.fits, winograd.run, winograd.shared,
-            own_count=True, mixes=True, error_scale=winograd.error_scale,
+            own_count=True, mixing=winograd.mixing, error_scale=winograd.error_scale,
         ),
         Algorithm(
             "fft", fourier.fits, fourier.run, fourier.shared,
-            own_count=True, mixes=True, error_scale=fourier.error_scale,
+            own_count=True, mixing=fourier.mixing, error_scale=fourier.error_scale,
         ),
     )
 }  # fmt: skip

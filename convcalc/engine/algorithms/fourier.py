@@ -24,6 +24,7 @@ import numpy as np
 from convcalc.axis.window import Window
 from convcalc.engine import tuning
 from convcalc.engine.counter import Counter
+from convcalc.engine.magnitudes import Mixing
 from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.work.blocks import even_parts, shaped, workspaces
 from convcalc.engine.work.gather import copy_padded
@@ -117,16 +118,26 @@ def run(problem: Problem, out: np.ndarray, counter: Counter) -> None:
                     target[...] = result[number][inside][tuple(map(slice, target.shape))]
 
 
+def mixing(problem: Problem) -> Mixing:
+    """All values of a tile meet in one transform."""
+    return Mixing(_error(problem), tuple(tiling.size - 1 for tiling in tilings(problem)))
+
+
 def error_scale(problem: Problem) -> np.ndarray:
     """The bound of the error as a multiple of max|x| * eps, (groups, filters).
 
     A transform's error is at most about log2(n)*eps of its 2-norm (Higham 2002, theorem 24.2) and spreads evenly over
     the n values of a tile; no frequency of a kernel is larger than the sum of its weights' magnitudes.
     """
-    values = prod(tiling.size for tiling in tilings(problem))
     weight = problem.weight.reshape(*problem.weight.shape[:2], -1).astype(np.float64)
-    scale: np.ndarray = tuning.MAX_FFT_ERROR * (log2(values) + problem.channels**0.5) * np.abs(weight).sum(axis=-1)
+    scale: np.ndarray = _error(problem) * np.abs(weight).sum(axis=-1)
     return scale
+
+
+def _error(problem: Problem) -> float:
+    """The bound as a multiple of max|x| * eps * sum|weight|."""
+    values = prod(tiling.size for tiling in tilings(problem))
+    return float(tuning.MAX_FFT_ERROR * (log2(values) + problem.channels**0.5))
 
 
 def _tiling(window: Window, positions: int, longest: int) -> Tiling:

@@ -38,6 +38,7 @@ from convcalc.engine import tuning
 from convcalc.engine.algorithms import winograd_steps as steps
 from convcalc.engine.algorithms.winograd_steps import KERNEL, SPAN, TILE
 from convcalc.engine.counter import Counter
+from convcalc.engine.magnitudes import Mixing
 from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.work.blocks import block_shape, blocks, even_parts, length, shaped, workspaces
 from convcalc.engine.work.channels_last import spare_values
@@ -159,6 +160,13 @@ def _block(problem: Problem) -> tuple[int, ...]:
     return block_shape((problem.batch, *_tiles(problem)), 1, most)
 
 
+def mixing(problem: Problem) -> Mixing:
+    """The values of a tile are transformed together, and those of all depths under a window are summed."""
+    apart = (*problem.kernel[:-2], SPAN, SPAN)
+    reach = tuple((count - 1) * step for count, step in zip(apart, problem.dilation, strict=True))
+    return Mixing(_rounding(problem) * steps.mean_amplification(), reach)
+
+
 def error_scale(problem: Problem) -> np.ndarray:
     """The bound of the error as a multiple of max|x| * eps, (groups, filters).
 
@@ -172,6 +180,11 @@ def error_scale(problem: Problem) -> np.ndarray:
     points = np.einsum("au,gncduv,bv->gncdab", g, weight, g, optimize=True) ** 2 * np.outer(rows, rows)
     tiles = np.einsum("ia,gncdab,jb->gncdij", a**2, points, a**2, optimize=True)
     largest = np.sqrt(tiles.max(axis=(-1, -2))).sum(axis=(2, 3))
-    terms = problem.channels * prod(problem.kernel[:-2])
-    scale: np.ndarray = tuning.MAX_WINOGRAD_ERROR * (terms**0.5 + 3 * SPAN) * largest
+    scale: np.ndarray = _rounding(problem) * largest
     return scale
+
+
+def _rounding(problem: Problem) -> float:
+    """By how many eps the sums and the three transforms may round together."""
+    terms = problem.channels * prod(problem.kernel[:-2])
+    return float(tuning.MAX_WINOGRAD_ERROR * (terms**0.5 + 3 * SPAN))

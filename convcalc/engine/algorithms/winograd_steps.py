@@ -57,6 +57,14 @@ def matrices(compute: np.dtype) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.kron(output, output), np.kron(kernel, kernel), input
 
 
+@cache
+def mean_amplification() -> float:
+    """By how much a tile's transforms enlarge what is rounded, relative to |x| * |weight|, on average over the taps."""
+    a, g, b = constants()
+    taps = np.sqrt(np.einsum("ia,au,a->iu", a**2, g**2, (b**2).sum(axis=1)))  # of one axis, by output and tap
+    return float(taps.mean(axis=1).max() ** 2)
+
+
 def _polynomial(roots: tuple[Fraction, ...] | list[Fraction]) -> list[Fraction]:
     """Coefficients of the product of (x - root), lowest power first."""
     coefficients = [Fraction(1)]
