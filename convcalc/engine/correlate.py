@@ -63,7 +63,8 @@ def correlate(
     execute(chosen, problem, blocked, counter)
     if chosen.mixing is not None and not choice.finite and not all_finite(out):
         # NaN or Inf may have spread beyond their windows, or a sum overflowed that the definition does not have.
-        choice = Choice("direct", f"{chosen.name} met values that are not finite, and they stay in their windows")
+        met = f"{chosen.name} met values or sums that are not finite"
+        choice = Choice("direct", f"{met}, and direct keeps them in their windows")
         execute(ALGORITHMS[choice.algorithm], problem, blocked, counter)
     if counter is not None:
         if counter.spoiled:

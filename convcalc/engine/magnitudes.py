@@ -63,7 +63,7 @@ def look(problem: Problem, mixing: Mixing) -> Look:
         return Look("NaN or Inf would spread")
     eps = float(np.finfo(problem.compute).eps)
     most = float(tolerated(problem.terms, eps)) / (mixing.error * eps)
-    if _sampled(problem).min() * most < largest and not _near_in_size(problem, mixing, most):
+    if float(_sampled(problem).min()) * most < largest and not _near_in_size(problem, mixing, most):
         return Look("values far larger than their surroundings would drown the digits of these")
     return Look("", finite=problem.weight.size < problem.x.size and _surely_finite(problem, largest))
 
@@ -72,7 +72,7 @@ def _surely_finite(problem: Problem, largest: float) -> bool:
     """Whether max|x| * sum|weight| is so small that no transform can overflow."""
     weights = problem.weight.astype(problem.compute, copy=False).reshape(-1)
     sum_at_most = float(np.vdot(weights, weights)) ** 0.5 * weights.size**0.5
-    return largest * sum_at_most < tuning.SURELY_FINITE * float(np.finfo(problem.compute).max)
+    return bool(largest * sum_at_most < tuning.SURELY_FINITE * float(np.finfo(problem.compute).max))
 
 
 def _near_in_size(problem: Problem, mixing: Mixing, most: float) -> bool:

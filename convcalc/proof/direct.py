@@ -31,11 +31,15 @@ WIDE = {
 
 @dataclass(frozen=True, slots=True)
 class DirectSums:
-    """Outputs (positions, filters): their values, the sums of their finite products' magnitudes, their terms."""
+    """Outputs (positions, filters): their values, the sums of their finite products' magnitudes, their terms.
+
+    `largest`, (positions, 1), is the largest finite magnitude of the input under each window.
+    """
 
     values: np.ndarray
     magnitudes: np.ndarray
     terms: np.ndarray
+    largest: np.ndarray
 
 
 def direct_sums(
@@ -83,7 +87,8 @@ def direct_sums(
             values, magnitudes = values + added, magnitudes + np.where(np.isfinite(added), np.abs(added), 0)
     every = per_group * prod(primitive.kernel)
     terms = per_group * here.reshape(len(positions), -1).sum(axis=1) if transposed else np.full(len(positions), every)
-    return DirectSums(values, magnitudes, terms[:, np.newaxis] + 1)
+    largest = np.where(np.isfinite(seen), np.abs(seen), 0).reshape(len(positions), -1).max(axis=1)
+    return DirectSums(values, magnitudes, terms[:, np.newaxis] + 1, largest[:, np.newaxis])
 
 
 def _under_taps(at: np.ndarray, size: int, window: Window, mode: str) -> np.ndarray:

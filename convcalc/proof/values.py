@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 
 from convcalc.engine.algorithms import ALGORITHMS
+from convcalc.engine.magnitudes import tolerated
 from convcalc.graph.primitives import Correlate, ShuffleChannels
 from convcalc.proof.direct import WIDE, DirectSums, direct_sums
 from convcalc.proof.executed import Check, Convolved, Executed, convolved
@@ -47,7 +48,15 @@ def check_values(executed: Sequence[Executed], whole: Convolved | None = None) -
     detail = f"{checked:,} of {of:,} outputs against the direct sum{note}"
     share, error, bound = worst
     predicted = f"error <= {bound:.3g}" if share and bound else "error 0"
+    if share > 1 and (mixing := _mixing(executed)):
+        detail += f"; {mixing} rounds by the size of far larger values nearby, --algorithm direct does not"
     return Check("values", predicted, f"error {error:.3g}", share <= 1, detail), largest
+
+
+def _mixing(executed: Sequence[Executed]) -> str:
+    """The algorithms among those used that mix the values of several windows."""
+    used = [run.counter.choice.algorithm for run in executed if run.counter.choice is not None]
+    return " and ".join(dict.fromkeys(name for name in used if ALGORITHMS[name].mixing is not None))
 
 
 def _errors_of(run: Executed) -> Iterator[tuple[float, float, int]]:
@@ -74,7 +83,7 @@ def _errors(run: Convolved, factors: int = 0) -> Iterator[tuple[float, float, in
             yield float(np.abs(ours - direct.values).max()), 0.0, ours.size
             continue
         factored = _factoring(run, direct, positions, filters, factors) if factors else 0.0
-        yield *_float_error(ours, direct, factored, _algorithm_error(run, filters)), ours.size
+        yield *_float_error(ours, direct, factored, _algorithm_error(run, direct, filters)), ours.size
 
 
 def _direct(
@@ -89,7 +98,7 @@ def _float_error(
 ) -> tuple[float, float]:
     """The largest error for its bound, and the bound; if direct arithmetic gives NaN or Inf, so must the engine.
 
-    `algorithm` bounds the rounding per filter if products are not summed directly.
+    `algorithm` bounds the rounding if products are not summed directly.
     If a sum may pass the largest number on its way, the order of the terms decides, so any result is accepted.
     """
     compute, last = np.finfo(np.float32 if ours.dtype == np.float16 else ours.dtype), np.finfo(ours.dtype)
@@ -98,7 +107,7 @@ def _float_error(
         excused = overflowing | (np.isnan(ours) & np.isnan(direct.values))
         rounding = (4 if ours.dtype.kind == "c" else 1) * direct.terms * float(compute.eps) * direct.magnitudes
         if algorithm is not None:
-            rounding = np.broadcast_to(algorithm, direct.magnitudes.shape)
+            rounding = algorithm
         small = direct.terms * float(last.smallest_subnormal)
         bounds = (rounding + factored + float(last.eps) * np.abs(direct.values) + small)[..., np.newaxis]
         measured, wanted = _parts(ours), _parts(direct.values)
@@ -135,17 +144,24 @@ def _factoring(
     return error
 
 
-def _algorithm_error(run: Convolved, filters: np.ndarray) -> np.ndarray | None:
-    """The algorithm's own bound for these filters, relative to max|x|; None if it is the direct sum's."""
+def _algorithm_error(run: Convolved, direct: DirectSums, filters: np.ndarray) -> np.ndarray | None:
+    """What the algorithm may round, (positions, filters); None if it sums directly.
+
+    It states a bound relative to max|x|, and an output must keep digits of its own too: see `tolerated`. Outputs whose
+    windows hold zeros alone have none, so the first bound is all that they must keep.
+    """
     problem, choice = run.counter.problem, run.counter.choice
     scale = None if problem is None or choice is None else ALGORITHMS[choice.algorithm].error_scale
     if scale is None or problem is None:
         return None
-    some = replace(problem, weight=problem.weight[filters // problem.filters, filters % problem.filters][np.newaxis])
+    weight = problem.weight[filters // problem.filters, filters % problem.filters]
     numbers = np.finfo(problem.compute)
+    eps, normal = float(numbers.eps), float(numbers.smallest_normal)
     # Below the smallest normal number rounding is absolute, and eps times that number is its step.
-    largest = max(float(np.abs(run.x).max()), float(numbers.smallest_normal))
-    error: np.ndarray = scale(some)[0] * float(numbers.eps) * largest
+    stated = scale(replace(problem, weight=weight[np.newaxis]))[0] * eps * max(float(np.abs(run.x).max()), normal)
+    weights = np.abs(weight.astype(np.float64)).reshape(len(filters), -1).sum(axis=1)
+    own = tolerated(problem.terms, eps) * np.maximum(direct.largest, normal) * weights
+    error: np.ndarray = np.where(direct.largest == 0, stated, np.minimum(stated, own))
     return error
 
 

@@ -15,6 +15,7 @@ from convcalc.graph.primitives import ShuffleChannels
 from convcalc.proof import values
 from convcalc.proof.executed import Check, Executed, convolved
 from convcalc.proof.values import check_values
+from convcalc.proof.walk import executed
 from tests.proof.examples import EXAMPLES, LAYER
 from tests.proof.running import INF, NAN, disagreeing, ran, run_nodes
 
@@ -207,3 +208,33 @@ def test_integers_beyond_float_are_compared_exactly() -> None:
     alone = replace(node, inputs=(np.full((1, 1, 3), big),), arrays=arrays, out=found.out)
     assert check_values([alone])[0].ok
     assert not check_values([replace(alone, out=found.out + 1)])[0].ok
+
+
+def test_values_are_judged_by_their_own_terms() -> None:
+    """A huge value leaves far outputs without digits if it is mixed with them, though it alone explains such errors."""
+    layer = analyze(input=(1, 90, 100), kernel=31, filters=1)
+    for value, ok in ((1.0, True), (1e4, True), (1e10, False), (1e30, False)):
+        x, box = np.random.default_rng(0).standard_normal((1, 1, 90, 100)).astype("f4"), np.ones((1, 1, 31, 31), "f4")
+        x[..., 5, 5] = value
+        found = {}
+        for algorithm in ("auto", "fft", "direct"):
+            nodes = list(executed(layer.graph, [x], {layer.stages[0].node.name: (box,)}, algorithm=algorithm))
+            found[algorithm], _ = check_values(nodes)
+        assert (found["auto"].ok, found["fft"].ok, found["direct"].ok) == (True, ok, True)
+        assert ok or found["fft"].how.endswith("--algorithm direct does not")
+        [node] = executed(layer.graph, [x], {layer.stages[0].node.name: (box,)}, algorithm="fft")
+        far = node.out.copy()
+        far[..., -1, -1] += 100  # a seventh of sum|products|
+        assert not check_values([replace(node, out=far)])[0].ok
+
+
+def test_values_over_zeros_may_be_rounding_noise() -> None:
+    """Of the array's largest value: fft gives 1e-7 where a direct sum of zeros is 0, but not 1e-3."""
+    layer = analyze(input=(1, 200, 200), kernel=31, filters=1)
+    x, box = np.zeros((1, 1, 200, 200), "f4"), np.full((1, 1, 31, 31), 1 / 961, "f4")
+    x[..., :60, :60] = np.random.default_rng(0).standard_normal((60, 60))
+    [node] = executed(layer.graph, [x], {layer.stages[0].node.name: (box,)}, algorithm="fft")
+    assert check_values([node])[0].ok
+    assert node.out[..., 60:, 60:].any()
+    node.out[..., -1, -1] = 1e-3
+    assert not check_values([node])[0].ok

@@ -2,7 +2,8 @@
 
 Each algorithm is a module with three functions: `fits(problem)`, whether it can compute it; `run(problem, out,
 counter)`, which fills the output; and `shared(problem)`, how it is cut for several threads. Winograd and FFT, which do
-not sum the definition's products, also have `mixing(problem)` and `error_scale(problem)`. Which one is taken is decided in `engine.choice`.
+not sum the definition's products, also have `mixing(problem)` and `error_scale(problem)`. Which one is taken is decided
+in `engine.choice`.
 """
 
 from __future__ import annotations
