@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,21 +12,26 @@ from convcalc.cli.options import SharedOptions, complete_dtype, complete_type, l
 from convcalc.recipes import BY_NAME
 from convcalc.render.views import compare_view, cost_view
 
+if TYPE_CHECKING:
+    from convcalc.questions.compare import Comparison
+
+COMPARE = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--compare",
+        metavar="TYPE|all",
+        help="Compare with other types for the same input and output; may be repeated.",
+        rich_help_panel="Comparing",
+        autocompletion=complete_type,
+        show_default=False,
+    ),
+]
+
 
 @layer_command
 def command(
     options: SharedOptions,
-    compare_with: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--compare",
-            metavar="TYPE|all",
-            help="Compare with other types for the same input and output; may be repeated.",
-            rich_help_panel="Comparing",
-            autocompletion=complete_type,
-            show_default=False,
-        ),
-    ] = None,
+    compare_with: COMPARE = None,
     dtype: Annotated[
         str | None,
         typer.Option(
@@ -54,20 +59,26 @@ def command(
         return answer(
             options, result.to_dict, lambda: cost_view(result, options.layout), lambda whole: whole.explain_cost(result)
         )
-    from convcalc.questions.compare import compare, compare_chain
-
-    # Types after the first may follow --compare without commas; the parser then takes them for layer words.
-    types = [word for word in options.words if word in BY_NAME or word.lower() == "all"]
-    options = replace(options, words=tuple(word for word in options.words if word not in types))
-    names = [name for word in (*compare_with, *types) for name in word.split(",")]
-    comparison = (
-        compare_chain(options.graph(), names, dtype=dtype)
-        if options.words
-        else compare(options.type or "standard", options.layer, names, batch=options.batch, dtype=dtype)
-    )
+    options, comparison = compared(options, compare_with, dtype)
     return answer(
         options,
         comparison.to_dict,
         lambda: compare_view(comparison, options.layout),
         lambda whole: whole.explain_comparison(comparison),
     )
+
+
+def compared(options: SharedOptions, types: list[str], dtype: str) -> tuple[SharedOptions, Comparison]:
+    """The layer or row compared with the types; the options without the types that were among its words."""
+    from convcalc.questions.compare import compare, compare_chain
+
+    # Types after the first may follow --compare without commas; the parser then takes them for layer words.
+    more = [word for word in options.words if word in BY_NAME or word.lower() == "all"]
+    options = replace(options, words=tuple(word for word in options.words if word not in more))
+    names = [name for word in (*types, *more) for name in word.split(",")]
+    comparison = (
+        compare_chain(options.graph(), names, dtype=dtype)
+        if options.words
+        else compare(options.type or "standard", options.layer, names, batch=options.batch, dtype=dtype)
+    )
+    return options, comparison

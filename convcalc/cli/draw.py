@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from convcalc.cli import ANSWERED
 from convcalc.cli.answer import print_json
+from convcalc.cli.cost import COMPARE, compared
 from convcalc.cli.options import SharedOptions, flag, layer_command, option
 from convcalc.errors import NotationError, quoted
 from convcalc.notation import Axes, parse_axes, parse_padding_mode
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from convcalc.scenes.sums import Sums
 
 PANEL = "Picture"
-PICTURES = ("rf", "matrix", "channels")
+PICTURES = ("rf", "matrix", "channels", "cost", "net")
 AT = option("--at", metavar="N[,N]", help="The output position to show [one that reads no padding].", panel=PANEL)
 ARRAY = option("--array", metavar="X.npy", help="The input's numbers, with --kernel-array.", panel=PANEL)
 KERNEL_ARRAY = option("--kernel-array", metavar="W.npy", help="The kernel's numbers, with --array.", panel=PANEL)
@@ -44,6 +45,7 @@ def command(
     at: AT = None,
     array: ARRAY = None,
     kernel_array: KERNEL_ARRAY = None,
+    compare_with: COMPARE = None,
     svg: SVG = None,
     html: HTML = None,
     animate: ANIMATE = False,
@@ -53,13 +55,16 @@ def command(
     """Exact pictures of a layer: its padded input, the taps of one output, and the output; transposed in two ways.
 
     With a first word: draw rf, how the receptive field grows; draw matrix, the layer as a sparse matrix;
-    draw channels, which input channel feeds which output channel.
+    draw channels, which input channel feeds which output channel; draw cost, a bar for every type; draw net, a
+    network's blocks to scale and its memory over time.
 
     Examples:
       convcalc draw -i 1x5x5 -k 3 -s 2 -p 1
       convcalc draw -t transposed -i 1x3x3 -k 3 -s 2 --at 2,2
       convcalc draw rf 1x9x9 k3 k3d2
       convcalc draw channels -t shuffled-grouped -i 6x5x5 -f 6 -g 3
+      convcalc draw cost -i 64x14x14 -k 3 -p 1 -f 128 --compare all
+      convcalc draw net resnet18
       convcalc draw 1x7x7 k3s2p1 --animate --svg strided.svg
       convcalc draw 1x8x8 k3s2p1f4 --html layer.html
     """
@@ -77,14 +82,24 @@ def command(
         raise NotationError(f"html: the page shows a layer's window, got draw {options.leading} too; leave one out")
     if animate and svg is None and (html is not None or options.json or not sys.stdout.isatty()):
         raise NotationError("draw: --animate moves in a terminal, got none; add --svg FILE.svg to write it")
-    graph, sums = _asked(options, array, kernel_array, mode)
+    if compare_with and options.leading != "cost":
+        raise NotationError("draw: --compare is for the bars of cost; use draw cost --compare all")
     where = None if at is None else _position(at)
+    match options.leading:
+        case "cost":
+            from convcalc.scenes.bars import cost_scene
 
-    def scenes_at(rows: int, columns: int) -> list[Scene]:
-        return scenes_of(graph, View(where, rows, columns, animate, mode), options.leading, sums)
+            scenes = [cost_scene(compared(options, compare_with or ["all"], "float32")[1])]
+        case "net":
+            scenes = _network(options)
+        case _:
+            graph, sums = _asked(options, array, kernel_array, mode)
 
-    in_file = svg is not None or html is not None or options.json
-    scenes = scenes_at(LARGEST, LARGEST) if in_file else fitted(scenes_at, ascii)
+            def scenes_at(rows: int, columns: int) -> list[Scene]:
+                return scenes_of(graph, View(where, rows, columns, animate, mode), options.leading, sums)
+
+            in_file = svg is not None or html is not None or options.json
+            scenes = scenes_at(LARGEST, LARGEST) if in_file else fitted(scenes_at, ascii)
     files = dict[str, str]()
     if svg is not None:
         from convcalc.render.scene_svg import scenes_svg
@@ -105,6 +120,20 @@ def command(
     else:
         show_scenes(scenes, ascii)
     return ANSWERED
+
+
+def _network(options: SharedOptions) -> list[Scene]:
+    """The blocks of a network of the zoo or of a file, and its memory over time."""
+    from convcalc.questions.models import NetworkOptions, report_of
+    from convcalc.questions.summary import rows_of
+    from convcalc.scenes.network import map_scene, memory_scene
+
+    if len(options.words) != 1:
+        raise NotationError(
+            f"draw net: takes one network, got {len(options.words)}; for example convcalc draw net resnet18"
+        )
+    report = report_of(options.words[0], NetworkOptions(options.layer.input, options.batch, layout=options.layout))
+    return [map_scene(report, rows_of(report, report.layers, None)), memory_scene(report)]
 
 
 def _write(path: str, text: str) -> None:

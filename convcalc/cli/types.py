@@ -1,22 +1,34 @@
-"""`convcalc types`: the table of convolution types."""
+"""`convcalc types`: the table of convolution types, and each on one screen."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from convcalc.cli.answer import print_json
-from convcalc.cli.options import JSON
+from convcalc.cli.options import JSON, complete_type
 from convcalc.questions.schema import SCHEMA
 from convcalc.recipes import RECIPES
 from convcalc.render.table import show
 from convcalc.render.views import types_view
 
+NAME = Annotated[
+    str | None,
+    typer.Argument(metavar="[TYPE]", help="One type, explained.", autocompletion=complete_type, show_default=False),
+]
 
-def command(json: JSON = False) -> int:
-    """The convolution types: names, what they do, their cost as a formula, where they come from.
+
+def command(type: NAME = None, json: JSON = False) -> int:
+    """The convolution types; with a name, what one is for, its picture, its numbers, what it saves and costs.
 
     Examples:
       convcalc types
+      convcalc types depthwise-separable
       convcalc types --json
     """
+    if type is not None:
+        return _lesson(type, json)
     if json:
         types = [
             {
@@ -31,4 +43,20 @@ def command(json: JSON = False) -> int:
         print_json({"schema": SCHEMA, "types": types})
     else:
         show(types_view())
+    return 0
+
+
+def _lesson(type: str, json: bool) -> int:
+    from convcalc.questions.lesson import taught
+    from convcalc.render.drawing import fitted
+    from convcalc.render.lesson import show_lesson
+    from convcalc.scenes import scenes_of
+    from convcalc.scenes.view import View
+
+    lesson = taught(type)
+    if json:
+        print_json({"schema": SCHEMA, **lesson.to_dict()})
+        return 0
+    graph, picture = lesson.report.graph, lesson.lesson.picture
+    show_lesson(lesson, fitted(lambda rows, columns: scenes_of(graph, View(None, rows, columns), picture)))
     return 0

@@ -11,7 +11,6 @@ from convcalc.scenes.scene import Cell, Grid, Role, Scene, Step
 
 GAP = 4
 """Columns between grids side by side."""
-MOST_LINKS = 24
 EVERY = 5
 """Columns of two characters have room for every fifth label."""
 
@@ -34,7 +33,7 @@ ASCII = Signs(
 UNICODE = Signs(
     {
         Role.INPUT: "⠶", Role.PADDING: "░", Role.INSERTED: "0", Role.OUTPUT: "⠶", Role.CROPPED: "╎",
-        Role.WEIGHT: "⣿", Role.NOTHING: "⠂", Role.TAP: "⣿", Role.HOLE: "⠭", Role.MADE: "⣿",
+        Role.WEIGHT: "⣿", Role.NOTHING: "⠂", Role.TAP: "⣿", Role.HOLE: "⠭", Role.MADE: "⠿",
     },
     "⠤",
 )  # fmt: skip
@@ -47,9 +46,13 @@ STYLES = {
     Role.MADE: "bold #ffffff on #d55e00",
 }  # fmt: skip
 
+COLOURS = {Role.TAP: "#0072b2", Role.OUTPUT: "#f0b429", Role.MADE: "#d55e00", Role.INPUT: "#9ccbf2"}
+"""Of bars, whose signs have no ground."""
+
 Piece = tuple[str, str]
 """Text and its style."""
 Line = list[Piece]
+Sources = dict[tuple[int, int], str]
 Block = tuple[list[Line], int]
 """A grid as lines, and how many columns they need."""
 
@@ -62,16 +65,19 @@ def scene_lines(scene: Scene, step: int, width: int, signs: Signs) -> Iterator[L
         yield from ([(line, "bold")] for line in wrap(scene.title, width))
         yield from ([(line, "")] for line in wrap(scene.description, width))
     now = scene.steps[step]
+    sources = _sources(scene)
     for line in sorted({grid.line for grid in scene.grids}):
         blocks = [
-            (_block(number, grid, now, signs), _width(grid))
+            (_block(number, grid, now, signs, sources), _width(number, grid, sources))
             for number, grid in enumerate(scene.grids)
             if grid.line == line
         ]
         for group in _fitting(blocks, width):
             yield from _side_by_side(group)
             yield []
-    for text in (*_link_lines(scene), *now.lines, *scene.notes):
+    yield from _block_lines(scene, width, signs)
+    yield from _bar_lines(scene, width, signs)
+    for text in (*now.lines, *scene.notes):
         yield from ([(line, "")] for line in wrap(text, width) or [""])
     yield from _legend(scene, signs, width)
 
@@ -87,20 +93,52 @@ def _fitting(blocks: Sequence[Block], width: int) -> Iterator[list[Block]]:
     yield group
 
 
-def _link_lines(scene: Scene) -> Iterator[str]:
-    """Lines between grids in words: a target and all its sources."""
+def _block_lines(scene: Scene, width: int, signs: Signs) -> Iterator[Line]:
+    """A line per block: its name, its text, a bar as long as it is dark, and which earlier blocks lead to it."""
+    if not scene.blocks:
+        return
+    label, text = (max(map(len, texts)) for texts in zip(*((b.label, b.text) for b in scene.blocks), strict=True))
+    darkest = max(block.shade for block in scene.blocks) or 1
+    room = max(8, min(24, width - label - text - 28))
+    for number, block in enumerate(scene.blocks):
+        length = max(int(block.shade > 0), round(block.shade / darkest * room))
+        arcs = [scene.blocks[source].label for source, target in scene.arcs if target == number]
+        skip = f"  <- {', '.join(arcs)}" if arcs else ""
+        bar = signs.roles[Role.TAP] * length
+        yield [
+            (f"{block.label:<{label}}  {block.text:>{text}}  ", ""),
+            (bar, COLOURS[Role.TAP]),
+            (f"{skip:>{0}}", "dim"),
+        ]
+    yield []
+
+
+def _bar_lines(scene: Scene, width: int, signs: Signs) -> Iterator[Line]:
+    """The bars below one another; one that is not nothing has at least one sign."""
+    if not scene.bars:
+        return
+    label, text = (max(map(len, texts)) for texts in zip(*((bar.label, bar.text) for bar in scene.bars), strict=True))
+    room = max(10, width - label - text - 4)
+    for bar in scene.bars:
+        first = round(bar.begin * room)
+        length = max(int(bar.end > bar.begin), round(bar.end * room) - first)
+        drawn = (signs.roles[bar.role] * length, COLOURS[bar.role])
+        yield [
+            (f"{bar.label:<{label}}  " + " " * first, ""),
+            drawn,
+            (f"{bar.text:>{room - first - length + text + 2}}", ""),
+        ]
+    yield []
+
+
+def _sources(scene: Scene) -> Sources:
+    """For every row of a grid that lines lead to from another grid: the cells that they come from, in words."""
     texts = [{(cell.row, cell.column): cell.text for cell in grid.cells} for grid in scene.grids]
-    sources: dict[tuple[int, int, int], list[str]] = {}
-    for (grid, *place), target in scene.links:
+    found: dict[tuple[int, int], list[str]] = {}
+    for (grid, row, column), target in scene.links:
         if grid != target[0]:
-            sources.setdefault(target, []).append(texts[grid][place[0], place[1]])
-    for (grid, row, column), labels in [*sources.items()][:MOST_LINKS]:
-        title = scene.grids[grid].title.partition(",")[0]
-        yield f"{title} {texts[grid][row, column]} <- {' '.join(labels)}"
-    if len(sources) > MOST_LINKS:
-        yield f"and {len(sources) - MOST_LINKS} more"
-    if sources:
-        yield ""
+            found.setdefault(target[:2], []).append(texts[grid][row, column])
+    return {place: f" <- {' '.join(labels)}" for place, labels in found.items()}
 
 
 def _side_by_side(blocks: Sequence[Block]) -> Iterator[Line]:
@@ -113,8 +151,8 @@ def _side_by_side(blocks: Sequence[Block]) -> Iterator[Line]:
         yield line
 
 
-def _block(number: int, grid: Grid, step: Step, signs: Signs) -> list[Line]:
-    """The lines of one grid: its title, the labels of its columns, and its rows."""
+def _block(number: int, grid: Grid, step: Step, signs: Signs, sources: Sources) -> list[Line]:
+    """The lines of one grid: its title, the labels of its columns, and its rows with what leads to them."""
     marked = {(mark.row, mark.column): mark.role for mark in step.marks if mark.grid == number}
     size, gutter = _cell_width(grid), _gutter(grid)
     rows: list[list[Piece]] = [[(" " * size, "")] * len(grid.column_labels) for _ in grid.row_labels]
@@ -125,8 +163,10 @@ def _block(number: int, grid: Grid, step: Step, signs: Signs) -> list[Line]:
     lines: list[Line] = [[(grid.title, "bold")]] if grid.title else []
     if any(grid.column_labels):
         lines.append([(labels.rstrip(), "dim")])
-    for label, row in zip(grid.row_labels, rows, strict=True):
-        lines.append([(f"{label:>{gutter - 1}} " if gutter else "", "dim"), *row])
+    for i, (label, row) in enumerate(zip(grid.row_labels, rows, strict=True)):
+        lines.append(
+            [(f"{label:>{gutter - 1}} " if gutter else "", "dim"), *row, (sources.get((number, i), ""), "dim")]
+        )
     if grid.left_out:
         lines.append([(grid.left_out, "dim")])
     return lines
@@ -162,8 +202,9 @@ def _gutter(grid: Grid) -> int:
     return longest + 1 if longest else 0
 
 
-def _width(grid: Grid) -> int:
+def _width(number: int, grid: Grid, sources: Sources) -> int:
     cells = _gutter(grid) + _cell_width(grid) * len(grid.column_labels)
+    cells += max((len(text) for (own, _), text in sources.items() if own == number), default=0)
     return max(cells, len(grid.title), len(grid.left_out))
 
 

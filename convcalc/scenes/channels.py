@@ -48,7 +48,7 @@ def channels_scene(nodes: Sequence[Node]) -> Scene:
     assert last is not None
     return Scene(
         f"{show_size(nodes[0].input_shapes[0][1:])} -> {show_size(last[1:])}",
-        "channels: a line leads from every input channel to the output channels that read it",
+        "every channel, and the channels that it reads",
         tuple(grids),
         (Step("channels", (), tuple(lines)),),
         ((Role.INPUT, "input channel"), *(((Role.WEIGHT, "channel between stages"),) if len(nodes) > 1 else ()),

@@ -69,10 +69,30 @@ class Link(NamedTuple):
     target: tuple[int, int, int]
 
 
+class Bar(NamedTuple):
+    """A bar from `begin` to `end`, shares of the width, and its value; without a label it belongs to the bar above."""
+
+    label: str
+    begin: float
+    end: float
+    text: str
+    role: Role
+
+
+class Block(NamedTuple):
+    """A block in a row of blocks: its width in any unit; its height, and how dark it is, as shares of 1."""
+
+    label: str
+    width: float
+    height: float
+    shade: float
+    text: str
+
+
 class Scene(NamedTuple):
     """A whole picture. `shown` is the step of a still picture; `legend` says what each role in it means.
 
-    `notes` are remarks for the reader, such as steps that were left out.
+    `arcs` lead from one block to a later one. `notes` are remarks for the reader, such as steps that were left out.
     """
 
     title: str
@@ -82,6 +102,9 @@ class Scene(NamedTuple):
     legend: tuple[tuple[Role, str], ...]
     shown: int = 0
     links: tuple[Link, ...] = ()
+    bars: tuple[Bar, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    arcs: tuple[tuple[int, int], ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -113,6 +136,9 @@ def scene_dict(scene: Scene) -> dict[str, Any]:
             for step in scene.steps
         ],
         "links": [{"source": list(link.source), "target": list(link.target)} for link in scene.links],
+        "bars": [bar._asdict() | {"role": bar.role.value} for bar in scene.bars],
+        "blocks": [block._asdict() for block in scene.blocks],
+        "arcs": [list(arc) for arc in scene.arcs],
         "legend": {role.value: text for role, text in scene.legend},
         "shown": scene.shown,
         "notes": list(scene.notes),
