@@ -41,7 +41,7 @@ NET: tuple[Rule, ...] = (
             *("--peak", "--bandwidth", "--check", "--array", "--output", "--force"),
             *SEVERAL_NETWORKS,
             *ROWS,
-            *("--columns", "--layout", "--explain", "--csv"),
+            *("--layout", "--explain", "--csv"),
         ),
         "a MODEL",
         remedy="name one, such as resnet50",

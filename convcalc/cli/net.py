@@ -19,8 +19,7 @@ from convcalc.cli.conflicts import NET, check_conflicts
 from convcalc.cli.options import EXPLAIN, JSON, LAYOUT, complete_dtype, flag, option
 from convcalc.errors import NotationError, first_of, shortened
 from convcalc.notation import is_size, parse_features, parse_layout, whole_number
-from convcalc.questions.schema import SCHEMA
-from convcalc.readers import zoo, zoo_name, zoo_names
+from convcalc.readers import zoo_name, zoo_names
 
 
 def _complete_model(incomplete: str) -> list[str]:
@@ -129,7 +128,7 @@ def command(
         "--layout": layout, "--explain": explain, "--csv": csv, "--json": json,
     })  # fmt: skip
     if model is None:
-        return _show_zoo(json)
+        return _show_zoo(json, columns)
     options = NetworkOptions(
         input=None if input is None else parse_features(input, "input", order),
         batch=whole_number(1 if batch is None else batch, "batch"),
@@ -191,15 +190,13 @@ def _one_model(models: Sequence[str]) -> str | None:
     )
 
 
-def _show_zoo(json: bool) -> int:
+def _show_zoo(json: bool, columns: str | None) -> int:
+    from convcalc.questions.zoo import zoo, zoo_dict
     from convcalc.render.networks import zoo_view
-    from convcalc.render.table import show
+    from convcalc.render.table import show, with_columns
 
-    networks = zoo()
     if json:
-        print_json(
-            {"schema": SCHEMA, "zoo": [dict(zip(("name", "input", "source"), row, strict=True)) for row in networks]}
-        )
+        print_json(zoo_dict())
     else:
-        show(zoo_view(networks))
+        show(with_columns(zoo_view(tuple(zoo())), columns))
     return ANSWERED

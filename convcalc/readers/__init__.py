@@ -35,14 +35,6 @@ def zoo_name(written: str) -> str | None:
     return {simplified(name): name for name in names}.get(simplified(written))
 
 
-def zoo() -> tuple[tuple[str, str, str], ...]:
-    """Every network of the zoo: its name, its input as written, and its source."""
-    import tomllib
-
-    files = ((name, tomllib.loads(_read(os.path.join(ZOO, f"{name}.toml")).decode())) for name in zoo_names())
-    return tuple((name, str(file["input"]), str(file["source"])) for name, file in files)
-
-
 def load_network(model: str, *, input: PerAxis | None = None, batch: int = 1, width: Fraction | float = 1) -> Graph:
     """The network of that name in the zoo, or in that .toml or .onnx file, on its own input or on another.
 

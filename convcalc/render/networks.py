@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from convcalc.notation import Layout
+from convcalc.notation import Layout, show_size
 from convcalc.questions.compare import RATIOS, NetworkComparison, ratio_of
 from convcalc.questions.cost import NETWORK_RULE
 from convcalc.questions.report import Report
 from convcalc.questions.sweep import Sweep
+from convcalc.questions.zoo import ZooNetwork
 from convcalc.render.cells import size_cell
 from convcalc.render.network import changed_name, field_size, title
 from convcalc.render.table import Cell, Seconds, Table
 
 
-def zoo_view(networks: Sequence[tuple[str, str, str]]) -> Table:
-    """The networks of the zoo."""
-    return Table("the zoo", ("network", "input", "source"), tuple(networks), aside=("convcalc net NETWORK",))
+def zoo_view(networks: Sequence[ZooNetwork]) -> Table:
+    """The networks of the zoo, a line each; a terminal shows the first author of a source alone."""
+    columns = ("network", "parameters", "multiplications", "input", "year", "source")
+    rows = [(n.name, n.parameters, n.multiplications, show_size(n.input), str(n.year)) for n in networks]
+    whole, short = (
+        Table(
+            "the zoo", columns, tuple((*row, source) for row, source in zip(rows, sources, strict=True)),
+            aside=("convcalc net NETWORK; sources in full: convcalc net --json",), folding=True,
+        )
+        for sources in ([n.source for n in networks], [n.author for n in networks])
+    )  # fmt: skip
+    return replace(whole, on_terminal=short)
 
 
 def comparison_view(comparison: NetworkComparison, layout: Layout, unfused: bool = False) -> Table:

@@ -118,7 +118,9 @@ def with_columns(table: Table, text: str | None) -> Table:
     """The table with only the columns that a text names, in its order; all for None."""
     names = chosen_columns(table.columns, text)
     places = [table.columns.index(name) for name in names]
-    return replace(table, columns=tuple(names), rows=tuple(tuple(row[i] for i in places) for row in table.rows))
+    shorter = None if table.on_terminal is None else with_columns(table.on_terminal, text)
+    rows = tuple(tuple(row[i] for i in places) for row in table.rows)
+    return replace(table, columns=tuple(names), rows=rows, on_terminal=shorter)
 
 
 def show(table: Table, file: TextIO | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import pytest
 from convcalc.questions.report import Report, network_report
 from convcalc.readers import ZOO, load_network, zoo_names
 from convcalc.readers.toml.document import network_from_toml
+from tests.commands import OnTerminal, Run
 
 TORCHVISION = "torchvision 0.28, num_params and _ops of the weights"
 
@@ -223,3 +225,19 @@ def test_notes_hold_for_any_input(name: str) -> None:
     """A size in the file's notes is one that a source has, never one of the network at its own input."""
     sizes = [note for note in load_network(name).notes if re.search(r"\d{2,}x\d{2,}", note)]
     assert all("torchvision" in note or "table" in note for note in sizes)
+
+
+def test_the_list_has_a_line_a_network(on_terminal: OnTerminal, output: Run) -> None:
+    """In a pipe with the source in full; on a terminal of 80 columns with its first author."""
+    listed = json.loads(output("net", "--json"))["zoo"]
+    header, *rows = [line.split("\t") for line in output("net").splitlines()]
+    assert header == ["network", "parameters", "multiplications", "input", "year", "source"]
+    shown = on_terminal(80, "net")
+    for published, network, row in zip(PUBLISHED, listed, rows, strict=True):
+        assert row == [str(network[key]) for key in ("name", *header[1:])]
+        assert (network["name"], network["parameters"]) == (published.name, published.parameters)
+        counts = rf" {network['parameters']:,} +{network['multiplications']:,} +{network['input']} "
+        [line] = [line for line in shown if re.search(counts, line)]
+        year, author = line.split(maxsplit=5)[4:]
+        assert re.match(rf"{author}( et al\.| &|,)?.* {year}, ", network["source"])
+    assert output("net", "--columns", "network,year").splitlines()[1] == "alexnet\t2014"
