@@ -307,7 +307,7 @@ def answer(line: str) -> dict[str, Any]:
     with redirect_stdout(streams[0]), redirect_stderr(streams[1]):
         code = exit_code(words)
     out, err = (stream.buffer.getvalue().decode(errors="backslashreplace") for stream in streams)
-    printed = json.loads(out) if out.startswith("{") else re.sub(r"[\d.e+-]+ ms\b", "? ms", out)
+    printed = json.loads(out) if out.startswith("{") else re.sub(r"[\d.]+ m?s\b", "? s", out)
     found = {"exit": code, "stdout": printed, "stderr": err.replace(os.getcwd(), ".")}
     if "-o" in words and (path := Path(words[words.index("-o") + 1])).is_file():
         found["wrote"] = sha256(path.read_bytes()).hexdigest()

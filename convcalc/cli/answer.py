@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from convcalc.cli.options import SharedOptions
 from convcalc.render.table import Table, show
@@ -45,9 +45,11 @@ def answer(
     value: Callable[[], dict[str, Any]],
     view: Callable[[], Table],
     working_out: Callable[[ModuleType], Sequence[Explanation]] | None,
+    file: TextIO | None = None,
 ) -> int:
     """Print a result as JSON or as its table; with --explain also the working-out behind every number.
 
+    A table goes to `file`, stdout if None.
     `working_out` is given the module `convcalc.explain.whole`, which is imported only if it is needed.
     """
     rows: Sequence[Explanation] = ()
@@ -60,7 +62,7 @@ def answer(
     elif options.explain:
         from convcalc.render.explanations import show_explanations
 
-        show_explanations(view(), rows)
+        show_explanations(view(), rows, file)
     else:
-        show(view())
+        show(view(), file)
     return 0

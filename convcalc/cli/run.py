@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 
 from convcalc.cli import ANSWERED, DISAGREED
-from convcalc.cli.answer import print_json
+from convcalc.cli.answer import Form, answer
 from convcalc.cli.options import (
     DILATION,
+    EXPLAIN,
     GROUPS,
     JSON,
     LAYOUT,
@@ -80,6 +81,7 @@ def command(
     force: FORCE = False,
     preview: PREVIEW = False,
     no_check: NO_CHECK = False,
+    explain: EXPLAIN = False,
     json: JSON = False,
 ) -> int:
     """Convolve .npy arrays with NumPy, then check shape, parameters, multiplications, receptive field and values.
@@ -95,8 +97,7 @@ def command(
     from convcalc.proof.forms import Named
     from convcalc.proof.run import RunOptions, run
     from convcalc.render.pictures import show_picture
-    from convcalc.render.table import show
-    from convcalc.render.views import run_view
+    from convcalc.render.run import run_view
     from convcalc.storage.npy import check_output, read_npy, write_npy
 
     order = parse_layout("channels-first" if layout is None else layout)
@@ -118,10 +119,14 @@ def command(
     result = run(data, arrays[: len(kernels)], arrays[len(kernels) :], RunOptions(**given))
     if output is not None:
         write_npy(output, result.out)
-    if json:
-        print_json(result.to_dict(output))
-    else:
-        if preview:
-            show_picture(result.out, result.dims, order, sys.stdout if sys.stdout.isatty() else sys.stderr)
-        show(run_view(result, order, output), sys.stderr if output == "-" else sys.stdout)
+    shown_on = sys.stderr if output == "-" else sys.stdout
+    if preview:
+        show_picture(result.out, result.dims, order, shown_on)
+    answer(
+        Form(explain, json),
+        lambda: result.to_dict(output),
+        lambda: run_view(result, order, output),
+        lambda whole: whole.explain_run(result.report),
+        shown_on,
+    )
     return ANSWERED if result.ok else DISAGREED

@@ -68,6 +68,11 @@ def explain_rf(report: Report, *, sizes: bool = True) -> tuple[Explanation, ...]
     return tuple(rows)
 
 
+def explain_run(report: Report) -> tuple[Explanation, ...]:
+    """The working-out of all that a run checks: sizes, counts and receptive fields."""
+    return (*explain_cost(report), *explain_rf(report, sizes=False))
+
+
 def explain_comparison(comparison: Comparison) -> tuple[Explanation, ...]:
     """The working-out of the base, of every compared type, and of the ratios."""
     rows = [*explain_cost(comparison.base)]

@@ -25,7 +25,7 @@ from convcalc.proof.checks import (
 from convcalc.proof.executed import Check, agree, skipped
 from convcalc.proof.probe import Probe, check_fields, probe_count
 from convcalc.proof.reference import Reference, check_reference
-from convcalc.proof.run import output_dict
+from convcalc.proof.statistics import output_dict
 from convcalc.proof.walk import NodeError, check_runnable, executed
 from convcalc.questions.cost import cost, total
 from convcalc.questions.receptive import Fields, receptive_fields

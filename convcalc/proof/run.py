@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from math import isfinite
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -21,13 +20,14 @@ from convcalc.proof.forms import Named, full_input, restored
 from convcalc.proof.planned import Kernels, RunOptions, dims_of, kernels_of, planned, unfactored
 from convcalc.proof.probe_layer import check_receptive_field
 from convcalc.proof.remedies import with_remedy
+from convcalc.proof.statistics import json_number, missing, output_dict
 from convcalc.proof.values import check_values
 from convcalc.proof.walk import NodeError, executed
 from convcalc.questions.report import Report, layer_report
 from convcalc.questions.schema import SCHEMA
 from convcalc.recipes import recipe_named
 
-__all__ = ["Engine", "Run", "RunOptions", "output_dict", "run", "statistics"]
+__all__ = ["Engine", "Run", "RunOptions", "run"]
 
 KERNELS_AND_BIASES = "the sizes of the kernels and biases"
 
@@ -68,13 +68,8 @@ class Run:
         """The multiplications that the algorithms executed, transforms included; may differ from the definition's."""
         return sum(stage.multiplications_executed for stage in self.engine)
 
-    @property
-    def statistics(self) -> dict[str, float | int]:
-        """min, max and mean of the output; of complex values, of their magnitudes."""
-        return statistics(self.out)
-
     def to_dict(self, path: str | None) -> dict[str, Any]:
-        """The run as plain JSON values; statistics that are not finite have no JSON number and are null."""
+        """The run as plain JSON values; what is not finite has no JSON number and is null."""
         return {
             "schema": SCHEMA,
             "report": self.report.to_dict(),
@@ -85,7 +80,7 @@ class Run:
             "multiplications_executed": self.multiplications_executed,
             "engine": [asdict(stage) for stage in self.engine],
             "seconds": self.seconds,
-            "max_abs_error": None if self.max_abs_error is None else _json_number(self.max_abs_error),
+            "max_abs_error": json_number(self.max_abs_error),
         }
 
 
@@ -109,7 +104,8 @@ def run(input: Named, kernels: Sequence[Named], biases: Sequence[Named], options
     layer = prepared(input, kernels, biases, options)
     x, made = layer.x, layer.made
     report = layer_report(layer.graph)
-    report = replace(report, notes=(*made.notes, *report.notes))
+    odd = (f"{given.name}: {counts}" for given in (input, *kernels, *biases) if (counts := missing(given.array)))
+    report = replace(report, notes=(*made.notes, *odd, *report.notes))
 
     began = perf_counter()
     done = executed_nodes(layer, options)
@@ -172,21 +168,3 @@ def executed_nodes(layer: Prepared, options: RunOptions) -> tuple[Executed, ...]
     except NodeError as failed:
         with located(failed.node.name):
             raise failed.error from None
-
-
-def statistics(out: np.ndarray) -> dict[str, float | int]:
-    """min, max and mean of an array; of complex values, of their magnitudes."""
-    with np.errstate(all="ignore"):
-        values = np.abs(out) if out.dtype.kind == "c" else out
-        mean = float(values.mean(dtype=np.float64))
-    return {"min": values.min().item(), "max": values.max().item(), "mean": mean}
-
-
-def output_dict(out: np.ndarray, path: str | None) -> dict[str, Any]:
-    """The output and the file it was written to, as JSON values."""
-    numbers = {name: _json_number(value) for name, value in statistics(out).items()}
-    return {"shape": list(out.shape), "dtype": str(out.dtype), "path": path, **numbers}
-
-
-def _json_number(value: float | int) -> float | int | None:
-    return value if isfinite(value) else None

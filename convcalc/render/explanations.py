@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from textwrap import wrap
+from typing import TextIO
 
 from convcalc.explain.rows import Explanation
 from convcalc.render.table import Table, show, terminal, with_explained
 
 
-def show_explanations(table: Table, rows: Sequence[Explanation]) -> None:
-    """The table and the working-out below it on a terminal; elsewhere the working-out alone, one row per number."""
-    table = with_explained(table)
-    if not sys.stdout.isatty():
-        show(Table(table.title, Explanation._fields, tuple(rows), aside=table.aside))
+def show_explanations(table: Table, rows: Sequence[Explanation], file: TextIO | None = None) -> None:
+    """The table and the working-out below it on a terminal; elsewhere the working-out alone, one row per number.
+
+    Printed to a file, stdout if None.
+    """
+    table, file = with_explained(table), file or sys.stdout
+    if not file.isatty():
+        show(replace(table, columns=Explanation._fields, rows=tuple(rows), legend=(), totals=0, optional=()), file)
         return
     from rich.text import Text
 
-    show(table)
-    console = terminal()
+    show(table, file)
+    console = terminal(file)
     for where, group in groupby(rows, key=lambda row: row.where):
         console.print()
         console.print(where, style="bold cyan")

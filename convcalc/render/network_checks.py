@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from convcalc.errors import plural
 from convcalc.notation import Layout
-from convcalc.proof.executed import Check
 from convcalc.proof.network import NetworkRun
-from convcalc.proof.run import statistics
 from convcalc.questions.report import Report
-from convcalc.render.cells import agreement, check_cell, ok_cell, output_line, skipped_lines
+from convcalc.render.cells import duration
+from convcalc.render.checks import agreement, checks_table, output_line
 from convcalc.render.network import title
-from convcalc.render.table import Cell, Table
+from convcalc.render.table import Table
 
 
 def checks_view(report: Report, run: NetworkRun, layout: Layout, ran_on: str, path: str | None) -> Table:
@@ -20,22 +19,11 @@ def checks_view(report: Report, run: NetworkRun, layout: Layout, ran_on: str, pa
     agreed = [check for check in run.checks if check.layer and check.ok]
     layers = len({check.layer for check in run.checks if check.layer})
     agree = "agrees" if len(agreed) == 1 else "agree"
-    aside = [
-        *skipped_lines(run.checks),
-        f"{plural(len(agreed), 'check')} of {plural(layers, 'layer')} {agree}; {ran_on}",
-    ]
+    aside = [f"{plural(len(agreed), 'check')} of {plural(layers, 'layer')} {agree}; {ran_on}"]
     if run.out is not None:
-        aside.append(output_line(run.out, statistics(run.out), path))
-    return Table(
-        f"{title(report, layout)}  {run.seconds * 1000:.3g} ms",
-        ("check", *(("layer",) if wrong else ()), "predicted", "measured", "ok", "how"),
-        tuple(_row(check, bool(wrong)) for check in shown),
-        aside=tuple(aside),
-        optional=("how",),
-        unreported=("how",),
-        verdict=verdict(run),
-        good=run.ok,
-    )
+        aside.append(output_line(run.out, path))
+    heading = f"{title(report, layout)}  {duration(run.seconds)}"
+    return checks_table(heading, shown, verdict(run), good=run.ok, aside=aside)
 
 
 def verdict(run: NetworkRun) -> str:
@@ -45,8 +33,3 @@ def verdict(run: NetworkRun) -> str:
     wrong = ", ".join(dict.fromkeys(check.name for check in run.checks if check.ok is False))
     layers = ", ".join(run.wrong_layers)
     return f"DISAGREES: {wrong}{f' in {layers}' if layers else ''}"
-
-
-def _row(check: Check, with_layer: bool) -> tuple[Cell, ...]:
-    layer = (check.layer or None,) if with_layer else ()
-    return check.name, *layer, check_cell(check.predicted), check_cell(check.measured), ok_cell(check.ok), check.how

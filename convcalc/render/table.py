@@ -200,7 +200,7 @@ def _show_on_terminal(table: Table, console: Console) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column as text: its cells, their width, and that of their longest part if they are broken after `=`.
+    """A column as text: its cells, their width, and that of their longest part if they are broken.
 
     The last two are the widths of its heading on one line and of the heading's longest word.
     """
@@ -221,18 +221,18 @@ def _column(name: str, cells: Sequence[str], numeric: bool) -> Column:
 
 
 def _parts(cells: Iterable[str]) -> Iterator[str]:
-    """The cells, broken where equations may be."""
+    """The cells, broken where they may be: after = and before brackets."""
     for cell in cells:
-        yield from re.split("(?<= =) ", cell)
+        yield from re.split(r"(?<= =) | (?=\()", cell)
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
     """A way to show a table: the columns that are shown, the names of the hidden ones, and captions about these.
 
-    With `narrow`, headings have one word per line, and equations are broken after `=`. `fold` says which names of
-    rows may be folded: none; some, the longest quarter of them or those longer than three tenths of the terminal; or
-    all, down to MIN_NAME.
+    With `narrow`, headings have one word per line, and cells are broken after `=` and before brackets. `fold` says
+    which names of rows may be folded: none; some, the longest quarter of them or those longer than three tenths of the
+    terminal; or all, down to MIN_NAME.
     """
 
     columns: tuple[Column, ...]

@@ -14,11 +14,10 @@ from convcalc.questions.cost import RULES
 from convcalc.questions.report import Report, StageReport
 from convcalc.questions.schema import field_dict
 from convcalc.recipes import RECIPES
-from convcalc.render.cells import agreement, check_cell, ok_cell, output_line, reading, short, size_cell, skipped_lines
+from convcalc.render.cells import reading, short, size_cell
 from convcalc.render.table import Cell, Table
 
 if TYPE_CHECKING:
-    from convcalc.proof.run import Engine, Run
     from convcalc.questions.chain import ChainFields
     from convcalc.questions.compare import Compared, Comparison
 
@@ -36,7 +35,7 @@ def shape_view(report: Report, layout: Layout) -> Table:
         columns.insert(-1, "output padding")
         for row, value in zip(rows, lengthened, strict=True):
             row.insert(-1, value)
-    table = Table(_title(report, layout), tuple(columns), tuple(map(tuple, rows)), aside=_notes(report))
+    table = Table(title(report, layout), tuple(columns), tuple(map(tuple, rows)), aside=own_notes(report))
     return replace(table, on_terminal=_without_defaults(table))
 
 
@@ -89,7 +88,7 @@ def params_view(report: Report, layout: Layout) -> Table:
     if totals:
         rows.append(("total", report.weights, report.biases, report.parameters))
     return Table(
-        _title(report, layout), ("stage", "weights", "biases", "parameters"), tuple(rows), totals, _notes(report)
+        title(report, layout), ("stage", "weights", "biases", "parameters"), tuple(rows), totals, own_notes(report)
     )
 
 
@@ -115,7 +114,7 @@ def cost_view(report: Report, layout: Layout) -> Table:
             )
         )  # fmt: skip
     table = Table(
-        _title(report, layout), columns, tuple(rows), totals, _notes(report),
+        title(report, layout), columns, tuple(rows), totals, own_notes(report),
         optional=("flops", "macs", "activations", "additions", "effective") if totals else (), folding=bool(totals),
         legend=_cost_legend(report, transposed), explained=RULES,
     )  # fmt: skip
@@ -155,8 +154,8 @@ def compare_view(comparison: Comparison, layout: Layout) -> Table:
     columns = ("type", "parameters", "params ratio", "multiplications", "ratio", "ratio as a formula")
     left_out = ", ".join(name for name, _ in comparison.left_out)
     return Table(
-        _title(comparison.base, layout), columns, tuple(rows),
-        aside=(*_notes(comparison.base), *([f"left out: {left_out} (--explain says why)"] if left_out else [])),
+        title(comparison.base, layout), columns, tuple(rows),
+        aside=(*own_notes(comparison.base), *([f"left out: {left_out} (--explain says why)"] if left_out else [])),
         optional=("params ratio", "parameters"), legend=(COUNTED,), explained=(*comparison.notes, *RULES),
     )  # fmt: skip
 
@@ -164,15 +163,15 @@ def compare_view(comparison: Comparison, layout: Layout) -> Table:
 def rf_view(report: Report, layout: Layout) -> Table:
     """The receptive field after each stage of a layer."""
     rows = tuple((s.name, *_field_cells(s.receptive_field), size_cell(s.output, layout)) for s in report.stages)
-    return Table(_title(report, layout), FIELD_COLUMNS, rows, aside=_notes(report), legend=FIELD_LEGEND)
+    return Table(title(report, layout), FIELD_COLUMNS, rows, aside=own_notes(report), legend=FIELD_LEGEND)
 
 
 def chain_rf_view(chain: ChainFields, layout: Layout) -> Table:
     """The receptive field after each layer of a row of layer words; with sizes if the input's is known."""
     size = chain.input
-    title = f"receptive field on {size_cell(size, layout)}  ({reading(size, layout)})" if size else "receptive field"
+    heading = f"receptive field on {size_cell(size, layout)}  ({reading(size, layout)})" if size else "receptive field"
     rows = ((each.layer, *_field_cells(each.receptive_field), size_cell(each.output, layout)) for each in chain.layers)
-    table = Table(title, FIELD_COLUMNS, tuple(rows), aside=chain.notes, legend=FIELD_LEGEND)
+    table = Table(heading, FIELD_COLUMNS, tuple(rows), aside=chain.notes, legend=FIELD_LEGEND)
     return table if chain.input else replace(table, on_terminal=_without(table, ("output",)))
 
 
@@ -190,38 +189,6 @@ def _field_cells(fields: tuple[AxisField, ...]) -> tuple[Cell, ...]:
     return tuple(show_axes([short(v) for v in values[key]]) for key in ("size", "jump", "start", "coverage"))
 
 
-def run_view(run: Run, layout: Layout, path: str | None) -> Table:
-    """The checks of a run, predicted and measured side by side; below them the output and the verdict."""
-    rows = tuple((c.name, check_cell(c.predicted), check_cell(c.measured), ok_cell(c.ok), c.how) for c in run.checks)
-    wrong = ", ".join(check.name for check in run.checks if check.ok is False)
-    verdict = f"DISAGREES: {wrong}" if wrong else agreement(run.checks) if run.checks else "not checked"
-    return Table(
-        f"{_title(run.report, layout)}  {run.algorithm}, {run.seconds * 1000:.3g} ms",
-        ("check", "predicted", "measured", "ok", "how"),
-        rows,
-        aside=(
-            *_notes(run.report),
-            *(_engine_line(run, stage) for stage in run.engine),
-            *skipped_lines(run.checks),
-            *(f"{check.name}: {check.how}" for check in run.checks if check.name == "values" and check.ok is not None),
-            output_line(run.out, run.statistics, path),
-        ),
-        optional=("how",),
-        unreported=("how",),
-        verdict=verdict,
-        good=run.ok,
-    )
-
-
-def _engine_line(run: Run, stage: Engine) -> str:
-    """The algorithm of a stage, why, and its multiplications if these are not the definition's number."""
-    where = f"{stage.stage}: " if len(run.engine) > 1 else ""
-    defined = next(each.multiplications for each in run.report.stages if each.name == stage.stage)
-    executed = stage.multiplications_executed
-    count = "" if executed == defined else f"; it executes {executed:,} multiplications"
-    return f"{where}{stage.algorithm}: {stage.reason}{count}"
-
-
 def types_view() -> Table:
     """The convolution types, each with its names, summary and formula."""
     rows = tuple((r.name, ", ".join(r.aliases) or None, r.summary, r.multiplications, r.source) for r in RECIPES)
@@ -232,13 +199,15 @@ def types_view() -> Table:
     return Table("convolution types", ("type", "also", "what", "multiplications", "source"), rows, aside=notes)
 
 
-def _title(report: Report, layout: Layout) -> str:
+def title(report: Report, layout: Layout) -> str:
+    """The layer's type and its sizes."""
     batch = f", batch {report.batch}" if report.batch > 1 else ""
     sizes = f"{size_cell(report.input, layout)} -> {size_cell(report.output, layout)}"
     return f"{report.type}  {sizes}  ({reading(report.input, layout)}){batch}"
 
 
-def _notes(report: Report) -> tuple[str, ...]:
+def own_notes(report: Report) -> tuple[str, ...]:
+    """The notes about this report, without the rules that hold for all."""
     return tuple(note for note in report.notes if note not in RULES)
 
 

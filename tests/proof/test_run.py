@@ -11,6 +11,7 @@ from convcalc import analyze
 from tests.cases import CASES, Case
 from tests.proof.command import (
     IMAGE,
+    INF,
     NAN,
     RUN_KEYS,
     SOBEL,
@@ -94,18 +95,34 @@ def test_json_schema(answered: Any) -> None:
     assert set(stage) == {"stage", "algorithm", "reason", "multiplications_executed"}
     assert (stage["stage"], stage["algorithm"]) == ("conv", "rows")
     assert stage["multiplications_executed"] == found["multiplications_executed"] == 2 * 9 * 9
-    assert set(found["output"]) == {"shape", "dtype", "path", "min", "max", "mean"}
+    assert set(found["output"]) == {"shape", "dtype", "path", "min", "max", "mean", "nan", "inf", "finite"}
     assert found["output"]["path"].endswith("out.npy")
     for check in found["checks"]:
         assert {"name", "predicted", "measured", "ok"} <= set(check)
 
 
 def test_statistics_that_are_no_numbers_are_null(answered: Any) -> None:
+    """NumPy's min of values with NaN among them is NaN, which JSON does not have."""
     found, out = answered(np.array([[1, NAN, 3], [4, 5, 6]]), [np.ones((2, 2))])
     assert found["output"] | {"path": ""} == {
         "shape": [1, 2], "dtype": "float64", "path": "", "min": None, "max": None, "mean": None,
+        "nan": 2, "inf": 0, "finite": None,
     }  # fmt: skip
     assert np.isnan(out).all()
+
+
+def test_values_that_are_no_numbers_are_counted_and_the_rest_has_a_range(
+    saved: Saved, invoked: Invoked, answered: Any
+) -> None:
+    x = np.array([1, NAN, 3, -INF, 5, 6.5, INF])
+    found, _ = answered(x, [np.ones(1)])
+    assert {key: found["output"][key] for key in ("nan", "inf", "min")} == {"nan": 1, "inf": 2, "min": None}
+    assert found["output"]["finite"] == {"min": 1, "max": 6.5, "mean": 15.5 / 4}
+    name = saved("odd", x)
+    code, _, stderr = invoked(name, saved("one", np.ones(1)))
+    assert code == 0
+    assert f"{name}: 1 NaN, 2 Inf" in stderr.splitlines()
+    assert "output 7 float64: 1 NaN, 2 Inf; the rest: min 1, max 6.5, mean 3.875" in stderr.splitlines()
 
 
 def test_statistics_of_complex_numbers_are_of_their_magnitudes(answered: Any) -> None:

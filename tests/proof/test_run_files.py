@@ -162,14 +162,21 @@ def test_one_array_on_stdin(saved: Saved, invoked: Invoked) -> None:
     assert "stdin holds one array" in refusal(invoked, "-", saved("k", SOBEL), "--bias", "-")
 
 
-def test_preview_draws_a_picture(saved: Saved, invoked: Invoked) -> None:
+def test_a_preview_is_part_of_the_answer(saved: Saved, invoked: Invoked) -> None:
     x = np.zeros((8, 8))
     x[:, 4:] = 1
-    code, stdout, stderr = invoked(saved("x", x), saved("k", SOBEL), "-p", "same", "--preview")
+    asked = [saved("x", x), saved("k", SOBEL), "-p", "same"]
+    plain, (code, stdout, _) = invoked(*asked)[1], invoked(*asked, "--preview")
     assert code == 0
-    plain = invoked(saved("x", x), saved("k", SOBEL), "-p", "same")[1]
-    assert plain == stdout  # off a terminal the picture goes to stderr and the rows stay rows
-    assert len(stderr.splitlines()) > 4
+    assert stdout.endswith(plain)
+    assert len(stdout.removesuffix(plain).splitlines()) > 4
+
+
+def test_a_preview_never_mixes_with_data(saved: Saved) -> None:
+    asked = [*CONVCALC, "run", saved("x", IMAGE), saved("k", SOBEL), "-o", "-"]
+    done, plain = (subprocess.run([*asked, *more], capture_output=True, check=True) for more in (["--preview"], []))
+    assert done.stdout == plain.stdout
+    assert len(done.stderr.splitlines()) > len(plain.stderr.splitlines()) + 2
 
 
 def test_no_check_only_convolves(saved: Saved, invoked: Invoked, monkeypatch: pytest.MonkeyPatch) -> None:
