@@ -77,7 +77,10 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes in execution order, the groups that they form in the same order, and which node is the output."""
+    """Nodes in execution order, the groups that they form in the same order, and which node is the output.
+
+    If the model has further outputs, `others` are their nodes, in its order.
+    """
 
     name: str
     nodes: tuple[Node, ...]
@@ -89,6 +92,7 @@ class Graph:
     """What to call each node's output: by the layer's name if it is the layer's output, else by the node's own."""
     remarks: tuple[str, ...] = ()
     """The notes that are in the file itself; all others say what was found in it."""
+    others: tuple[int, ...] = ()
 
     @cached_property
     def inputs(self) -> tuple[Node, ...]:
@@ -150,10 +154,13 @@ class Builder:
         self.groups.append(Group(name, op, range(first, len(self.nodes)), layer.type, layer.request))
         return len(self.nodes) - 1
 
-    def graph(self, name: str, output: int, notes: Sequence[str] = (), source: str = "") -> Graph:
+    def graph(
+        self, name: str, output: int, notes: Sequence[str] = (), source: str = "", others: Sequence[int] = ()
+    ) -> Graph:
         """What has been built."""
         return Graph(
-            name, tuple(self.nodes), tuple(self.groups), output, tuple(notes), source, tuple(self.labels)
+            name, tuple(self.nodes), tuple(self.groups), output, tuple(notes), source, tuple(self.labels),
+            others=tuple(others),
         )  # fmt: skip
 
     def _placed(

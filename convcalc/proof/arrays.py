@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from convcalc.errors import DataError
 from convcalc.graph.graph import Graph, Node
 from convcalc.graph.primitives import (
     Constant,
@@ -59,6 +60,28 @@ def drawn_input(shape: Axes, seed: int = 0, dtype: np.dtype | None = None) -> np
     """Random data of mean 0 and variance 1."""
     values: np.ndarray = np.random.default_rng(seed).standard_normal(shape, np.float32)
     return values.astype(dtype or np.float32, copy=False)
+
+
+def held(x: np.ndarray, name: str, dtype: np.dtype | None) -> np.ndarray:
+    """The data as an input of this dtype holds it, in its own dtype. Raises DataError if integers cannot hold it."""
+    if dtype is None:
+        return x
+    with np.errstate(all="ignore"):
+        rounded: np.ndarray = x.astype(dtype).astype(x.dtype)
+    if dtype.kind in "biu" and not np.array_equal(rounded, x):
+        wrong = x[rounded != x].flat[0]
+        raise DataError(f"{name}: the network's input is {dtype}, got {wrong:g} in it; give numbers that {dtype} has")
+    return rounded
+
+
+def drawn_for(shape: Axes, seed: int, dtype: np.dtype | None) -> np.ndarray:
+    """Random data in float32 for an input of this dtype; integers are small ones if they may be indices."""
+    if dtype is None or dtype.kind not in "biu":
+        return drawn_input(shape, seed)
+    low, high = (0, 2) if dtype.kind == "b" else (0, 10)
+    if dtype.itemsize == 1 and dtype.kind != "b":
+        low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max) + 1
+    return np.random.default_rng(seed).integers(low, high, shape).astype(np.float32)
 
 
 def _drawn(random: np.random.Generator, role: str, shape: Axes, primitive: Primitive, dtype: np.dtype) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from convcalc.engine.algorithms import AUTO
 from convcalc.graph.graph import Graph, Group
-from convcalc.proof.arrays import Arrays, drawn_arrays, drawn_input
+from convcalc.proof.arrays import Arrays, drawn_arrays, drawn_for, held
 from convcalc.proof.checks import (
     Numbers,
     check_multiplications,
@@ -26,7 +26,7 @@ from convcalc.proof.executed import Check, agree, skipped
 from convcalc.proof.probe import Probe, check_fields, probe_count
 from convcalc.proof.reference import Reference, check_reference
 from convcalc.proof.statistics import output_dict
-from convcalc.proof.walk import NodeError, check_runnable, executed
+from convcalc.proof.walk import NodeError, check_runnable, executed, numbered_inputs
 from convcalc.questions.cost import cost, total
 from convcalc.questions.receptive import Fields, receptive_fields
 
@@ -83,34 +83,42 @@ def check_network(
     network. Raises DataError for a network that cannot be run or does not fit in memory.
     """
     check_runnable(graph)
-    inputs = [drawn_input(node.shape or (1,), seed) for seed, node in enumerate(graph.inputs)]
-    finite = inputs if x is None or not np.isfinite(x).all() else [x, *inputs[1:]]
-    inputs = inputs if x is None else [x, *inputs[1:]]
+    types = reference.types if reference is not None else {}
+    drawn = [drawn_for(node.shape or (1,), seed, types.get(node.name)) for seed, node in enumerate(graph.inputs)]
+    inputs = drawn if x is None else [x, *drawn[1:]]
+    inputs = [held(x, node.name, types.get(node.name)) for node, x in zip(graph.inputs, inputs, strict=True)]
+    finite = inputs if np.isfinite(inputs[0]).all() else [drawn[0], *inputs[1:]]
     arrays = {**drawn_arrays(graph), **({} if arrays is None else arrays)}
     fields = receptive_fields(graph) if fields is None else fields
     count = len(graph.nodes) - len(graph.inputs)
     shown = _Shown(progress, count)
     probe = Probe(graph, fields, finite, arrays, graph.nodes[fields.mapped].shape or (), ran=lambda: shown.more(count))
-    shown.of += count * probe_count(probe)
+    shown.of += count * (probe_count(probe) + (2 if reference is not None and reference.run is not None else 0))
     began = perf_counter()
     ran, failed = dict[int, Numbers](), None
-    out = next((x for node, x in zip(graph.inputs, inputs, strict=True) if node is graph.nodes[graph.output]), None)
+    wanted, outs = {graph.output, *graph.others}, numbered_inputs(graph, inputs)
     try:
         for run in executed(graph, inputs, arrays, algorithm=algorithm):
             ran[run.number] = measured(run)
-            if run.number == graph.output:
-                out = run.out
+            if run.number in wanted:
+                outs[run.number] = run.out
             shown.more(1)
             del run  # so that its tensors can go
     except NodeError as error:
         failed = error
-    seconds = perf_counter() - began
+    seconds, out = perf_counter() - began, outs.get(graph.output)
     if fields.mapped in ran:
         probe = replace(probe, shape=ran[fields.mapped].shape or ())
     layers = dict(_layers(graph, ran))
     checks = [*_totals(graph, [*layers.values()], out, failed), *_field_checks(probe)]
-    if reference is not None and out is not None:
-        checks.append(check_reference(graph, reference, inputs, out))
+    if reference is not None:
+        checks += (
+            [skipped("values", _not_run(graph, failed))]
+            if failed is not None
+            else check_reference(
+                graph, reference, inputs, arrays, {number: outs[number] for number in wanted}, ran=lambda: shown.more(1)
+            )
+        )
     for number, found in layers.items():
         checks += _layer_checks(graph, graph.groups[number], found)
     if failed is not None:

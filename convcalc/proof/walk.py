@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -34,12 +35,14 @@ def executed(
     padding_mode: str = "zeros",
     algorithm: str = AUTO,
     until: int | None = None,
+    change: Callable[[Executed], np.ndarray] | None = None,
 ) -> Iterator[Executed]:
     """The nodes as they run, in order; a tensor is freed after its last reader.
 
     inputs: one array for every input of the graph, whole. `until` is a node to stop after; then only the
-    nodes that it depends on are run. Raises DataError for a graph that cannot be run or does not fit in memory, and
-    NodeError for a node that fails on its actual inputs.
+    nodes that it depends on are run. `change` gives the output that takes the place of a node's own for the next nodes.
+    Raises DataError for a graph that cannot be run or does not fit in memory, and NodeError for a node that fails on
+    its actual inputs.
     """
     check_runnable(graph)
     wanted = range(len(graph.nodes)) if until is None else needed(graph, until)
@@ -56,12 +59,20 @@ def executed(
             if last[i] == number and i != until:
                 del live[i]
         run = _run(number, node, read, tuple(arrays.get(node.name, ())), padding_mode, algorithm)
+        if change is not None:
+            run = replace(run, out=change(run))
         if last[number] > number or number == until:
             live[number] = run.out
         yield run
         del read, run
         if number == until:
             return
+
+
+def numbered_inputs(graph: Graph, inputs: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
+    """The arrays by the numbers of the graph's input nodes."""
+    numbers = [number for number, node in enumerate(graph.nodes) if isinstance(node.primitive, Input)]
+    return dict(zip(numbers, inputs, strict=True))
 
 
 def needed(graph: Graph, number: int) -> set[int]:

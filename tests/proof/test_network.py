@@ -222,9 +222,9 @@ def test_a_reference_is_compared_with_a_tolerance() -> None:
     for values, ok in ((out, True), (out * (1 + 1e-6), True), (out * 1.001, False), (out * np.nan, False),
                        (out[:, 1:], False)):  # fmt: skip
 
-        def given(inputs: Sequence[np.ndarray], values: np.ndarray = values) -> np.ndarray:
+        def given(inputs: Sequence[np.ndarray], values: np.ndarray = values) -> list[np.ndarray]:
             assert inputs[0].shape == (1, 3, 31, 26)
-            return values
+            return [values]
 
         check = named(check_network(net, reference=Reference("another", given)), "values")
         assert check.ok == ok

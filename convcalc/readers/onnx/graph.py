@@ -129,7 +129,7 @@ class _Walk:
         notes += self.layers.weights.notes()
         if all(isinstance(node.primitive, primitives.Input) for node in self.layers.nodes):
             raise DataError("the graph must have at least one layer, got none")
-        return self.layers.graph(name, outputs[0], notes, source_of(self._model))
+        return self.layers.graph(name, outputs, notes, source_of(self._model))
 
     def _output(self, name: str) -> int:
         if name not in self._tensors:

@@ -51,9 +51,9 @@ class Layers:
         self._check_batch(node)
         return number
 
-    def graph(self, name: str, output: int, notes: Sequence[str], source: str) -> Graph:
+    def graph(self, name: str, outputs: Sequence[int], notes: Sequence[str], source: str) -> Graph:
         """The network that has been built."""
-        return self._builder.graph(name, output, notes, source)
+        return self._builder.graph(name, outputs[0], notes, source, outputs[1:])
 
     def of(self, value: Value, *, learned: bool = False) -> int:
         """The layer that makes a tensor. A constant becomes a layer when it is first needed as one.

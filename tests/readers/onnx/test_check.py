@@ -13,7 +13,7 @@ import pytest
 
 from convcalc import conv
 from convcalc.cli import exit_code
-from tests.onnx_models import model, node, saved, tensor
+from tests.onnx_models import TensorProto, model, node, saved, tensor
 
 Run = Callable[..., str]
 RANDOM = np.random.default_rng(3)
@@ -143,6 +143,47 @@ def test_without_onnx_runtime_values_are_skipped_and_not_counted(
     assert exit_code(["net", path, "--check"]) == 0
     plain = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert "values skipped: ONNX Runtime is not installed" in " ".join(plain.split())
+
+
+def test_integers_are_given_to_onnx_runtime_as_integers(
+    output: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    proto = model(
+        [node("Cast", "x", "f", to=1), node("Conv", "f w", group=2)], [tensor("w", ARRAYS["w"])], {"x": X.shape}
+    )
+    proto.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
+    path, x = saved(tmp_path, proto), tmp_path / "x.npy"
+    np.save(x, np.arange(X.size, dtype="u1").reshape(X.shape))
+    for given in ([], ["--array", str(x)]):
+        answer = json.loads(output("net", path, "--check", "--json", *given))
+        [values] = [check for check in answer["checks"] if check["name"] == "values"]
+        assert values["ok"] is True
+        assert answer["result"]["max"] > 255  # not of numbers around 0
+    np.save(x, np.full(X.shape, 3.5, "f4"))
+    assert exit_code(["net", path, "--check", "--array", str(x)]) == 2
+    refused = capsys.readouterr().err
+    assert refused == "error: x: the network's input is uint8, got 3.5 in it; give numbers that uint8 has\n"
+
+
+def test_a_sigmoid_near_0_agrees_with_onnx_runtime(output: Run, tmp_path: Path) -> None:
+    """ONNX Runtime's sigmoid is good to 6e-8, and here it is about 1e-7."""
+    pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    nodes = [node("Conv", "x w b", "c", group=2), node("Sigmoid", "c", "y")]
+    path = write(tmp_path, nodes, {"w": ARRAYS["w"] / 8, "b": np.full(6, -16, "f4")})
+    answer = json.loads(output("net", path, "--check", "--json"))
+    [values] = [check for check in answer["checks"] if check["name"] == "values"]
+    assert values["ok"] is True
+
+
+def test_all_outputs_are_compared_with_onnx_runtime(output: Run, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    nodes = [node("Conv", "x w", group=2), node("Relu", "y", "z"), node("GlobalAveragePool", "z", "p")]
+    path = saved(tmp_path, model(nodes, [tensor("w", ARRAYS["w"])], {"x": X.shape}, outputs=("p", "y", "x")))
+    answer = json.loads(output("net", path, "--check", "--json"))
+    values = [check for check in answer["checks"] if check["name"] == "values"]
+    assert [check["ok"] for check in values] == [True] * 3
+    assert [check["how"].split(" outputs of ")[0] for check in values] == ["6", str(6 * 7 * 6), str(X.size)]
 
 
 def test_a_network_in_halves_is_run_with_the_rounding_of_halves(output: Run, tmp_path: Path) -> None:
