@@ -16,7 +16,7 @@ import typer
 from convcalc.cli import ANSWERED
 from convcalc.cli.answer import Form, answer, print_json
 from convcalc.cli.conflicts import NET, check_conflicts
-from convcalc.cli.options import EXPLAIN, JSON, LAYOUT, complete_dtype, flag, option
+from convcalc.cli.options import EXPLAIN, JSON, LAYOUT, check_one_size, complete_dtype, flag, option
 from convcalc.errors import NotationError, first_of, shortened
 from convcalc.notation import is_size, parse_features, parse_layout, whole_number
 from convcalc.readers import zoo_name, zoo_names
@@ -117,6 +117,7 @@ def command(
     from convcalc.render import networks as several
     from convcalc.render.table import with_columns
 
+    check_one_size("net", input, (models or ())[1:])
     model = _one_model(models or ())
     order = parse_layout("channels-first" if layout is None else layout)
     check_conflicts("net", NET, {

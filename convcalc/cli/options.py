@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from typing import Annotated, Any
@@ -21,6 +21,8 @@ from convcalc.notation import (
     is_size,
     parse_layout,
     parse_words,
+    parted_size,
+    typed_words,
     whole_number,
 )
 from convcalc.questions.cost import BYTES
@@ -124,6 +126,14 @@ WORDS = Annotated[
 ]
 
 
+def check_one_size(command: str, input: str | None, words: Sequence[str]) -> None:
+    """Raises NotationError for a size whose numbers are several arguments, with the form that works."""
+    size = parted_size((*([] if input is None else [input]), *words))
+    if size:
+        option, apart = "" if input is None else "--input ", size.replace("x", " ")
+        raise NotationError(f"{command}: a size is one argument, got {shortened(apart)}; write {option}{size}")
+
+
 @dataclass(frozen=True, slots=True)
 class SharedOptions:
     """The shared arguments and options: a layer or a row of layer words, and how to answer."""
@@ -152,6 +162,12 @@ class SharedOptions:
             return layer_graph("standard" if self.type is None else self.type, self.layer, self.batch)
         from convcalc.readers.words import row_graph
 
+        if self.words[0] == "1x1" and not self.sized and self.command != "rf":
+            row = shortened(" ".join(self.words))
+            raise NotationError(
+                f"{self.command}: must have the size of the input first, got the pointwise convolution 1x1; "
+                f"write 3x224x224 {row}, or --input 1x1 if it is the size"
+            )
         others = [name for name in ("type", *self.layer.given()) if name not in ("input", "bias")]
         if self.type is None:
             others.remove("type")
@@ -201,10 +217,11 @@ def layer_command(function: Callable[..., int], leading: Collection[str] = ()) -
     def command(**given: Any) -> int:
         words = tuple(given["words"] or ())
         first = words[0] if words and words[0] in leading else None
-        words = words[1:] if first else words
+        words = typed_words(words[1:] if first else words, tuple(BY_NAME))
         described = {field.name: given[field.name] for field in fields(LayerOptions)}
         described["layout"] = "channels-first" if described["layout"] is None else described["layout"]
         parse_layout(described["layout"])
+        check_one_size(name, described["input"], words)
         if words and is_size(words[0]):
             if described["input"] is not None:
                 raise NotationError(

@@ -41,7 +41,7 @@ from convcalc.notation.values import (
     whole_number,
 )
 from convcalc.notation.vocabulary import plain_op
-from convcalc.notation.words import LETTERS, is_size, parse_layer, parse_words, split_words
+from convcalc.notation.words import LETTERS, is_size, parse_layer, parse_words, parted_size, split_words, typed_words
 
 __all__ = [
     "FAST_PATH_LIMIT",
@@ -74,6 +74,7 @@ __all__ = [
     "parse_padding_mode",
     "parse_size",
     "parse_words",
+    "parted_size",
     "plain_op",
     "pool_spelling",
     "relative",
@@ -87,6 +88,7 @@ __all__ = [
     "split_words",
     "stated_dims",
     "type_spelling",
+    "typed_words",
     "whole_number",
     "with_axes",
 ]

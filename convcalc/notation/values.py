@@ -7,7 +7,7 @@ get the same answer and the same message.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import index
 from typing import Any, SupportsIndex, TypeAlias, TypeVar
 
@@ -38,6 +38,10 @@ FAST_PATH_LIMIT = 1 << 48
 T = TypeVar("T")
 _SEPARATOR = re.compile("[xX×,]")
 _DIGITS = re.compile("[0-9]+")
+_SIZE_NUMBER = re.compile(r"([0-9]+)(?:\.[0-9]+)?")
+_SIZE_LIKE = re.compile(r"[-+=*:;/|.xX×,()\[\]{}\s0-9]+")
+"""A size with something between, before or after its numbers that does not belong there."""
+_NEGATIVE = re.compile(r"[\s0-9xX×,:()\[\]]*-[-\s0-9xX×,:()\[\]]*")
 _PAIR = re.compile(r"[(\[]\s*([0-9]+)\s*,\s*([0-9]+)\s*,?\s*[)\]]")
 _BRACKETS = {"(": ")", "[": "]"}
 
@@ -79,14 +83,13 @@ def parse_size(value: PerAxis, name: str = "input", layout: str = "channels-firs
     >>> parse_size("7x5x3", layout="channels-last"), parse_size("(3, 7, 5)")
     ((3, 7, 5), (3, 7, 5))
     """
-    numbers, last = _numbers(value, name, 1), parse_layout(layout) == "channels-last"
+    order = parse_layout(layout)
+    numbers = _size_numbers(value, name, order)
     if not 2 <= len(numbers) <= 4:
         raise NotationError(
-            f"{name}: a size has channels and 1 to 3 spatial axes, got {quoted(value)}; "
-            f"write {'224x224x3' if last else '3x224x224'} for 2-D, {'16000x1' if last else '1x16000'} for 1-D"
-            + (f", {numbers[0]}x1 for features alone" if len(numbers) == 1 and not last else "")
+            f"{name}: a size has channels and 1 to 3 spatial axes, got {quoted(value)}; {_other_sizes(numbers, order)}"
         )
-    return (numbers[-1], *numbers[:-1]) if last else numbers
+    return (numbers[-1], *numbers[:-1]) if order == "channels-last" else numbers
 
 
 def parse_features(value: PerAxis, name: str = "input", layout: str = "channels-first") -> Axes:
@@ -95,8 +98,29 @@ def parse_features(value: PerAxis, name: str = "input", layout: str = "channels-
     >>> parse_features("784"), parse_features("1x28x28")
     ((784,), (1, 28, 28))
     """
-    numbers = _numbers(value, name, 1)
+    numbers = _size_numbers(value, name, parse_layout(layout))
     return numbers if len(numbers) == 1 else parse_size(value, name, layout)
+
+
+def _size_numbers(value: PerAxis, name: str, order: Layout) -> Axes:
+    """The numbers of a size. Raises NotationError, with the size that is meant if one can be made out."""
+    try:
+        return _numbers(value, name, 1)
+    except NotationError as error:
+        found = _SIZE_NUMBER.findall(value) if isinstance(value, str) and _SIZE_LIKE.fullmatch(value) else []
+        meant = "x".join(found) if 1 < len(found) <= 4 and all(int(number[:MAX_DIGITS]) for number in found) else ""
+        write = meant if len(meant) <= MAX_DIGITS and meant else f"for example {show_size((3, 224, 224), order)}"
+        raise NotationError(f"{error}; write {write}") from None
+
+
+def _other_sizes(numbers: Axes, order: Layout) -> str:
+    """How sizes are written, with the numbers of one that has too few or too many."""
+    if len(numbers) == 5:
+        batch, *size = numbers
+        return f"write {show_size(size)}" + f" --batch {batch}" * (batch > 1)
+    side, length = (numbers[0], numbers[0]) if len(numbers) == 1 else (224, 16000)
+    alone = f", {show_size((side, 1), order)} for features alone" if len(numbers) == 1 else ""
+    return f"write {show_size((3, side, side), order)} for 2-D, {show_size((1, length), order)} for 1-D{alone}"
 
 
 def parse_layout(layout: str) -> Layout:
@@ -127,7 +151,7 @@ def parse_axes(value: PerAxis, name: str, dims: int, minimum: int = 1) -> Axes:
     """
     if type(value) is int and minimum <= value < FAST_PATH_LIMIT:
         return (value,) * dims
-    return _broadcast(_numbers(value, name, minimum), name, dims, value)
+    return _broadcast(_numbers(value, name, minimum), name, dims, value, show_size)
 
 
 def parse_padding(value: PaddingValue, dims: int, name: str = "padding") -> Padding:
@@ -146,6 +170,10 @@ def parse_padding(value: PaddingValue, dims: int, name: str = "padding") -> Padd
         if word:
             return word
         each = _parts(value)
+        if _NEGATIVE.fullmatch(value):
+            raise NotationError(
+                f"{name}: must be at least 0, got {quoted(value)}; write {value.strip().replace('-', '')}"
+            )
         if not re.match(r"\s*[0-9]", each[0]):
             raise NotationError(
                 f"{name}: must be numbers like 1, 1x2, 0:1x2:2 or a word, got {quoted(value)}; "
@@ -162,7 +190,11 @@ def parse_padding(value: PaddingValue, dims: int, name: str = "padding") -> Padd
         if len(both) != 2:
             raise NotationError(f"{name}: an axis takes one number or begin:end, got {quoted(value)}")
         pairs.append((whole_number(both[0], name, 0), whole_number(both[1], name, 0)))
-    return _broadcast(tuple(pairs), name, dims, value)
+    sides = [before for before, after in pairs if before == after]
+    if len(pairs) == len(sides) == 2 * dims > 0:
+        meant = "x".join(f"{begin}:{end}" for begin, end in zip(sides[::2], sides[1::2], strict=True))
+        raise NotationError(_unequal(name, dims, value, f"{meant} for begin:end of each axis"))
+    return _broadcast(tuple(pairs), name, dims, value, show_padding)
 
 
 def parse_padding_mode(value: object, name: str = "padding-mode") -> str:
@@ -229,11 +261,17 @@ def _numbers(value: PerAxis, name: str, minimum: int) -> Axes:
     return tuple(whole_number(part, name, minimum) for part in parts)
 
 
-def _broadcast(values: tuple[T, ...], name: str, dims: int, given: object) -> tuple[T, ...]:
+def _broadcast(
+    values: tuple[T, ...], name: str, dims: int, given: object, show: Callable[[Sequence[T]], str]
+) -> tuple[T, ...]:
     if len(values) == 1:
         return values * dims
     if len(values) != dims:
-        raise NotationError(
-            f"{name}: takes one value for all axes or {dims}, one per spatial axis, got {quoted(given)}"
-        )
+        meant = show((*values[:1] * (dims - len(values)), *values[-dims:])) if values else "for example 1"
+        raise NotationError(_unequal(name, dims, given, meant))
     return values
+
+
+def _unequal(name: str, dims: int, given: object, meant: str) -> str:
+    rule = f"takes one value for all axes or {dims}, one per spatial axis"
+    return f"{name}: {rule}, got {quoted(given)}; write {meant}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import Any
 
 from convcalc.errors import NotationError, quoted, shortened
@@ -38,6 +39,7 @@ _ONLY_LETTERS = re.compile(f"(?:{_TOKEN.pattern})+")
 _PADDING_BEGINS = re.compile(f".*p{_AXES}")
 """The text before the colon of a one-sided padding, as in k3p0:1."""
 _NUMBERED = re.compile(f"([a-z]+)({_AXES})?(b?)", re.IGNORECASE)
+_SIGN = re.compile("-(?=[0-9])")
 _COLON = re.compile(":(?=[a-z])")
 _TYPE_AND_NUMBERS = re.compile("([a-z_-]+?)(?:[23]d)?:?([0-9].*)")
 """A kernel without its letter, as in conv3x3, max2 and max:2s2."""
@@ -45,6 +47,8 @@ _BETWEEN_LETTERS = re.compile("[,;/_-]+(?=[a-z])")
 _BARE_PADDING = re.compile("(?<!p)(same|valid|full|causal)")
 _FRACTION = re.compile(r"(?:up|upsample)([0-9]*\.[0-9]+)", re.IGNORECASE)
 _SIZE = re.compile(r"[-+(\[\s]*[0-9][0-9\sxX×,()\[\].*+-]*")
+_SIZE_PIECE = re.compile(r"[(\[]?[0-9]+,?[)\]]?|[xX×*,]")
+"""A number of a size, or what stands between two, as an argument of its own."""
 _POINTWISE = re.compile(r"1[xX×]1(?:\s*\*.*)?")
 
 
@@ -57,6 +61,17 @@ def is_size(text: str) -> bool:
     [True, True, True, False, False, False]
     """
     return bool(_SIZE.fullmatch(text)) and not _POINTWISE.fullmatch(text)
+
+
+def parted_size(texts: Sequence[str]) -> str | None:
+    """The size whose numbers stand apart in the first of the texts; None if they are not those of one size.
+
+    >>> parted_size(["3", "224", "224", "k3"]), parted_size(["3,", "9"]), parted_size(["3", "k3"])
+    ('3x224x224', '3x9', None)
+    """
+    pieces = list(takewhile(_SIZE_PIECE.fullmatch, texts))
+    numbers = [number for piece in pieces if (number := piece.strip("xX×*,()[]"))]
+    return "x".join(numbers) if len(numbers) > 1 else None
 
 
 def split_words(text: str) -> list[str]:
@@ -73,6 +88,20 @@ def split_words(text: str) -> list[str]:
         else:
             words[-1] += character
     return [word for word in words if word]
+
+
+def typed_words(texts: Sequence[str], types: Sequence[str]) -> tuple[str, ...]:
+    """The words of a command line; a row inside quotation marks is parted as if there were none.
+
+    >>> typed_words(["3x33x33 k3f4", "k3"], []), typed_words(["3, 224, 224", "Conv2d(3, 8, 3)"], [])
+    (('3x33x33', 'k3f4', 'k3'), ('3, 224, 224', 'Conv2d(3, 8, 3)'))
+    """
+    words: list[str] = []
+    for text in texts:
+        parts = [text] if is_size(text) else split_words(text)
+        row = len(parts) > 1 and (is_size(parts[0]) or all(_reads(part, types) for part in parts))
+        words += parts if row else [text]
+    return tuple(words)
 
 
 def parse_words(texts: Sequence[str], types: Sequence[str]) -> tuple[LayerWord, ...]:
@@ -266,6 +295,7 @@ def _near_misses(text: str, types: Sequence[str]) -> Iterator[str]:
     word = text.strip().lower()
     yield word
     yield word.replace(" ", "")
+    yield _SIGN.sub("", word)
     yield _COLON.sub("", word, count=1)
     yield word.replace("=", "")
     yield _BETWEEN_LETTERS.sub("", word)

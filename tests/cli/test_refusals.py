@@ -40,7 +40,7 @@ from tests.commands import ASKING, DEFECT, Run, exit_code
         (["rf", ""], ""),
         (["types", "depthwise"], "types: got unexpected extra argument"),
         (["--json"], "convcalc: no such option: --json"),
-        (["rf", "k3\nk5"], "k3"),
+        (["rf", "k3\nq5"], "k3"),
         (["shape", "-t", "a\x1b[31mb\nc"], "type: unknown convolution type"),
         (["shape", "-i", "3x7x7\x00"], "input: "),
         (["shape", "-i", "\udcff"], "input: "),

@@ -115,3 +115,42 @@ def test_the_input_of_a_network_with_other_axes_is_told_the_one_that_works(size:
 )
 def test_headings_say_how_a_size_was_read(request_: str, heading: str, on_terminal: OnTerminal) -> None:
     assert on_terminal(100, *request_.split())[0] == heading
+
+
+@pytest.mark.parametrize(
+    ("request_", "remedy"),
+    [
+        ("shape --input 3 24 32 -f 4", "shape --input 3x24x32 -f 4"),
+        ("cost 3 24 32 k3", "cost 3x24x32 k3"),
+        ("cost 3, 24, 32 k3", "cost 3x24x32 k3"),
+        ("net resnet18 -i 3 32 32", "net resnet18 --input 3x32x32"),
+        ("shape 1x1 k1", "shape 3x224x224 1x1 k1"),
+        ("shape 1x1 k1", "shape --input 1x1 k1"),
+        ("shape 784 fc10", "shape 784x1 fc10"),
+        ("shape -i 3x9x9 -k 3x3x3", "shape -i 3x9x9 -k 3x3"),
+        ("shape -i 3x9x9 -p 0,1,0,1", "shape -i 3x9x9 -p 0:1x0:1"),
+        ("shape -i 3x9x9 --padding -1x0", "shape -i 3x9x9 --padding 1x0"),
+        ("shape 3x9x9 k3p-1", "shape 3x9x9 k3p1"),
+        ("shape 3x9x9 K3S2", "shape 3x9x9 k3s2"),
+        ("shape 3x9x9 MAX:K2", "shape 3x9x9 max:k2"),
+        ("shape -i 5x7 -k 3x3", "shape -i 1x5x7 -k 3x3"),
+        ("shape -t 1d -i 1x1x999", "shape -t 1d -i 1x999"),
+    ],
+)
+def test_the_form_that_an_error_names_works(request_: str, remedy: str, output: Run, refusal: Run) -> None:
+    line = refusal(*shlex.split(request_))
+    named = [word for word in remedy.split() if word not in request_.split()]
+    assert all(re.search(f"(?:^|[ =]){re.escape(word)}(?:[ ,;?]|$)", line) for word in named), line
+    assert output(*shlex.split(remedy))
+
+
+@pytest.mark.parametrize("row", ["3x33x33 k3f4 max:k2", "'3x33x33 k3f4' max:k2", "3x33x33 'k3f4 max:k2'"])
+def test_a_row_inside_quotation_marks_is_the_same_row(row: str, output: Run) -> None:
+    assert output("cost", *shlex.split(row)) == output("cost", "3x33x33", "k3f4", "max:k2")
+    assert output("rf", row.replace("'", "")) == output("rf", "3x33x33", "k3f4", "max:k2")
+
+
+@pytest.mark.parametrize("size", ["(3, 24, 32)", "[3, 24, 32]", "3,24,32", "3×24×32", "3X24X32", "3 x 24 x 32"])
+def test_every_way_of_writing_a_size_is_the_same_size(size: str, output: Run) -> None:
+    assert output("shape", size, "k3") == output("shape", "3x24x32", "k3")
+    assert output("shape", "-i", size, "-f", "4") == output("shape", "-i", "3x24x32", "-f", "4")

@@ -108,7 +108,10 @@ def test_sizes(value: Any, layout: str, expected: tuple[int, ...]) -> None:
     ("value", "message"),
     [
         ("", "input: must be a whole number"),
-        ("7", r"input: a size has channels and 1 to 3 spatial axes, got '7'; write 3x224x224 for 2-D, 1x16000 for 1-D"),
+        (
+            "7",
+            r"input: a size has channels and 1 to 3 spatial axes, got '7'; write 3x7x7 for 2-D, 1x7 for 1-D, 7x1 for",
+        ),
         ("3x3x3x3x3", "input: a size has channels and 1 to 3 spatial axes"),
         ("3x0x5", "input: must be at least 1, got 0"),
         ("3x-1x5", "input: must be a whole number of at least 1, got '-1'"),
@@ -138,10 +141,32 @@ def test_sizes_that_cannot_be_read(value: Any, message: str) -> None:
         parse_size(value)
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("3 224 224", "3x224x224"), ("3*224*224", "3x224x224"), ("3x224x224x", "3x224x224"), ("=3x224", "3x224"),
+        ("-3x224", "3x224"), ("3x224.0x224.0", "3x224x224"), ("3:224:224", "3x224x224"), ("{3,9}", "3x9"),
+        ("3x0x224x", "for example 3x224x224"), ("3xHxW", "for example 3x224x224"), ("1 1 1 1 1", "for example 3x"),
+    ],
+)  # fmt: skip
+def test_a_size_that_cannot_be_read_is_told_the_form_that_can(text: str, meant: str) -> None:
+    with refused(f"^input: .*; write {meant}") as raised:
+        parse_size(text)
+    assert parse_size(str(raised.value).rpartition(" ")[2])
+
+
+@pytest.mark.parametrize(("size", "meant"), [("1x3x5x7x9", "3x5x7x9"), ("8x3x5x7x9", "3x5x7x9 --batch 8")])
+def test_a_size_of_five_numbers_has_a_batch(size: str, meant: str) -> None:
+    with refused(f"^input: a size has channels and 1 to 3 spatial axes, got '{size}'; write {meant}$"):
+        parse_size(size)
+
+
 def test_a_size_in_channels_last_is_explained_in_channels_last() -> None:
     for layout in ("channels-last", "NHWC"):
-        with refused("write 224x224x3 for 2-D, 16000x1 for 1-D"):
+        with refused("write 7x7x3 for 2-D, 7x1 for 1-D, 1x7 for features alone"):
             parse_size("7", layout=layout)
+        with refused("got 'big'; write for example 224x224x3"):
+            parse_size("big", layout=layout)
 
 
 FIRST = ["channels-first", "channels_first", "CHANNELS-FIRST", "NCHW", "CHW", "nchw", "NCL", "CL", "NCDHW", "CDHW"]
@@ -230,9 +255,15 @@ def test_per_axis_values(value: Any, dims: int, expected: tuple[int, ...]) -> No
     assert parse_axes(value, "kernel", dims) == expected
 
 
-@pytest.mark.parametrize(("value", "dims"), [("3x5", 1), ("3x5", 3), ((), 2), ((1, 2, 3), 2), ("1x1x1x1", 3)])
-def test_as_many_values_as_axes(value: Any, dims: int) -> None:
-    message = f"kernel: takes one value for all axes or {dims}, one per spatial axis, got {value!r}"
+@pytest.mark.parametrize(
+    ("value", "dims", "works"),
+    [
+        ("3x5", 1, "5"), ("3x5", 3, "3x3x5"), ((), 2, "for example 1"), ((1, 2, 3), 2, "2x3"), ("3x3x3", 2, "3x3"),
+        ("1x1x1x1", 3, "1x1x1"),
+    ],
+)  # fmt: skip
+def test_as_many_values_as_axes(value: Any, dims: int, works: str) -> None:
+    message = f"kernel: takes one value for all axes or {dims}, one per spatial axis, got {value!r}; write {works}"
     with refused(f"^{re.escape(message)}$"):
         parse_axes(value, "kernel", dims)
 
@@ -287,7 +318,11 @@ def test_paddings(value: Any, dims: int, expected: Any) -> None:
         ("(same)", "must be numbers like"),
         ("((0, 1), (2, 3)", "must be a whole number"),
         ("(0, 1), (2, 3)", "must be a whole number"),
-        ("-1", "must be numbers like"),
+        ("-1", "must be at least 0, got '-1'; write 1$"),
+        ("-1x0", "must be at least 0, got '-1x0'; write 1x0$"),
+        ("0,1,0,1", "takes one value .* 2, one per spatial axis, got '0,1,0,1'; write 0:1x0:1 for begin:end of each"),
+        ((1, 2, 3, 4), r"takes one value .*, got \(1, 2, 3, 4\); write 1:2x3:4 for begin:end of each"),
+        ("1x1x1", "takes one value .*, got '1x1x1'; write 1$"),
         (":1", "must be numbers like"),
         ("1:", "must be a whole number of at least 0, got ''"),
         ("1:2:3", "an axis takes one number or begin:end, got '1:2:3'"),

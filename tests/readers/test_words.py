@@ -187,7 +187,7 @@ def test_network_takes_one_word(word: str) -> None:
         ("3x9x9", "model: must have layer words, got none"),
         ("3x9x9 k3q", "k3q: cannot read 'q'"),
         ("Conv2d(3)", "input: a row of layer words needs its size, got none"),
-        ("784 fc10", "input: a size has channels and 1 to 3 spatial axes, got '784'; write 3x224x224 for 2-D, 1x16000 "
+        ("784 fc10", "input: a size has channels and 1 to 3 spatial axes, got '784'; write 3x784x784 for 2-D, 1x784 "
          "for 1-D, 784x1 for features alone"),
     ],
 )  # fmt: skip
