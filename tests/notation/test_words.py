@@ -190,7 +190,7 @@ def test_a_row_has_an_end() -> None:
         ("linear:10", "linear:10: unknown layer type 'linear'; did you mean linear10[?]"),
         ("k3SAMEs2", "k3SAMEs2: cannot read 'SAMEs2'; did you mean k3psames2[?]"),
         ("k3,s2", "k3,s2: cannot read ',s2'; did you mean k3s2[?]$"),
-        ("p-1", r"p-1: cannot read 'p-1', p \(padding\) takes numbers or a word; a layer is"),
+        ("p-1", r"p-1: cannot read 'p-1', p \(padding\) takes numbers or a word; did you mean p1"),
         ("k3b2", "k3b2: cannot read '2', which has no letter before it; a layer is"),
         ("foo:k3", "foo:k3: unknown layer type 'foo'; convcalc types lists them, max and avg are pools$"),
         ("deform:k3s2", "deform:k3s2: .* its taps move with the data; write standard:k3s2,"),
