@@ -60,8 +60,8 @@ COMPARE = Annotated[
 REPLACE = option(
     "--replace", metavar="TYPE=TYPE", help="Replace convolutions, e.g. standard=depthwise-separable.", panel=ASKING
 )
-SWEEP = option("--sweep", metavar="SIZES", help="Report at several input sizes, e.g. 128..320:32.", panel=ASKING)
-SWEEP_WIDTH = option("--sweep-width", metavar="X,X", help="Report at several widths, e.g. 0.25,0.5,1.0.", panel=ASKING)
+SWEEP = option("--sweep", metavar="SIZES", help="Report at input sizes, e.g. 128..320 or 192,224.", panel=ASKING)
+SWEEP_WIDTH = option("--sweep-width", metavar="WIDTHS", help="Report at widths, e.g. 0.25..1.0 or 0.5,1.", panel=ASKING)
 CHECK = flag("--check", help="Run the network and check every number.", panel=PROVING)
 ARRAY = option("--array", metavar="X.npy", help="Array to run on; - is stdin [random].", panel=PROVING)
 OUTPUT_FILE = option("-o", "--output", metavar="OUT.npy", help="Write the output; - is stdout.", panel=PROVING)
@@ -115,7 +115,7 @@ def command(
     from convcalc.questions.summary import parse_depth, rows_of
     from convcalc.render import network as views
     from convcalc.render import networks as several
-    from convcalc.render.table import with_columns
+    from convcalc.render.columns import with_columns
 
     check_one_size("net", input, (models or ())[1:])
     model = _one_model(models or ())
@@ -193,8 +193,9 @@ def _one_model(models: Sequence[str]) -> str | None:
 
 def _show_zoo(json: bool, columns: str | None) -> int:
     from convcalc.questions.zoo import zoo, zoo_dict
+    from convcalc.render.columns import with_columns
     from convcalc.render.networks import zoo_view
-    from convcalc.render.table import show, with_columns
+    from convcalc.render.table import show
 
     if json:
         print_json(zoo_dict())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from convcalc.errors import NotationError, located, quoted
+from convcalc.errors import ConvcalcError, NotationError, quoted
 from convcalc.notation import MAX_DIGITS, show_size, whole_number
 from convcalc.questions.compare import ratio_of
 from convcalc.questions.report import Report
@@ -16,21 +16,23 @@ from convcalc.questions.schema import SCHEMA, field_dict
 
 MAX_POINTS = 1000
 MAX_WIDTH = 10**6
+_WIDTHS = re.compile(r"([0-9.]+?)\.\.([0-9.]+)(?::([0-9.]+))?")
 _RANGE = re.compile(r"([0-9]+)\.\.([0-9]+)(?::([0-9]+))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Reports of one network, each with the value it was made for."""
+    """Reports of one network, each with the value it was made for; if that does not fit, why."""
 
     over: str
-    points: tuple[tuple[str, Report], ...]
+    points: tuple[tuple[str, Report | str], ...]
     changes: tuple[str, ...]
     """How the network was changed at every point."""
 
     @property
     def first(self) -> Report:
-        return self.points[0][1]
+        """The report of the first value that fits."""
+        return next(report for _, report in self.points if isinstance(report, Report))
 
     def ratio(self, report: Report) -> Fraction | None:
         """A point's multiplications over the first point's, None if that has none."""
@@ -42,51 +44,117 @@ class Sweep:
             "name": self.first.name,
             "changes": list(self.changes),
             "over": self.over,
-            "points": [
-                {
-                    self.over: value,
-                    "input": list(report.input),
-                    "output": None if report.output is None else list(report.output),
-                    "totals": report.totals(),
-                    "ratio_multiplications": None if (ratio := self.ratio(report)) is None else float(ratio),
-                    "receptive_field": field_dict(report.receptive_field),
-                }
-                for value, report in self.points
-            ],
+            "points": [{self.over: value, **self._point(report)} for value, report in self.points],
         }
+
+    def _point(self, report: Report | str) -> dict[str, Any]:
+        if isinstance(report, str):
+            return {**dict.fromkeys(POINT), "error": report}
+        ratio = self.ratio(report)
+        output = None if report.output is None else list(report.output)
+        values = (
+            list(report.input), output, report.totals(), None if ratio is None else float(ratio),
+            field_dict(report.receptive_field),
+        )  # fmt: skip
+        return dict(zip(POINT, values, strict=True))
+
+
+POINT = ("input", "output", "totals", "ratio_multiplications", "receptive_field")
+"""What JSON has for every point; null for one that does not fit, with the reason as `error`."""
 
 
 def swept(over: str, values: Iterable[str], report: Callable[[str], Report], changes: tuple[str, ...] = ()) -> Sweep:
-    """The report for every value. An error names the value that caused it."""
-    points = []
+    """The report for every value, or why there is none. Raises the first value's error if none fits."""
+    points: list[tuple[str, Report | str]] = []
+    failed: ConvcalcError | None = None
     for value in values:
-        with located(f"{over} {value}"):
+        try:
             points.append((value, report(value)))
+        except ConvcalcError as error:
+            points.append((value, str(error)))
+            failed = failed or type(error)(f"{over} {value}: {error}")
+    if failed is not None and all(isinstance(point, str) for _, point in points):
+        raise failed
     return Sweep(over, tuple(points), changes)
 
 
 def sizes(text: str) -> tuple[str, ...]:
-    """The sizes that `128..320:32` or `192,224,256x320` name: one number, or one for every spatial axis.
+    """The sizes that `128..320:32`, `128..320` or `192,224,256x320` name: a number, or one for every spatial axis.
 
     >>> sizes("128..192:32,224x256")
     ('128', '160', '192', '224x256')
+    >>> sizes("128..320")
+    ('128', '160', '192', '224', '256', '288', '320')
     """
     values: list[str] = []
-    for part in _parts(text, "sweep", "128..320:32 or 192,224"):
+    for part in _parts(text, "sweep", "128..320, 128..320:32 or 192,224"):
         found = _RANGE.fullmatch(part)
-        if not found:
+        if found:
+            first, last = (Fraction(whole_number(number, "sweep")) for number in found.group(1, 2))
+            step = Fraction(whole_number(found[3], "sweep")) if found[3] else None
+            values += map(str, _range(first, last, step, part))
+        else:
             values.append(show_size([whole_number(number, "sweep") for number in part.split("x")]))
-            continue
-        first, last, step = (whole_number(number or "1", "sweep") for number in found.groups())
-        if first > last or (last - first) // step >= MAX_POINTS:
-            raise NotationError(f"sweep: a range goes up, in at most {MAX_POINTS} steps, got {part}")
-        values += map(str, range(first, last + 1, step))
     return tuple(dict.fromkeys(values))
 
 
 def widths(text: str) -> tuple[str, ...]:
-    """The widths that `0.25,0.5,1.0` names."""
-    return tuple(dict.fromkeys(_parts(text, "sweep-width", "0.25,0.5,0.75,1.0")))
+    """The widths that `0.25,0.5,1.0`, `0.25..1.0` or `0.25..1.0:0.25` name. Raises NotationError for what is none.
+
+    >>> widths("0.25..1.0")
+    ('0.25', '0.5', '0.75', '1')
+    """
+    values: list[str] = []
+    for part in _parts(text, "sweep-width", "0.25..1.0 or 0.25,0.5,0.75,1.0"):
+        found = _WIDTHS.fullmatch(part)
+        if found:
+            first, last = (width_of(number, "sweep-width") for number in found.group(1, 2))
+            step = width_of(found[3], "sweep-width") if found[3] else None
+            values += map(_decimal, _range(first, last, step, part))
+        else:
+            width_of(part, "sweep-width")
+            values.append(part)
+    return tuple(dict.fromkeys(values))
+
+
+def _range(first: Fraction, last: Fraction, step: Fraction | None, part: str) -> list[Fraction]:
+    """First, first + step, ... up to the last; without a step, a sensible one."""
+    if step is None:
+        step = _sensible_step(first, last)
+    if first > last or not step or (last - first) / step >= MAX_POINTS:
+        raise NotationError(f"sweep: a range goes up, in at most {MAX_POINTS} steps, got {part}")
+    return [first + i * step for i in range(int((last - first) / step) + 1)]
+
+
+def _sensible_step(first: Fraction, last: Fraction) -> Fraction:
+    """A step that reaches the last value in 4 to 12 steps if there is one, else one of at least 4 steps.
+
+    Between multiples of 32 it is one, as networks like their sizes. Else it is a power of two, or 1, 2, 2.5 or 5
+    times a power of ten; between fractions, as widths are, 3 steps are enough.
+    """
+    span, whole = last - first, first.denominator == last.denominator == 1
+    if (
+        whole
+        and first % 32 == last % 32 == 0
+        and (counts := [n for n in range(4, 13) if span and span % (32 * n) == 0])
+    ):
+        return span / counts[0]
+    steps = [Fraction(2) ** i for i in range(-10, 64)]
+    steps += [Fraction(digits, 10) * Fraction(10) ** i for i in range(-3, 20) for digits in (10, 20, 25, 50)]
+    usable = [s for s in sorted(steps, reverse=True) if not whole or s.denominator == 1]
+    several = [s for s in usable if span >= (4 if whole else 3) * s] or usable[-1:]
+    return next((s for s in several if (span / s).denominator == 1 and span <= 12 * s), several[0])
+
+
+def _decimal(value: Fraction) -> str:
+    """A width as one would type it.
+
+    >>> _decimal(Fraction(3, 8)), _decimal(Fraction(10))
+    ('0.375', '10')
+    """
+    places = next((n for n in range(20) if (value * 10**n).denominator == 1), 20)
+    text = f"{int(value * 10**places):0{places + 1}d}"
+    return f"{text[:-places]}.{text[-places:]}" if places else text
 
 
 def width_of(text: str, name: str) -> Fraction:

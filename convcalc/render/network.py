@@ -15,7 +15,8 @@ from convcalc.questions.report import AT_LEAST, LayerReport, Report
 from convcalc.questions.schema import memory
 from convcalc.questions.summary import Row
 from convcalc.render.cells import reading, size_cell
-from convcalc.render.table import BARS, Bar, Cell, Seconds, Table, chosen_columns
+from convcalc.render.columns import chosen_columns
+from convcalc.render.table import BARS, Bar, Cell, Seconds, Table
 
 
 def network_view(report: Report, rows: Sequence[Row], layout: Layout, *, part: bool = False) -> Table:

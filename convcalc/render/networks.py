@@ -61,22 +61,29 @@ def comparison_view(comparison: NetworkComparison, layout: Layout, unfused: bool
 
 
 def sweep_view(sweep: Sweep, layout: Layout, unfused: bool = False) -> Table:
-    """One row for every size or width."""
+    """One row for every size or width; one that does not fit says why."""
     first, rows = sweep.first, list[tuple[Cell, ...]]()
     shown = [(label, key) for label, key in _totals(first) if key != "layers"]
-    for value, fused in sweep.points:
-        report = fused.layer_by_layer if unfused else fused
+    failed = any(isinstance(point, str) for _, point in sweep.points)
+    columns = (sweep.over, "input", "output", *(label for label, _ in shown), "of the first")
+    for value, point in sweep.points:
+        if isinstance(point, str):
+            rows.append((value, *[None] * (len(columns) - 1), point))
+            continue
+        report = point.layer_by_layer if unfused else point
         ratio = sweep.ratio(report)
         sizes = size_cell(report.input, layout), size_cell(report.output, layout)
         totals = (_total(report, key) for _, key in shown)
-        rows.append((value, *sizes, *totals, None if ratio is None else float(ratio)))
-    columns = (sweep.over, "input", "output", *(label for label, _ in shown), "of the first")
+        why = (None,) if failed else ()
+        rows.append((value, *sizes, *totals, None if ratio is None else float(ratio), *why))
     return Table(
-        f"{changed_name(first.name, sweep.changes)} over {sweep.over}s", columns, tuple(rows), aside=(NETWORK_RULE,),
+        f"{changed_name(first.name, sweep.changes)} over {sweep.over}s",
+        (*columns, "why not") if failed else columns, tuple(rows), aside=(NETWORK_RULE,),
         optional=(
             "activations", "output", "of the first", "peak activation bytes",
-            *(("parameters",) if first.machine else ()),
+            *(("parameters",) if first.machine or failed else ()),
         ),
+        wrapped="why not",
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from textwrap import wrap
 from typing import TYPE_CHECKING, Literal, TextIO, TypeAlias
 
-from convcalc.errors import NotationError, one_line, quoted
+from convcalc.errors import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +21,8 @@ Fold: TypeAlias = Literal["none", "some", "all"]
 BAR_WIDTH = 10
 GAP = 2
 """Cells between columns."""
+SENTENCES = (60, 40, 28, 20)
+"""Cells that a column of sentences may be given."""
 MIN_NAME = 14
 """Fewest cells for folded names of rows; with less room a table is shown entry by entry."""
 INDENT = "  "
@@ -63,7 +65,8 @@ class Table:
     """Columns and rows; the first column names the row, and the last `totals` rows stand apart.
 
     `optional` columns are hidden first, in this order, if the terminal is too narrow, `unreported` ones unmentioned.
-    With `folding`, long names of rows are folded before the last optional column is hidden. `legend` has what columns
+    With `folding`, long names of rows are folded before the last optional column is hidden, and so are the sentences of
+    the column `wrapped`. `legend` has what columns
     mean, as (column, meaning), printed for those that are shown. `aside` are notes. Both are below the table on a
     terminal and on stderr elsewhere, so that stdout has only rows; the verdict comes last. `explained` are notes for
     those who ask for the working-out. `on_terminal` is what a terminal shows instead, if people are to see less.
@@ -77,6 +80,7 @@ class Table:
     optional: tuple[str, ...] = ()
     unreported: tuple[str, ...] = ()
     folding: bool = False
+    wrapped: str = ""
     verdict: str = ""
     good: bool = True
     legend: tuple[tuple[str, str], ...] = ()
@@ -91,36 +95,6 @@ def with_explained(table: Table) -> Table:
     if not table.explained:
         return table
     return replace(table, aside=(*table.aside, *table.explained), legend=(), explained=())
-
-
-def chosen_columns(columns: Sequence[str], text: str | None) -> list[str]:
-    """The columns that a text names, with commas between them; all for None. Raises NotationError for an unknown one.
-
-    >>> chosen_columns(["name", "receptive field", "share"], "share,receptive-field")
-    ['share', 'receptive field']
-    """
-    if text is None:
-        return [*columns]
-    known = {_column_key(name): name for name in columns}
-    wanted = [part.strip() for part in text.split(",")]
-    for name in wanted:
-        if _column_key(name) not in known:
-            raise NotationError(f"columns: unknown column {quoted(name)}; the columns: {', '.join(columns)}")
-    return [*dict.fromkeys(known[_column_key(name)] for name in wanted)]
-
-
-def _column_key(name: str) -> str:
-    """A column's name as it is looked up: receptive-field and receptive_field are `receptive field`."""
-    return re.sub(r"[\s_-]+", " ", name).strip().lower()
-
-
-def with_columns(table: Table, text: str | None) -> Table:
-    """The table with only the columns that a text names, in its order; all for None."""
-    names = chosen_columns(table.columns, text)
-    places = [table.columns.index(name) for name in names]
-    shorter = None if table.on_terminal is None else with_columns(table.on_terminal, text)
-    rows = tuple(tuple(row[i] for i in places) for row in table.rows)
-    return replace(table, columns=tuple(names), rows=rows, on_terminal=shorter)
 
 
 def show(table: Table, file: TextIO | None = None) -> None:
@@ -216,7 +190,8 @@ class Column:
 
 def _column(name: str, cells: Sequence[str], numeric: bool) -> Column:
     words = (_width(word) for word in name.split())
-    whole, part = (max(map(_width, texts), default=0) for texts in (cells, _parts(cells)))
+    lines = [line for cell in cells for line in cell.split("\n")]
+    whole, part = (max(map(_width, texts), default=0) for texts in (lines, _parts(lines)))
     return Column(name, tuple(cells), numeric, whole, part, _width(name), max(words, default=0))
 
 
@@ -294,6 +269,10 @@ def forms(table: Table) -> Iterator[Form]:
         yield replace(form, narrow=True)
         if table.folding:
             yield replace(form, narrow=True, fold="some")
+        if table.wrapped:
+            for room in SENTENCES:
+                columns = tuple(_wrapped(c, room) if c.name == table.wrapped else c for c in form.columns)
+                yield replace(form, narrow=True, columns=columns)
     if table.folding:
         yield replace(form, narrow=True, fold="all")
     if len(table.rows) > 1 and not table.optional:
@@ -301,6 +280,12 @@ def forms(table: Table) -> Iterator[Form]:
         names = _column(first.name, [column.name for column in others], False)
         turned = zip(first.cells, *(column.cells for column in others), strict=True)
         yield Form((names, *(_column(row[0], row[1:], True) for row in turned)))
+
+
+def _wrapped(column: Column, room: int) -> Column:
+    """The column with its cells on lines of at most `room` cells."""
+    cells = ["\n".join(wrap(cell, room, break_on_hyphens=False)) for cell in column.cells]
+    return _column(column.name, cells, column.numeric)
 
 
 def _captions(table: Table, kept: Sequence[int], dropped: Sequence[str], without_bars: bool) -> tuple[str, ...]:

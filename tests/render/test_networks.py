@@ -182,6 +182,18 @@ def test_a_sweep_keeps_its_input(
     assert any(re.match(rf"(128|0.5) +{first} ", line) for line in lines)
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_size_that_does_not_fit_says_why_in_its_row(width: int, on_terminal: OnTerminal, output: Run) -> None:
+    header, failed, fits = [line.split("\t") for line in output("net", "inception-v3", "--sweep", "32,96").splitlines()]
+    assert header[-1] == "why not"
+    assert failed[1:-1] == [""] * (len(header) - 2)
+    assert fits[:2] == ["96", "3x96x96"]
+    lines = on_terminal(width, "net", "inception-v3", "--sweep", "32,96")
+    first = next(i for i, line in enumerate(lines) if line.startswith("32 "))
+    last = next(i for i, line in enumerate(lines) if line.startswith("96 "))
+    assert "".join(" ".join(lines[first:last]).split()).replace("-", "")[2:] == re.sub(r"[ -]", "", failed[-1])
+
+
 @pytest.fixture
 def pools(tmp_path: Path) -> str:
     path = tmp_path / "pools.toml"
