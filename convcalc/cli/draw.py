@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import fields
 from functools import partial
 from math import isfinite
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from convcalc.cli import ANSWERED
 from convcalc.cli.answer import print_json
@@ -18,6 +19,7 @@ from convcalc.cli.options import SharedOptions, flag, layer_command, option
 from convcalc.errors import NotationError, quoted
 from convcalc.notation import Axes, parse_axes, parse_padding_mode
 from convcalc.questions.schema import SCHEMA
+from convcalc.recipes import BY_NAME
 
 if TYPE_CHECKING:
     from convcalc.graph.graph import Graph
@@ -60,6 +62,7 @@ def command(
 
     Examples:
       convcalc draw -i 1x5x5 -k 3 -s 2 -p 1
+      convcalc draw transposed
       convcalc draw -t transposed -i 1x3x3 -k 3 -s 2 --at 2,2
       convcalc draw rf 1x9x9 k3 k3d2
       convcalc draw channels -t shuffled-grouped -i 6x5x5 -f 6 -g 3
@@ -78,13 +81,12 @@ def command(
     for name, path in (("svg", svg), ("html", html)):
         if path is not None and not path.endswith(f".{name}"):
             raise NotationError(f"{name}: must end in .{name}, got {quoted(path)}; use --{name} {path}.{name}")
-    if html is not None and options.leading:
-        raise NotationError(f"html: the page shows a layer's window, got draw {options.leading} too; leave one out")
     if animate and svg is None and (html is not None or options.json or not sys.stdout.isatty()):
         raise NotationError("draw: --animate moves in a terminal, got none; add --svg FILE.svg to write it")
     if compare_with and options.leading != "cost":
         raise NotationError("draw: --compare is for the bars of cost; use draw cost --compare all")
     where = None if at is None else _position(at)
+    graph: Graph | None = None
     match options.leading:
         case "cost":
             from convcalc.scenes.bars import cost_scene
@@ -93,10 +95,15 @@ def command(
         case "net":
             scenes = _network(options)
         case _:
-            graph, sums = _asked(options, array, kernel_array, mode)
+            asked = _asked(options, array, kernel_array, mode)
+            graph = asked.graph if asked.picture is None and array is None else None
 
             def scenes_at(rows: int, columns: int) -> list[Scene]:
-                return scenes_of(graph, View(where, rows, columns, animate, mode), options.leading, sums)
+                view = View(where, rows, columns, animate or html is not None, mode)
+                first, *others = [*asked.before, *scenes_of(asked.graph, view, asked.picture, asked.sums)]
+                if asked.caption:
+                    first = first._replace(description=f"{first.description}. {asked.caption}")
+                return [first, *others]
 
             in_file = svg is not None or html is not None or options.json
             scenes = scenes_at(LARGEST, LARGEST) if in_file else fitted(scenes_at, ascii)
@@ -106,9 +113,9 @@ def command(
 
         files[svg] = scenes_svg(scenes, 1 / speed if animate else None)
     if html is not None:
-        from convcalc.render.scene_page import layer_page
+        from convcalc.render.scene_page import layer_page, scenes_page
 
-        files[html] = layer_page(graph)
+        files[html] = (layer_page(graph) if graph is not None else None) or scenes_page(scenes)
     for path, text in files.items():
         _write(path, text)
     if options.json:
@@ -160,13 +167,34 @@ def _position(at: str) -> Axes:
     return parse_axes(at, "at", len(at.replace("x", ",").split(",")), 0)
 
 
-def _asked(options: SharedOptions, array: str | None, kernel_array: str | None, mode: str) -> tuple[Graph, list[Sums]]:
-    """The layers asked for; if by two arrays, also the numbers of the first filter of every convolution."""
-    if array is None and kernel_array is None:
-        return options.graph(), []
+class Asked(NamedTuple):
+    """The layers to draw, what of them, the numbers of their convolutions if given, and pictures to put before."""
+
+    graph: Graph
+    picture: str | None
+    sums: Sequence[Sums] = ()
+    before: Sequence[Scene] = ()
+    caption: str = ""
+
+
+def _asked(options: SharedOptions, array: str | None, kernel_array: str | None, mode: str) -> Asked:
+    """The layers asked for: by options or words, by two arrays, or a type alone, which means its example."""
+    if array is not None or kernel_array is not None:
+        return _with_numbers(options, array, kernel_array, mode)
+    if len(options.words) == 1 and options.words[0] in BY_NAME and not options.sized:
+        from convcalc.questions.lesson import taught
+
+        lesson = taught(options.words[0])
+        return Asked(lesson.report.graph, options.leading or lesson.lesson.picture, caption=lesson.lesson.purpose)
+    return Asked(options.graph(), options.leading)
+
+
+def _with_numbers(options: SharedOptions, array: str | None, kernel_array: str | None, mode: str) -> Asked:
+    """The layer that two arrays describe, run, and the numbers of the first filter of every convolution."""
     from convcalc.graph.primitives import Convolution
     from convcalc.proof.forms import Named
     from convcalc.proof.run import RunOptions, executed_nodes, prepared
+    from convcalc.scenes.factors import factors_scene
     from convcalc.scenes.sums import sums_of
     from convcalc.storage.npy import read_npy
 
@@ -183,8 +211,14 @@ def _asked(options: SharedOptions, array: str | None, kernel_array: str | None, 
         raise NotationError(f"draw: the arrays give --{extra[0].replace('_', '-')}, got it too; leave it out")
     run = RunOptions(**{**given, "type": options.type, "layout": options.layout, "padding_mode": mode})
     layer = prepared(Named(array, read_npy(array)), [Named(kernel_array, read_npy(kernel_array))], [], run)
-    return layer.graph, [
+    done = [each for each in executed_nodes(layer, run) if isinstance(each.node.primitive, Convolution)]
+    sums = [
         sums_of(each.node.primitive, each.inputs[0], each.arrays[0], None, each.out, mode=mode)
-        for each in executed_nodes(layer, run)
+        for each in done
         if isinstance(each.node.primitive, Convolution)
     ]
+    before = []
+    if layer.made.whole is not None and layer.dims == 2:
+        column, row = (each.arrays[0][0, 0].ravel() for each in done)
+        before.append(factors_scene(column, row))
+    return Asked(layer.graph, None, sums, before)

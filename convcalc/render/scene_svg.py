@@ -13,44 +13,28 @@ from math import ceil
 from textwrap import wrap
 from typing import NamedTuple
 
+from convcalc.render.svg_bars import bars, blocks
+from convcalc.render.svg_style import (
+    FAINT,
+    FONT,
+    INK,
+    LINE,
+    LOOKS,
+    MARGIN,
+    NARROWEST,
+    PAPER,
+    SMALL,
+    TEXT,
+    WIDTH,
+    dark_colours,
+    text_at,
+)
 from convcalc.scenes.scene import Grid, Mark, Role, Scene
 
-WIDTH, NARROWEST = 720, 440
-"""A page is as wide as its pictures need: the narrower, the larger is its text on a phone."""
-MARGIN = 20
-FONT = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace"
-TEXT, SMALL, LINE = 14, 11, 20
-BAR = 14
-BLOCK, ARCS, MOST_LABEL = 170, 70, 20
 LARGEST_CELL, SMALLEST_CELL = 30, 6
 USUAL_CELL = 16
 """With smaller cells, the next grid begins a new line."""
 GAP, WIDE_GAP = 48, 150
-INK, DARK_INK, PAPER, DARK_PAPER, FAINT, DARK_FAINT = "#111111", "#e6edf3", "#ffffff", "#0d1117", "#57606a", "#8b949e"
-
-
-class Look(NamedTuple):
-    """Fills, text colours and outline of a role, in the light and in the dark."""
-
-    fill: str
-    dark: str
-    ink: str = INK
-    dark_ink: str = "#ffffff"
-    outline: str = "stroke-width='1'"
-
-
-LOOKS = {
-    Role.INPUT: Look("#9ccbf2", "#2b5f8c"),
-    Role.PADDING: Look("#cccccc", "#3d444d", outline="stroke-width='1' stroke-dasharray='3 2'"),
-    Role.INSERTED: Look("#ffffff", "#0d1117", outline="stroke-width='1' stroke-dasharray='1 2'"),
-    Role.OUTPUT: Look("#f0b429", "#8a6410"),
-    Role.CROPPED: Look("#cccccc", "#3d444d", outline="stroke-width='1' stroke-dasharray='3 2'"),
-    Role.WEIGHT: Look("#0072b2", "#7cc4f8", "#ffffff", "#0d1117"),
-    Role.NOTHING: Look("#ffffff", "#0d1117", outline="stroke-width='0.5'"),
-    Role.TAP: Look("#0072b2", "#7cc4f8", "#ffffff", "#0d1117", "stroke-width='2'"),
-    Role.HOLE: Look("#ffffff", "#0d1117", outline="stroke-width='2' stroke-dasharray='4 3'"),
-    Role.MADE: Look("#d55e00", "#ff9e4a", "#ffffff", "#0d1117", "stroke-width='2.5'"),
-}
 
 
 class Placed(NamedTuple):
@@ -68,15 +52,23 @@ class Placed(NamedTuple):
 
 def scenes_svg(scenes: Sequence[Scene], seconds_per_step: float | None = None) -> str:
     """The pictures below one another as the text of an SVG file; animated if a step lasts `seconds_per_step`."""
-    parts, y, rules = list[str](), 0.0, ""
-    width = page_width([here for scene in scenes for here in _placed(scene, 0)[0]])
-    for number, scene in enumerate(scenes):
-        animated = seconds_per_step is not None and len(scene.steps) > 1
-        drawn, height = _drawn(scene, number, animated, width)
-        parts += [f"<g transform='translate(0 {y:g})'>", *drawn, "</g>"] if number else drawn
+    width = max(page_width(scene) for scene in scenes)
+    moves = [seconds_per_step is not None and len(scene.steps) > 1 for scene in scenes]
+    drawn = [_drawn(scene, number, moves[number], width) for number, scene in enumerate(scenes)]
+    rules = "".join(
+        _movement(number, len(scene.steps), seconds_per_step)
+        for number, scene in enumerate(scenes)
+        if moves[number] and seconds_per_step is not None
+    )
+    return _file(scenes, drawn, width, rules)
+
+
+def _file(scenes: Sequence[Scene], drawn: Sequence[tuple[list[str], float]], width: int, rules: str) -> str:
+    """The drawn pictures below one another, with the title, the words and the style sheet."""
+    parts, y = list[str](), 0.0
+    for number, (own, height) in enumerate(drawn):
+        parts += [f"<g transform='translate(0 {y:g})'>", *own, "</g>"] if number else own
         y += height
-        if animated and seconds_per_step is not None:
-            rules += _movement(number, len(scene.steps), seconds_per_step)
     height = round(y + MARGIN)
     movement = f"@media (prefers-reduced-motion:no-preference){{{rules}}}" if rules else ""
     title = "; ".join(f"{scene.title}: {scene.description}" for scene in scenes)
@@ -84,15 +76,22 @@ def scenes_svg(scenes: Sequence[Scene], seconds_per_step: float | None = None) -
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' height='{height}' "
         f"role='img' font-family=\"{FONT}\">\n"
-        f"<title>{escape(title)}</title>\n<desc>{escape(words)}</desc>\n<style>{_dark()}{movement}</style>\n"
+        f"<title>{escape(title)}</title>\n<desc>{escape(words)}</desc>\n<style>{dark_colours()}{movement}</style>\n"
         f"<rect class='paper' width='{width}' height='{height}' fill='{PAPER}'/>\n" + "\n".join(parts) + "\n</svg>\n"
     )
 
 
-def page_width(placed: Sequence[Placed]) -> int:
-    """How wide a page with these grids is."""
-    rights = (max(here.x + here.cell * len(here.grid.column_labels), here.words_end) for here in placed)
+def page_width(scene: Scene) -> int:
+    """How wide a page with this picture is: as its grids need, or whole for bars and blocks."""
+    if scene.bars or scene.blocks:
+        return WIDTH
+    rights = (max(here.x + here.cell * len(here.grid.column_labels), here.words_end) for here in _placed(scene, 0)[0])
     return max(NARROWEST, min(WIDTH, ceil(max(rights)) + MARGIN))
+
+
+def stepped_svg(scene: Scene) -> str:
+    """One picture with all its steps, of which the shown one is visible; a script can show another."""
+    return _file([scene], [_drawn(scene, 0, True, page_width(scene))], page_width(scene), "")
 
 
 def _drawn(scene: Scene, number: int, animated: bool, width: int) -> tuple[list[str], float]:
@@ -102,12 +101,12 @@ def _drawn(scene: Scene, number: int, animated: bool, width: int) -> tuple[list[
     for text, weight in ((scene.title, "bold"), (scene.description, "")):
         for line in _wrapped(text, width):
             y += LINE
-            parts.append(_text(MARGIN, y, line, TEXT, "ink", weight=weight))
+            parts.append(text_at(MARGIN, y, line, TEXT, "ink", weight=weight))
     placed, y, cells = _placed(scene, y)
     parts += [*_links(scene, placed, within=False), *cells, *_links(scene, placed, within=True)]
     for here in placed:
         parts += [_value(here, cell.row, cell.column, cell.text, cell.role) for cell in here.grid.cells if cell.text]
-    for draw in (_blocks, _bars):
+    for draw in (blocks, bars):
         drawn, y = draw(scene, y)
         parts += drawn
     steps = range(len(scene.steps)) if animated else range(scene.shown, scene.shown + 1)
@@ -116,12 +115,12 @@ def _drawn(scene: Scene, number: int, animated: bool, width: int) -> tuple[list[
     top = y
     for step in steps:
         lines = [line for text in scene.steps[step].lines for line in _wrapped(text, width)]
-        body = "".join(_text(MARGIN, top + LINE * i, line, TEXT, "ink") for i, line in enumerate(lines))
+        body = "".join(text_at(MARGIN, top + LINE * i, line, TEXT, "ink") for i, line in enumerate(lines))
         parts.append(_moment(f"{number}-{step}", body, step == scene.shown, animated))
         y = max(y, top + LINE * len(lines))
     for note in scene.notes:
         for line in _wrapped(note, width):
-            parts.append(_text(MARGIN, y, line, TEXT, "faint"))
+            parts.append(text_at(MARGIN, y, line, TEXT, "faint"))
             y += LINE
     legend, y = _legend(scene, y, width)
     return [*parts, *legend], y
@@ -180,14 +179,14 @@ def _gap(scene: Scene) -> float:
 def _grid(here: Placed, left: float, top: float) -> Iterator[str]:
     """The title, the labels and the cells; cells of a role are one path."""
     grid, cell = here.grid, here.cell
-    yield _text(left, top, grid.title, SMALL * 1.15, "ink", weight="bold")
+    yield text_at(left, top, grid.title, SMALL * 1.15, "ink", weight="bold")
     every = 1 if cell >= 18 else 5
     for column, label in enumerate(grid.column_labels):
         if _is_shown(label, every):
-            yield _text(here.x + (column + 0.5) * cell, here.y - 4, label, min(SMALL, cell * 0.6), "faint", "middle")
+            yield text_at(here.x + (column + 0.5) * cell, here.y - 4, label, min(SMALL, cell * 0.6), "faint", "middle")
     for row, label in enumerate(grid.row_labels):
         if _is_shown(label, every):
-            yield _text(here.x - 4, here.y + (row + 0.5) * cell + 4, label, min(SMALL, cell * 0.6), "faint", "end")
+            yield text_at(here.x - 4, here.y + (row + 0.5) * cell + 4, label, min(SMALL, cell * 0.6), "faint", "end")
     for role in Role:
         own = [each for each in grid.cells if each.role == role]
         if own:
@@ -196,7 +195,7 @@ def _grid(here: Placed, left: float, top: float) -> Iterator[str]:
     if unread:
         yield _crosses(unread, cell)
     if grid.left_out:
-        yield _text(left, here.y + cell * len(grid.row_labels) + SMALL + 4, grid.left_out, SMALL, "faint")
+        yield text_at(left, here.y + cell * len(grid.row_labels) + SMALL + 4, grid.left_out, SMALL, "faint")
 
 
 def _crosses(corners: Sequence[tuple[float, float]], cell: float) -> str:
@@ -212,62 +211,6 @@ def _crosses(corners: Sequence[tuple[float, float]], cell: float) -> str:
 def _is_shown(label: str, every: int) -> bool:
     """Whether a label has room: all words do, and every so many of the numbers."""
     return bool(label) and (not label.lstrip("-").isdigit() or int(label) % every == 0)
-
-
-def _blocks(scene: Scene, y: float) -> tuple[list[str], float]:
-    """The blocks side by side on one ground line, arcs above them, labels below, and where the page goes on."""
-    if not scene.blocks:
-        return [], y
-    parts, x, gap = list[str](), float(MARGIN), min(6.0, 200 / len(scene.blocks))
-    unit = (WIDTH - 2 * MARGIN - gap * (len(scene.blocks) - 1)) / sum(block.width for block in scene.blocks)
-    ground, darkest = y + (ARCS if scene.arcs else LINE) + BLOCK, max(block.shade for block in scene.blocks) or 1
-    middles = []
-    for block in scene.blocks:
-        wide, high = block.width * unit, max(3.0, block.height * BLOCK)
-        place = f"x='{x:.5g}' y='{ground - high:.5g}' width='{wide:.4g}' height='{high:.4g}'"
-        parts.append(
-            f"<rect class='weight' fill='{LOOKS[Role.WEIGHT].fill}' stroke='{FAINT}' "
-            f"fill-opacity='{0.1 + 0.9 * block.shade / darkest:.3g}' {place}/>"
-        )
-        middles.append(x + wide / 2)
-        at = f"{x + wide / 2 + 3:.5g} {ground + 6:.5g}"
-        words = escape(f"{block.label[:MOST_LABEL]}  {block.text}")
-        parts.append(
-            f"<text class='ink' transform='translate({at}) rotate(90)' font-size='{SMALL * 0.85:.3g}' "
-            f"fill='{INK}'>{words}</text>"
-        )
-        x += wide + gap
-    for source, target in scene.arcs:
-        a, b = middles[source], middles[target]
-        top = ground - BLOCK - min(ARCS * 0.9, 8 + (b - a) / 6)
-        parts.append(
-            f"<path class='between' fill='none' stroke='{FAINT}' stroke-width='1.2' "
-            f"d='M{a:.5g} {ground - BLOCK:.5g}C{a:.5g} {top:.5g} {b:.5g} {top:.5g} {b:.5g} {ground - BLOCK:.5g}'/>"
-        )
-    longest = max(len(block.label[:MOST_LABEL]) + 2 + len(block.text) for block in scene.blocks)
-    return parts, ground + 12 + 0.62 * SMALL * 0.85 * longest
-
-
-def _bars(scene: Scene, y: float) -> tuple[list[str], float]:
-    """The bars below one another, and where the page goes on."""
-    if not scene.bars:
-        return [], y
-    parts = []
-    label = MARGIN + 0.62 * SMALL * max(len(bar.label) for bar in scene.bars) + 10
-    room = WIDTH - MARGIN - label - 0.62 * SMALL * max(len(bar.text) for bar in scene.bars) - 8
-    y += LINE * 0.8
-    for bar in scene.bars:
-        y += BAR + (8 if bar.label else 2)
-        if bar.label:
-            parts.append(_text(MARGIN, y - 3, bar.label, SMALL, "ink"))
-        left, wide = label + bar.begin * room, max(1.0, (bar.end - bar.begin) * room)
-        look = LOOKS[bar.role]
-        parts.append(
-            f"<rect class='{bar.role.value}' fill='{look.fill}' x='{left:.4g}' y='{y - BAR:.5g}' width='{wide:.4g}' "
-            f"height='{BAR}'/>"
-        )
-        parts.append(_text(round(left + wide + 6, 1), y - 3, bar.text, SMALL, "faint"))
-    return parts, y + 4
 
 
 def _moments(scene: Scene, placed: Sequence[Placed], steps: Sequence[int], scene_number: int) -> Iterator[str]:
@@ -318,15 +261,6 @@ def _value(here: Placed, row: int, column: int, text: str, role: Role) -> str:
     )
 
 
-def _text(x: float, y: float, text: str, size: float, kind: str, anchor: str = "start", weight: str = "") -> str:
-    fill = INK if kind == "ink" else FAINT
-    bold = f" font-weight='{weight}'" if weight else ""
-    at = "" if anchor == "start" else f" text-anchor='{anchor}'"
-    return (
-        f"<text class='{kind}' x='{x:g}' y='{y:g}' font-size='{size:.3g}' fill='{fill}'{at}{bold}>{escape(text)}</text>"
-    )
-
-
 def _wrapped(text: str, width: int) -> list[str]:
     return wrap(text, int((width - 2 * MARGIN) / (0.62 * TEXT)))
 
@@ -365,20 +299,9 @@ def _legend(scene: Scene, y: float, width: int) -> tuple[list[str], float]:
             x, y = float(MARGIN), y + LINE
         sign = Placed(Grid("", (), ("",), ("",)), x, y - 12, 16)
         parts.append(_crosses([(sign.x, sign.y)], sign.cell) if role is None else _squares(sign, [(0, 0)], role))
-        parts.append(_text(x + 22, y, text, SMALL, "ink"))
+        parts.append(text_at(x + 22, y, text, SMALL, "ink"))
         x += wide + 22
     return parts, y + 4
-
-
-def _dark() -> str:
-    """The colours in the dark."""
-    roles = "".join(
-        f".{role.value}{{fill:{look.dark}}}.on-{role.value}{{fill:{look.dark_ink}}}" for role, look in LOOKS.items()
-    )
-    return (
-        f"@media (prefers-color-scheme:dark){{.paper{{fill:{DARK_PAPER}}}.ink{{fill:{DARK_INK}}}"
-        f".faint{{fill:{DARK_FAINT}}}path{{stroke:{DARK_FAINT}}}.link{{stroke:{DARK_INK}}}{roles}}}"
-    )
 
 
 def _movement(number: int, steps: int, seconds: float) -> str:
