@@ -116,7 +116,7 @@ class MatMul(NamedTuple):
 
 
 class Normalize(NamedTuple):
-    """A normalization, with learned scale and shift of `shape`, if any; its parameters cost no multiplications.
+    """A normalization, with learned `scale` and shift (`bias`) of `shape`, if any, which cost no multiplications.
 
     batch_norm uses constant statistics; the others take theirs over the axes `over` of the input, and group_norm also
     over the channels of each of `groups`. `settings` are further constants by name.
@@ -129,6 +129,7 @@ class Normalize(NamedTuple):
     epsilon: float = 1e-5
     bias: bool = True
     settings: tuple[tuple[str, float], ...] = ()
+    scale: bool = True
 
 
 class Elementwise(NamedTuple):
@@ -296,8 +297,8 @@ def parameter_shapes(primitive: Primitive) -> tuple[tuple[str, Axes], ...]:
             weight = ("weight", (primitive.out_features, primitive.in_features))
             return (weight, ("bias", (primitive.out_features,))) if primitive.bias else (weight,)
         case Normalize():
-            roles = ("weight", "bias") if primitive.bias else ("weight",)
-            return tuple((role, primitive.shape) for role in roles) if primitive.shape else ()
+            learned = (("weight", primitive.scale), ("bias", primitive.bias))
+            return tuple((role, primitive.shape) for role, there in learned if there) if primitive.shape else ()
         case WithConstant() | Constant():
             return (("weight", primitive.shape),) if primitive.learned else ()
         case (

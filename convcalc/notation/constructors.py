@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 from convcalc.errors import NotationError, quoted, shortened
@@ -17,11 +18,14 @@ from convcalc.notation.spellings import did_you_mean
 from convcalc.notation.values import parse_axes, whole_number
 from convcalc.notation.vocabulary import plain_op
 
-MAX_CHARACTERS = 2_000
-"""The longest text that is parsed; a constructor is one line of code."""
+MAX_CHARACTERS = 10_000
+"""The longest text that is parsed: one constructor, or a whole Sequential."""
 EXAMPLE = "Conv2d(3, 64, 7, stride=2, padding=3)"
 _BEFORE = r"(?:\([\w.]+\)\s*:|[\w.\[\]]+\s*=(?!=))?"
 """The text before a constructor in a class and in a printed module: `self.conv1 = ` and `(conv1): `."""
+_PRINTED = re.compile(r"\s*\(\w+\)\s*:\s*(?=[A-Za-z])")
+_FIRST = re.compile(r"\(\s*,")
+CONTAINERS = ("Sequential", "ModuleList")
 _CALL = re.compile(rf"\s*{_BEFORE}\s*([A-Za-z_][\w.]*\s*\(.*)", re.DOTALL)
 _COUNTS = ("filters", "groups", "multiplier", "in_channels", "in_features")
 _AXES = {"kernel": 1, "stride": 1, "dilation": 1, "output_padding": 0, "output_size": 1}
@@ -39,7 +43,7 @@ def is_call(text: str) -> bool:
 
 
 def read_constructor(text: str) -> tuple[LayerWord, ...]:
-    """The layers that a constructor stands for: one, but for Keras's SeparableConv2D with its bias.
+    """The layers that a constructor stands for: one, but for Sequential and Keras's SeparableConv2D with its bias.
 
     Raises WordError or NotationError for an unknown constructor, for arguments that it does not have, and for
     values that are not literals.
@@ -48,8 +52,13 @@ def read_constructor(text: str) -> tuple[LayerWord, ...]:
     >>> layer.op, layer.dims, layer.values
     ('standard', 2, {'bias': True, 'in_channels': 3, 'filters': 64, 'kernel': 7, 'stride': 2, 'padding': 3})
     """
-    call = _parsed(text)
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    return _layers(text, _parsed(text))
+
+
+def _layers(text: str, call: ast.Call) -> tuple[LayerWord, ...]:
+    name = _name(call)
+    if name in CONTAINERS:
+        return tuple([layer for inner in _contained(call, name) for layer in _layers(_code(inner), inner)])
     signature = SIGNATURES.get(name)
     if signature is None:
         return (_without_numbers(text, name),)
@@ -58,11 +67,37 @@ def read_constructor(text: str) -> tuple[LayerWord, ...]:
     return tuple([LayerWord(text, op, values, signature.dims) for op, values in layers])
 
 
+def _name(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def _contained(call: ast.Call, name: str) -> Iterator[ast.Call]:
+    """The constructors in Sequential(...), Sequential([...]) or Sequential(OrderedDict([(name, ...), ...]))."""
+    waiting = [*call.args, *(each.value for each in call.keywords if each.arg == "layers")][::-1]
+    if not waiting:
+        raise WordError(f"{name} holds no layer", f"write for example {name}({EXAMPLE})")
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.List | ast.Tuple):
+            pair = len(node.elts) == 2 and isinstance(node.elts[0], ast.Constant)  # ("conv1", Conv2d(...))
+            waiting += reversed(node.elts[1:] if pair else node.elts)
+        elif isinstance(node, ast.Call) and _name(node) == "OrderedDict":
+            waiting += reversed(node.args)
+        elif isinstance(node, ast.Call) and _name(node) in ("Input", "InputLayer"):
+            raise WordError(
+                f"{name} must hold layers, got {_code(node)}", "leave it out: the size comes before the words"
+            )
+        elif isinstance(node, ast.Call):
+            yield node
+        else:
+            raise WordError(f"{name} must hold constructors, got {_code(node)}", "put the layer's constructor there")
+
+
 def _parsed(text: str) -> ast.Call:
     if len(text) > MAX_CHARACTERS:
         raise WordError(f"a constructor may have {MAX_CHARACTERS:,} characters, got {len(text):,}")
     found = _CALL.match(text)
-    code = found[1] if found else text
+    code = _as_arguments(found[1] if found else text)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python's warnings about the pasted code, e.g. invalid escapes
@@ -74,6 +109,11 @@ def _parsed(text: str) -> ast.Call:
     if not isinstance(tree, ast.Call):
         raise WordError("is not one constructor", f"paste one layer per word, such as {EXAMPLE}")
     return tree
+
+
+def _as_arguments(code: str) -> str:
+    """The code of a printed module: `Sequential( (0): ReLU() (1): ReLU() )` with commas between its layers."""
+    return _FIRST.sub("(", _PRINTED.sub(", ", code)) if _PRINTED.search(code) else code
 
 
 def _without_numbers(text: str, name: str) -> LayerWord:

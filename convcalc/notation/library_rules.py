@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from convcalc.notation.layer_word import WordError
 from convcalc.notation.spellings import did_you_mean, padding_spelling
-from convcalc.notation.values import parse_axes
+from convcalc.notation.values import parse_axes, parse_padding
 from convcalc.notation.vocabulary import WORDS, plain_op
 
 Values: TypeAlias = dict[str, Any]
@@ -27,9 +27,11 @@ def as_it_is(op: str, values: Values, dims: int) -> Layers:
 
 def torch_conv(op: str, values: Values, dims: int) -> Layers:
     """`padding` may be a word, and `same` only without a stride. Source: PyTorch, torch.nn.Conv2d."""
-    padding = values.get("padding", 0)
+    given = values.get("padding", 0)
+    padding = padding_spelling(given) if isinstance(given, str) else None
     if padding not in ("same", "valid"):
-        return numbers_only(op, values, dims)
+        return numbers_only(op, values, dims, " or padding='same'")
+    values = {**values, "padding": padding}
     stride = parse_axes(values.get("stride", 1), "stride", dims)
     if padding == "same" and set(stride) != {1}:
         raise WordError(
@@ -38,9 +40,11 @@ def torch_conv(op: str, values: Values, dims: int) -> Layers:
     return ((op, values),)
 
 
-def numbers_only(op: str, values: Values, dims: int) -> Layers:
+def numbers_only(op: str, values: Values, dims: int, words: str = "") -> Layers:
     if isinstance(values.get("padding"), str):
-        raise WordError(f"padding must be numbers here, got {values['padding']!r}", "write for example padding=1")
+        raise WordError(
+            f"padding must be numbers here, got {values['padding']!r}", f"write for example padding=1{words}"
+        )
     if "padding" in values:
         parse_axes(values["padding"], "padding", dims, 0)  # per axis; PyTorch has no begin and end
     return ((op, values),)
@@ -116,15 +120,40 @@ def adaptive_pool(op: str, values: Values, dims: int) -> Layers:
 
 
 def norm(op: str, values: Values, dims: int) -> Layers:
-    """Scale and shift are learned together here, or neither."""
+    """Scale and shift are learned, or one of the two, or neither."""
     del dims
-    shift, scale = values.pop("shift", True), values.pop("scale", True)
     if not values.get("affine", True):
-        return ((op, values),)
-    if not shift and not scale:
-        return ((op, {**values, "affine": False}),)
-    if not (shift and scale):
-        raise WordError("a norm has a scale and a shift here, or neither, got one of them", "use both or neither")
+        return ((op, {name: value for name, value in values.items() if name not in ("scale", "shift")}),)
+    return ((op, {name: v for name, v in values.items() if not (name in ("scale", "shift", "affine") and v)}),)
+
+
+def torch_pad(op: str, values: Values, dims: int) -> Layers:
+    """PyTorch's order of the padding: begin and end of the last axis, then of the one before."""
+    padding = values["padding"]
+    numbers = padding if isinstance(padding, tuple) else (padding,) * (2 * dims)
+    if len(numbers) != 2 * dims or any(type(number) is not int or number < 0 for number in numbers):
+        raise WordError(
+            f"padding must be one number or {2 * dims}, not negative, got {padding!r}",
+            "the order is left, right" + ", top, bottom" * (dims > 1) + ", front, back" * (dims > 2),
+        )
+    pairs = [list(numbers[at : at + 2]) for at in range(0, len(numbers), 2)]
+    return ((op, {**values, "padding": pairs[::-1]}),)
+
+
+def keras_pad(op: str, values: Values, dims: int) -> Layers:
+    """Keras's padding: one number, one for each axis, or a pair for each; in 1-D the pair itself."""
+    padding = values["padding"]
+    if dims == 1 and isinstance(padding, tuple) and len(padding) == 2:
+        padding = (padding,)
+    parsed = parse_padding(padding, dims)
+    return ((op, {"padding": [list(pair) for pair in parsed]}),)
+
+
+def pixels(op: str, values: Values, dims: int) -> Layers:
+    del dims
+    factor = values["factor"]
+    if not isinstance(factor, int):
+        raise WordError(f"the factor must be one whole number, got {factor!r}", "write for example PixelShuffle(2)")
     return ((op, values),)
 
 

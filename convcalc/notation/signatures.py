@@ -117,6 +117,12 @@ _BY_AXES = {
     "AveragePooling{}D": _keras("avg_pool", _KERAS_POOL, rules.keras_pool, kernel=2, count_include_pad=False),
     "GlobalAveragePooling{}D": _keras("global_avg_pool", "data_format: keepdims:"),
     "GlobalMaxPooling{}D": _keras("global_max_pool", "data_format: keepdims:"),
+    "ZeroPad{}d": _torch("pad", "padding!", rules.torch_pad),
+    "ConstantPad{}d": _torch("pad", "padding! value:", rules.torch_pad),
+    "ReflectionPad{}d": _torch("pad", "padding!", rules.torch_pad, mode="reflect"),
+    "ReplicationPad{}d": _torch("pad", "padding!", rules.torch_pad, mode="replicate"),
+    "CircularPad{}d": _torch("pad", "padding!", rules.torch_pad, mode="circular"),
+    "ZeroPadding{}D": _keras("pad", "padding data_format:", rules.keras_pad, padding=1),
     "UpSampling{}D": _keras("upsample", "size:factor data_format: interpolation:mode", rules.upsample, factor=2),
 }
 _ALSO = {
@@ -133,7 +139,7 @@ _PLAIN = {
     ),
     "LayerNorm": _torch(
         "layer_norm",
-        "normalized_shape:in_channels! eps: elementwise_affine:affine bias:shift device: dtype:",
+        "normalized_shape:size! eps: elementwise_affine:affine bias:shift device: dtype:",
         rules.norm,
     ),
     "BatchNormalization": _keras("batch_norm", "axis: momentum: epsilon: center:shift scale", rules.norm),
@@ -146,6 +152,8 @@ _PLAIN = {
     "UpsamplingBilinear2d": _torch(
         "upsample", "size scale_factor:factor", rules.upsample, mode="bilinear", align_corners=True
     ),
+    "PixelShuffle": _torch("pixel_shuffle", "upscale_factor:factor!", rules.pixels),
+    "PixelUnshuffle": _torch("pixel_unshuffle", "downscale_factor:factor!", rules.pixels),
     "ChannelShuffle": _torch("channel_shuffle", "groups!"),
     "PReLU": _torch("prelu", "num_parameters:in_channels init: device: dtype:", rules.prelu),
     "Activation": _keras("identity", "activation!", rules.activation),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from convcalc.axis.strands import AxisField
-from convcalc.errors import ShapeError, shortened
 from convcalc.graph.graph import Graph
 from convcalc.notation import Axes
 from convcalc.questions.receptive import receptive_fields
@@ -48,16 +47,16 @@ class ChainFields(NamedTuple):
 def chain_fields(graph: Graph, *, sized: bool) -> ChainFields:
     """The fields along a row of layer words; its sizes are left out unless `sized`, since they are made up.
 
-    Raises ShapeError, naming the layer, if a receptive field has too many separate pieces to enumerate.
+    A receptive field of too many separate pieces to enumerate is an upper bound, and a note says so.
     """
     found = receptive_fields(graph)
-    if found.refused is not None:
-        node, error = found.refused
-        layer = graph.groups[graph.group_of[node]]
-        raise ShapeError(f"layer {layer.name} of {len(graph.layers)}, {shortened(layer.op)}: {error}")
     fields = found.fields
     layers = [
         LayerField(group.op, fields[group.last], without_batch(graph.nodes[group.last].shape) if sized else None)
         for group in graph.layers
     ]
-    return ChainFields(without_batch(graph.inputs[0].shape) if sized else None, tuple(layers), graph.notes)
+    return ChainFields(
+        without_batch(graph.inputs[0].shape) if sized else None,
+        tuple(layers),
+        (*graph.notes, *([found.bound] if found.bound else ())),
+    )

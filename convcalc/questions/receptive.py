@@ -34,8 +34,7 @@ Seen = tuple[Along, ...]
 class Fields(NamedTuple):
     """The receptive field of every node, and the node whose field stands for the whole graph.
 
-    `refused` is the first node whose field is only an upper bound, and why, if there is one; `bound` says the same as a
-    note, which is among the `notes` for the user.
+    `bound` is a note that says from which node on fields are only upper bounds, and why; it is among the `notes`.
     """
 
     fields: tuple[tuple[AxisField, ...], ...]
@@ -43,7 +42,6 @@ class Fields(NamedTuple):
     mapped: int
     notes: tuple[str, ...]
     bound: str | None
-    refused: tuple[int, ShapeError] | None
 
 
 def receptive_fields(graph: Graph) -> Fields:
@@ -62,13 +60,10 @@ def receptive_fields(graph: Graph) -> Fields:
     fields: list[tuple[AxisField, ...]] = []
     misaligned: list[str] = []
     bound: tuple[int, str] | None = None
-    refused: tuple[int, ShapeError] | None = None
     known, causal = Cache(), set[int]()
     for number, node in enumerate(graph.nodes):
         branches = [image] if node is main else [seen[i] for i in node.inputs]
-        found, row, why, error = _all_after(node, branches, sizes, known)
-        if error is not None and refused is None:
-            refused = number, error
+        found, row, why = _all_after(node, branches, sizes, known)
         seen.append(found)
         fields.append(row)
         causal |= {a for a, along in enumerate(branches[0] if branches else ()) if _is_causal(node, along.axis)}
@@ -90,14 +85,14 @@ def receptive_fields(graph: Graph) -> Fields:
     notes += misaligned[:MAX_NOTES]
     if len(misaligned) > MAX_NOTES:
         notes.append(f"{len(misaligned) - MAX_NOTES} more merges have misaligned branches")
-    return Fields(tuple(fields), tuple(seen), mapped, tuple(notes), bound and bound[1], refused)
+    return Fields(tuple(fields), tuple(seen), mapped, tuple(notes), bound and bound[1])
 
 
 def _all_after(
     node: Node, branches: Sequence[Seen], sizes: Axes, known: Cache
-) -> tuple[Seen, tuple[AxisField, ...], str, ShapeError | None]:
+) -> tuple[Seen, tuple[AxisField, ...], str]:
     """All axes after a node, their summaries, and why the field is only an upper bound, if it is."""
-    found, fields, why, refused = list[Along](), list[AxisField](), "", None
+    found, fields, why = list[Along](), list[AxisField](), ""
     for a, size in enumerate(sizes):
         if found and found[-1].axis is not None and _is_alike(node, branches[0][a - 1], branches[0][a]):
             found.append(Along(branches[0][a].axis, found[-1].field))
@@ -111,13 +106,12 @@ def _all_after(
             after = Along(None, Field((), Positions(0, 1, ((0, size - 1),))))
             fields.append(_summary(after, node, size, known))
             why = f"the whole {AXIS_NAMES[len(sizes)][a]} is taken: {error}"
-            refused = error
         found.append(after)
         if isinstance(node.primitive, Concat) and any(
             branch.axis == node.primitive.axis and branch.field.strands for branch in along
         ):
             why = f"it joins maps along the {AXIS_NAMES[len(sizes)][a]}"
-    return tuple(found), tuple(fields), why, refused
+    return tuple(found), tuple(fields), why
 
 
 def _is_alike(node: Node, last: Along, along: Along) -> bool:

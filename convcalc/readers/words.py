@@ -68,7 +68,7 @@ def row_graph(
     questions = size_questions(size, layout, _stated_axes(words))
     with asking(questions):
         graph = _Row(words, len(size) - 1, bias).graph(size, batch, parse_layout(layout))
-    return replace(graph, notes=questions)
+    return replace(graph, notes=(*questions, *graph.notes))
 
 
 class _Row:
@@ -93,7 +93,8 @@ class _Row:
     def unsized_graph(self, batch: int) -> Graph:
         """The row on an input that is large enough, for answers that do not depend on its size."""
         for number, word in enumerate(self.words, 1):
-            if word.op in WHOLE or "size" in word.values:
+            sized = "size" in word.values and (word.op != "layer_norm" or axis_count(word.values["size"]) > 1)
+            if word.op in WHOLE or sized:
                 raise NotationError(
                     f"{self._where(number)}: reads the whole input, whose size is not given; "
                     f"write it before the words, such as {_example(self.dims)}"
@@ -107,16 +108,20 @@ class _Row:
         return self._built((batch, channels, *(room,) * self.dims))
 
     def _built(self, shape: Axes) -> Graph:
-        builder = Builder()
+        builder, notes = Builder(), list[str]()
         last = builder.input(shape)
         for number, word in enumerate(self.words, 1):
             shape = builder.nodes[last].shape or ()
+            if word.op == "linear" and "(" in word.text and any(size > 1 for size in shape[2:]):
+                notes.append(
+                    f"{shortened(word.text)}: {show_size(shape[1:])} is flattened first; in code, add Flatten()"
+                )
             try:
                 layer = self._windowed_layer(word, shape[1]) if _is_windowed(word) else self._other(word, shape)
                 last = builder.add(str(number), word.text, layer, [last])
             except ConvcalcError as error:
                 raise self._located(number, error) from None
-        return builder.graph("chain", last)
+        return builder.graph("chain", last, tuple(notes[:1]))
 
     def _where(self, number: int) -> str:
         return f"layer {number} of {len(self.words)}, {shortened(self.words[number - 1].text)}"

@@ -190,6 +190,13 @@ def test_normalizations(dims: int, affine: bool) -> None:
     theirs = functional.layer_norm(t(x), last, t(weight), t(bias))
     ours = ran(Normalize("layer_norm", last, (dims, dims + 1)), x, arrays=[weight, bias])
     assert_allclose(ours, expected(theirs), atol=1e-12)
+    theirs = functional.layer_norm(t(x), last, t(weight))
+    ours = ran(Normalize("layer_norm", last, (dims, dims + 1), bias=False), x, arrays=[weight])
+    assert_allclose(ours, expected(theirs), atol=1e-12)
+    shift = data(6)
+    theirs = functional.batch_norm(t(x), t(mean), t(variance), None, t(shift), eps=1e-3)
+    ours = ran(Normalize("batch_norm", (6,), (), epsilon=1e-3, scale=False), x, arrays=[shift, mean, variance])
+    assert_allclose(ours, expected(theirs), atol=1e-12)
 
 
 NOT_IN_TORCH = ("thresholded_relu", "clip", "float16", "float32", "float64", "negative", "shrink", "gelu_tanh")

@@ -69,7 +69,21 @@ C = {"bias": True}
         ("BatchNorm2d(64, eps=1e-05, momentum=0.1, affine=False, track_running_stats=True)", "batch_norm", 2,
          {"in_channels": 64, "affine": False}),
         ("GroupNorm(32, 64)", "group_norm", None, {"groups": 32, "in_channels": 64}),
-        ("LayerNorm((64,))", "layer_norm", None, {"in_channels": 64}),
+        ("LayerNorm((64,))", "layer_norm", None, {"size": (64,)}),
+        ("nn.LayerNorm([3, 8, 9])", "layer_norm", None, {"size": (3, 8, 9)}),
+        ("nn.ZeroPad2d(1)", "pad", 2, {"padding": [[1, 1], [1, 1]]}),
+        ("nn.ZeroPad2d((1, 2, 3, 4))", "pad", 2, {"padding": [[3, 4], [1, 2]]}),
+        ("nn.ReflectionPad1d((3, 1))", "pad", 1, {"padding": [[3, 1]], "mode": "reflect"}),
+        ("nn.ConstantPad3d(2, 0.5)", "pad", 3, {"padding": [[2, 2]] * 3}),
+        ("ZeroPadding2D(((1, 2), (3, 4)))", "pad", 2, {"padding": [[1, 2], [3, 4]]}),
+        ("ZeroPadding2D((1, 2))", "pad", 2, {"padding": [[1, 1], [2, 2]]}),
+        ("ZeroPadding1D((1, 2))", "pad", 1, {"padding": [[1, 2]]}),
+        ("nn.PixelShuffle(2)", "pixel_shuffle", None, {"factor": 2}),
+        ("nn.PixelUnshuffle(downscale_factor=3)", "pixel_unshuffle", None, {"factor": 3}),
+        ("nn.Conv2d(3, 64, 3, padding='SAME')", "standard", 2,
+         {"in_channels": 3, "filters": 64, "kernel": 3, "padding": "same", **C}),
+        ("BatchNormalization(scale=False)", "batch_norm", None, {"scale": False}),
+        ("BatchNormalization(center=False)", "batch_norm", None, {"shift": False}),
         ("ReLU()", "relu", None, {}),
         ("nn.ReLU(inplace=True)", "relu", None, {}),
         ("nn.LeakyReLU(0.2)", "leaky_relu", None, {}),
@@ -119,7 +133,7 @@ C = {"bias": True}
         ("GlobalMaxPooling1D()", "global_max_pool", 1, {}),
         ("Dense(10, activation='softmax')", "linear", None, {"filters": 10, "bias": True}),
         ("BatchNormalization()", "batch_norm", None, {}),
-        ("BatchNormalization(center=False, scale=False)", "batch_norm", None, {"affine": False}),
+        ("BatchNormalization(center=False, scale=False)", "batch_norm", None, {"shift": False, "scale": False}),
         ("ReLU(max_value=6)", "relu", None, {}),
         ("UpSampling2D()", "upsample", 2, {"factor": 2}),
         ("UpSampling2D((2, 1), interpolation='bilinear')", "upsample", 2, {"factor": (2, 1), "mode": "bilinear"}),
@@ -192,7 +206,7 @@ def test_keras_has_one_bias_in_a_separable_convolution() -> None:
         ("Conv2d(3, 64, (3, 3, 3))", r"kernel_size: takes one value for all axes or 2, .*, got \(3, 3, 3\)"),
         ("Conv2d(3, 64, 3, padding=-1)", "padding: must be at least 0, got -1"),
         ("Conv2d(3, 64, 3, padding=((0, 1), (0, 1)))", "padding: must be a whole number"),
-        ("Conv2d(3, 64, 3, padding='SAME')", "padding must be numbers here, got 'SAME'"),
+        ("Conv2d(3, 64, 3, padding='full')", "numbers here, got 'full'; write for example padding=1 or padding='same'"),
         ("Conv2d(3, 64, 3, 2, 'same')", "PyTorch has padding='same' for stride 1 only, got stride=2"),
         ("Conv2d(3, 64, 3, bias=1)", "bias: must be True or False, got 1"),
         ("ConvTranspose2d(3, 64, 3, padding='same')", "padding must be numbers here, got 'same'"),
@@ -202,7 +216,10 @@ def test_keras_has_one_bias_in_a_separable_convolution() -> None:
         ("Conv2D(64, 3, padding='causal')", "padding must be one of valid, same in Keras, got 'causal'"),
         ("Conv2DTranspose(64, 3, 2, 'same', 1)", "data_format must be a string, got 1; write the options by name"),
         ("Conv2DTranspose(64, 3, 2, output_padding=2)", "output_padding must be less than strides in Keras, got 2 "),
-        ("BatchNormalization(scale=False)", "a norm has a scale and a shift here, or neither"),
+        ("nn.ZeroPad2d((1, 2))", "must be one number or 4, not negative, got .1, 2.; the order is left, right, top"),
+        ("nn.ZeroPad2d(-1)", "padding must be one number or 4, not negative, got -1"),
+        ("nn.PixelShuffle(1.5)", "the factor must be one whole number, got 1.5"),
+        ("ConvTranspose2d(3, 64, 3, padding='SAME')", "padding must be numbers here, got 'SAME'; write .* padding=1$"),
         ("Upsample()", "must have one of size and scale_factor"),
         ("Upsample(scale_factor=0)", "scale_factor: must be positive numbers, got 0"),
         ("Upsample(scale_factor=1e999)", "scale_factor: must be positive numbers"),
@@ -211,7 +228,10 @@ def test_keras_has_one_bias_in_a_separable_convolution() -> None:
         ("Activation(relu)", "activation must be a literal"),
         ("Conv2dd(3, 64, 3)", "unknown constructor 'Conv2dd'; did you mean Conv2d[?] one layer's constructor"),
         ("F.conv2d(x, w)", "unknown constructor 'conv2d'; did you mean Conv2d[?]"),
-        ("nn.Sequential(nn.ReLU())", "unknown constructor 'Sequential'"),
+        ("nn.Sequential()", "Sequential holds no layer; write for example Sequential.Conv2d"),
+        ("nn.Sequential(*layers)", "must hold constructors, got [*]layers; put the layer's constructor there"),
+        ("nn.Sequential(nn.ReLU(), block)", "Sequential must hold constructors, got block; put"),
+        ("keras.Sequential([keras.Input((8, 8, 3))])", "must hold layers, got .*; leave it out: the size comes"),
         ("__import__('os').system('true')", "unknown constructor 'system'"),
         ("exec('1')", "unknown constructor 'exec'"),
         ("Conv2d(3, 64, 3", "is not a constructor that can be read; write for example Conv2d"),
@@ -223,7 +243,7 @@ def test_keras_has_one_bias_in_a_separable_convolution() -> None:
         ("Conv2d(" + "-" * 1900 + "1)", "is not a constructor that can be read|in_channels must be"),
         ("Conv2d(" + "-" * 700 + "x, 64, 3)", "is not a constructor that can be read|in_channels must be a literal"),
         ("Conv2d(x" + ".y" * 800 + ", 64, 3)", "is not a constructor that can be read|in_channels must be a literal"),
-        ("Conv2d(" + "9" * 3000 + ")", "a constructor may have 2,000 characters, got 3,008"),
+        ("Conv2d(" + "9" * 30_000 + ")", "a constructor may have 10,000 characters, got 30,008"),
         ("Conv2d(" + "9" * 150 + ", 64, 3)", "in_channels: a number may have 100 digits"),
     ],
 )  # fmt: skip
@@ -232,6 +252,40 @@ def test_constructors_that_are_refused(text: str, message: str) -> None:
         parse_words([text], ())
     assert "\n" not in str(raised.value)
     assert str(raised.value).startswith(text[:70].split("\n")[0])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Sequential(nn.MaxPool2d(2), nn.Linear(8, 10)))",
+        "self.net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Linear(8, 10))",
+        "keras.Sequential(layers=[nn.Conv2d(3, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Linear(8, 10)], name='net')",
+        "Sequential(OrderedDict([('a', nn.Conv2d(3, 8, 3)), ('b', nn.ReLU()), ('c', nn.MaxPool2d(2)), "
+        "('d', nn.Linear(8, 10))]))",
+        """Sequential(
+          (0): Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1))
+          (act): ReLU(inplace=True)
+          (2): Sequential(
+            (0): MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)
+          )
+          (3): Linear(in_features=8, out_features=10, bias=True)
+        )""",
+    ],
+)
+def test_a_whole_sequential_is_a_row_of_words(text: str) -> None:
+    layers = parse_words([text], ())
+    assert [layer.op for layer in layers] == ["standard", "relu", "max_pool", "linear"]
+    assert (layers[0].values["filters"], layers[2].values["kernel"], layers[3].values["filters"]) == (8, 2, 10)
+    assert len(parse_words([f"{text}*3"], ())) == 12
+
+
+def test_a_sequential_as_pytorch_prints_it() -> None:
+    if torch_nn is None:
+        pytest.skip("needs torch")
+    net = torch_nn.Sequential(torch_nn.Conv2d(3, 8, (3, 5), 2, 1), torch_nn.BatchNorm2d(8), torch_nn.ReLU())
+    first, norm, last = parse_words([str(net)], ())
+    assert (first.values["kernel"], first.values["stride"], first.values["padding"]) == ((3, 5), (2, 2), (1, 1))
+    assert (norm.op, last.op) == ("batch_norm", "relu")
 
 
 def test_pasted_code_is_never_run(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import pytest
 
 import convcalc
 from convcalc import ConvcalcError
+from convcalc.errors import ShapeError
+from convcalc.questions.chain import chain_fields
 from convcalc.questions.report import Report, layer_report
 from convcalc.readers.words import row_graph
 
@@ -195,3 +197,63 @@ def test_models_that_are_none(model: object, message: str) -> None:
     with pytest.raises(ConvcalcError) as error:
         convcalc.network(model)  # type: ignore[arg-type]
     assert str(error.value).startswith(message)
+
+
+TORCH = [
+    ("nn.LayerNorm([3, 8, 6])", (3, 8, 6)),
+    ("nn.LayerNorm([8, 6])", (3, 8, 6)),
+    ("nn.LayerNorm(6)", (3, 8, 6)),
+    ("nn.LayerNorm(6, bias=False)", (3, 8, 6)),
+    ("nn.ZeroPad2d((1, 2, 3, 4))", (3, 8, 6)),
+    ("nn.ReflectionPad2d(2)", (3, 8, 6)),
+    ("nn.PixelShuffle(2)", (12, 8, 6)),
+    ("nn.PixelUnshuffle(2)", (3, 8, 6)),
+    ("nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(48, 5))",
+     (3, 8, 6)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "size"), TORCH, ids=[text for text, _ in TORCH])
+def test_pasted_code_has_pytorchs_sizes_and_parameters(text: str, size: tuple[int, ...]) -> None:
+    torch = pytest.importorskip("torch")
+    module = eval(text, {"nn": torch.nn})  # our own text
+    ours = layer_report(row_graph([text], size))
+    assert ours.output == tuple(module(torch.zeros(1, *size)).shape[1:])
+    assert ours.parameters == sum(parameter.numel() for parameter in module.parameters())
+
+
+@pytest.mark.parametrize(
+    ("text", "parameters"),
+    [
+        ("BatchNormalization()", 16),
+        ("BatchNormalization(scale=False)", 8),  # one shift per channel
+        ("BatchNormalization(center=False)", 8),
+        ("BatchNormalization(center=False, scale=False)", 0),
+        ("LayerNormalization(scale=False)", 8),
+    ],
+)
+def test_keras_norms_without_scale_or_shift(text: str, parameters: int) -> None:
+    assert layer_report(row_graph([text], (8, 5, 4))).parameters == parameters
+
+
+def test_a_layer_norm_of_other_sizes_is_told_those_that_fit() -> None:
+    with pytest.raises(ShapeError, match=r"of 3x8x6, or its channels, got 224; write LayerNorm\(\[3, 8, 6\]\) for all"):
+        row_graph(["LayerNorm(224)"], (3, 8, 6))
+    for fits in ("LayerNorm([3, 8, 6])", "LayerNorm(3)"):
+        assert layer_report(row_graph([fits], (3, 8, 6))).output == (3, 8, 6)
+    with pytest.raises(ShapeError, match=r"channels must divide by factor\^2, got 3 and 2; use 12 channels before"):
+        row_graph(["PixelShuffle(2)"], (3, 8, 6))
+
+
+def test_a_pasted_linear_layer_on_a_map_says_that_it_flattens() -> None:
+    note = "Linear(144, 5): 3x8x6 is flattened first; in code, add Flatten()"
+    assert layer_report(row_graph(["Linear(144, 5)"], (3, 8, 6))).notes[0] == note
+    for words in (["fc5"], ["Flatten()", "Linear(144, 5)"], ["gap", "Linear(3, 5)"]):
+        assert not any("flattened" in text for text in layer_report(row_graph(words, (3, 8, 6))).notes)
+
+
+@pytest.mark.parametrize(("size", "words", "first"), [(None, ["t:k3s3*40"], 1), ("1x960000", ["k3s5f8", "gap"], 3)])
+def test_a_field_of_too_many_pieces_is_an_upper_bound(size: str | None, words: list[str], first: int) -> None:
+    fields = chain_fields(row_graph(words, size), sized=size is not None)
+    assert "upper bound" in fields.notes[-1]
+    assert fields.layers[0].receptive_field[0].size == first

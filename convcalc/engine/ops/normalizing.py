@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from convcalc.graph.primitives import Normalize
+from convcalc.graph.primitives import Normalize, parameter_shapes
 from convcalc.notation import Axes
 
 KINDS = (
@@ -20,11 +20,13 @@ def normalize(primitive: Normalize, x: np.ndarray, arrays: Sequence[np.ndarray])
     Variances divide by the number of values; rms_norm does not subtract the mean.
     Source: PyTorch, torch.nn.functional.batch_norm and others; ONNX operators of these names.
     """
-    learned, statistics = (arrays[:2], arrays[2:]) if primitive.shape else ((), arrays)
+    count = len(parameter_shapes(primitive))
+    learned, statistics = arrays[:count], arrays[count:]
     along = primitive.over[-len(primitive.shape) :] if primitive.kind in ("layer_norm", "rms_norm") else (1,)
     if primitive.kind == "group_norm":  # one scale per group is repeated for its channels
         learned = [array.repeat(x.shape[1] // array.size) for array in learned]
-    scale, *shift = [_aligned(array, along, x.ndim) for array in learned] or [np.ones((), x.dtype)]
+    aligned = [_aligned(array, along, x.ndim) for array in learned]
+    scale, *shift = aligned if aligned and primitive.scale else [np.ones((), x.dtype), *aligned]
     epsilon = x.dtype.type(primitive.epsilon)
     if primitive.kind == "batch_norm":
         mean, variance = (_aligned(array, (1,), x.ndim) for array in statistics)

@@ -19,7 +19,7 @@ from convcalc.readers.toml.ops.features import flatten, linear, reshape
 from convcalc.readers.toml.ops.merging import concat, merge, shuffle, split
 from convcalc.readers.toml.ops.op import FILTERS, Keys, Lowered, Op, row
 from convcalc.readers.toml.ops.pools import adaptive_pool, global_pool, pool
-from convcalc.readers.toml.ops.resizing import FACTORS, crop, pad, upsample
+from convcalc.readers.toml.ops.resizing import FACTORS, crop, pad, pixel_shuffle, pixel_unshuffle, upsample
 from convcalc.recipes import BY_NAME
 
 __all__ = ["ACTIVATIONS", "ALL_OPS", "FILTERS", "OPS", "SPELLED", "Lowered", "Op", "by_our_names", "check_inputs",
@@ -27,6 +27,7 @@ __all__ = ["ACTIVATIONS", "ALL_OPS", "FILTERS", "OPS", "SPELLED", "Lowered", "Op
 
 ALL_OPS = "docs/networks.md lists all ops, such as conv, max_pool, linear, batch_norm, relu, add"
 WINDOW = ("kernel", "stride", "padding", "ceil_mode")
+LEARNED = ("affine", "scale", "shift")
 OPS: dict[str, Op] = {
     **{name: Op(CONVOLUTION_KEYS, convolution) for name in BY_NAME},
     "max_pool": row(pool, *WINDOW, "dilation"),
@@ -38,10 +39,10 @@ OPS: dict[str, Op] = {
     "linear": row(linear, *FILTERS, "bias"),
     "flatten": row(flatten),
     "reshape": row(reshape, "size"),
-    "batch_norm": row(normalize, "affine"),
-    "layer_norm": row(normalize, "affine"),
-    "group_norm": row(normalize, "affine", "groups"),
-    "instance_norm": row(normalize, "affine"),
+    "batch_norm": row(normalize, *LEARNED),
+    "layer_norm": row(normalize, *LEARNED, "size"),
+    "group_norm": row(normalize, *LEARNED, "groups"),
+    "instance_norm": row(normalize, *LEARNED),
     **{name: row(activation, *IGNORED.get(name, ())) for name in ACTIVATIONS},
     **{name: row(activation, "alpha") for name in ("leaky_relu", "elu", "celu")},
     "prelu": row(prelu, "per_channel"),
@@ -55,6 +56,8 @@ OPS: dict[str, Op] = {
     "pad": row(pad, "padding", "mode"),
     "crop": row(crop, "padding", inputs=(1, 2)),
     "channel_shuffle": row(shuffle, "groups"),
+    "pixel_shuffle": row(pixel_shuffle, "factor"),
+    "pixel_unshuffle": row(pixel_unshuffle, "factor"),
 }
 SPELLED = {name.replace("-", "_"): name for name in BY_NAME} | {
     "relu_6": "relu6", "hardswish": "hard_swish", "hardsigmoid": "hard_sigmoid", "hardtanh": "hard_tanh",

@@ -9,8 +9,9 @@ from typing import Any
 
 from convcalc.errors import NotationError, ShapeError, quoted
 from convcalc.graph import primitives
+from convcalc.graph.graph import Layer
 from convcalc.graph.shapes import shown
-from convcalc.notation import Axes, parse_axes, parse_padding, show_axes
+from convcalc.notation import Axes, parse_axes, parse_padding, show_axes, whole_number
 from convcalc.readers.toml.keys import finite_number, needed, truth
 from convcalc.readers.toml.ops.op import Keys, Lowered, check_same_axes, spatial_axes
 
@@ -101,6 +102,37 @@ def crop(_op: str, keys: Keys, shapes: Sequence[Axes]) -> Lowered:
             raise ShapeError(f"cannot crop {shown(shapes[0])} to the larger {shown(shapes[1])}; exchange the two")
         pairs = tuple((each // 2, each - each // 2) for each in excess)
     return [("", primitives.Pad(((0, 0), (0, 0), *((-before, -after) for before, after in pairs))))]
+
+
+def pixel_shuffle(_op: str, keys: Keys, shapes: Sequence[Axes]) -> Lowered:
+    """factor^2 channels become a block of factor x factor pixels. Source: PyTorch, torch.nn.PixelShuffle."""
+    batch, channels, height, width, factor = _map_and_factor(keys, shapes[0])
+    if channels % factor**2:
+        raise ShapeError(
+            f"channels must divide by factor^2, got {channels} and {factor}; use {channels * factor**2} channels before"
+        )
+    apart, joined = (batch, channels // factor**2, factor, factor, height, width), channels // factor**2
+    return _rearranged(apart, (0, 1, 4, 2, 5, 3), (batch, joined, height * factor, width * factor))
+
+
+def pixel_unshuffle(_op: str, keys: Keys, shapes: Sequence[Axes]) -> Lowered:
+    """Blocks of factor x factor pixels become channels. Source: PyTorch, torch.nn.PixelUnshuffle."""
+    batch, channels, height, width, factor = _map_and_factor(keys, shapes[0])
+    if height % factor or width % factor:
+        raise ShapeError(f"height and width must divide by factor, got {shown(shapes[0])} and {factor}; pad it before")
+    apart = (batch, channels, height // factor, factor, width // factor, factor)
+    return _rearranged(apart, (0, 1, 3, 5, 2, 4), (batch, channels * factor**2, height // factor, width // factor))
+
+
+def _map_and_factor(keys: Keys, shape: Axes) -> tuple[int, int, int, int, int]:
+    if len(shape) != 4:
+        raise ShapeError(f"takes channels and 2 spatial axes, got {shown(shape)}")
+    return shape[0], shape[1], shape[2], shape[3], whole_number(needed(keys, "factor"), "factor")
+
+
+def _rearranged(apart: Axes, order: Axes, joined: Axes) -> Lowered:
+    stages = ("apart", primitives.Reshape(apart)), ("transposed", primitives.Transpose(order))
+    return [("", Layer((*stages, ("joined", primitives.Reshape(joined)))))]
 
 
 def _pairs(value: Any, dims: int) -> tuple[tuple[int, int], ...]:
