@@ -28,13 +28,3 @@ def reading(size: Sequence[int], layout: Layout) -> str:
 def short(value: int | float | None) -> str:
     """A number with at most six digits after rounding, `none` for None."""
     return "none" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it, with two digits, three from 100 on.
-
-    >>> duration(4.1234), duration(0.0123), duration(0.9996), duration(432.1), duration(0.00000123)
-    ('4.1 s', '12 ms', '1 s', '432 s', '0.0012 ms')
-    """
-    value, unit = (seconds, "s") if seconds >= 0.995 else (seconds * 1000, "ms")
-    return f"{value:.2g} {unit}" if value < 99.5 else f"{value:.0f} {unit}"

@@ -6,10 +6,9 @@ from convcalc.errors import plural
 from convcalc.notation import Layout
 from convcalc.proof.network import NetworkRun
 from convcalc.questions.report import Report
-from convcalc.render.cells import duration
 from convcalc.render.checks import agreement, checks_table, output_line
 from convcalc.render.network import title
-from convcalc.render.table import Table
+from convcalc.render.table import Table, duration
 
 
 def checks_view(report: Report, run: NetworkRun, layout: Layout, ran_on: str, path: str | None) -> Table:

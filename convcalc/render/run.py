@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from convcalc.notation import Layout
 from convcalc.proof.run import Engine, Run
-from convcalc.render.cells import duration
 from convcalc.render.checks import agreement, checks_table, output_line
-from convcalc.render.table import Table
+from convcalc.render.table import Table, duration
 from convcalc.render.views import own_notes, title
 
 

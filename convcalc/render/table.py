@@ -48,16 +48,18 @@ class Bar(float):
         return f"{bar:<{BAR_WIDTH}} {self.per_cent():>7}"
 
 
-UNITS = (("s", 1.0), ("ms", 1e3), ("µs", 1e6))
-
-
 class Seconds(float):
-    """A time: in the unit that reads best on a terminal, in seconds elsewhere."""
+    """A time: as people say it on a terminal, in seconds elsewhere."""
 
-    def shown(self) -> str:
-        """The time with three digits, as in 4.1 s or 12 ms."""
-        unit, scale = next((each for each in UNITS if self * each[1] >= 1 or not self), ("ns", 1e9))
-        return f"{float(f'{self * scale:.3g}'):,.10g} {unit}"
+
+def duration(seconds: float) -> str:
+    """A time as people say it, with two digits, three from 100 on.
+
+    >>> duration(4.1234), duration(0.0123), duration(0.9996), duration(432.1), duration(0.00000123)
+    ('4.1 s', '12 ms', '1 s', '432 s', '0.0012 ms')
+    """
+    value, unit = (seconds, "s") if seconds >= 0.995 else (seconds * 1000, "ms")
+    return f"{value:.2g} {unit}" if value < 99.5 else f"{value:.0f} {unit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ def _pretty(cell: Cell, bars: bool = True) -> str:
         case Bar():
             return cell.drawn() if bars else cell.per_cent()
         case Seconds():
-            return cell.shown()
+            return duration(cell)
         case float():
             return f"{cell:.5g}"
         case _:

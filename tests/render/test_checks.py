@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from convcalc.proof.executed import Check, skipped
-from convcalc.render.cells import duration
 from convcalc.render.checks import both_cell, checks_table, output_line
-from convcalc.render.table import show
+from convcalc.render.table import duration, show
 from tests.commands import OnTerminal
 
 FIELD = {"size": [11, 3], "jump": [2, 2], "start": [-5, 0], "coverage": [9, 3]}

@@ -15,7 +15,7 @@ from convcalc.questions.roofline import Machine
 from convcalc.questions.summary import Depth, rows_of
 from convcalc.readers import load_network
 from convcalc.render.network import network_view
-from convcalc.render.table import Bar, Cell, Seconds, Table, folded, show
+from convcalc.render.table import Bar, Cell, Seconds, Table, duration, folded, show
 from tests.commands import OnTerminal, Run
 
 NETWORKS = ("resnet18", "inception-v3", "densenet121", "efficientnet-b0", "vgg16")
@@ -86,7 +86,7 @@ def written(cell: Cell) -> str:
         case Bar():
             return cell.per_cent()
         case Seconds():
-            return cell.shown()
+            return duration(cell)
         case float():
             return f"{cell:.5g}"
         case int():
@@ -143,17 +143,6 @@ def test_more_room_shows_no_fewer_columns(printed: Printed) -> None:
 def test_a_machine_s_columns_are_what_is_kept(network: str, printed: Printed) -> None:
     lines = printed(60, table_of(network, MACHINE, None))
     assert not {"ops/byte", "bound", "least time"} & {*dropped(lines)}
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (4.1, "4.1 s"), (0.012, "12 ms"), (0.0001234, "123 µs"), (3.5e-9, "3.5 ns"), (0.0, "0 s"), (1234.5, "1,230 s"),
-        (0.9999, "1,000 ms"), (1.0, "1 s"),
-    ],
-)  # fmt: skip
-def test_times(seconds: float, text: str) -> None:
-    assert Seconds(seconds).shown() == text
 
 
 @pytest.mark.parametrize(("text", "columns"), [("share,name", ["share", "name"]), ("receptive_field", [FIELD])])
