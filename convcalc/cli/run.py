@@ -28,7 +28,7 @@ from convcalc.cli.options import (
     option,
 )
 from convcalc.errors import NotationError
-from convcalc.notation import parse_layout, parse_padding_mode
+from convcalc.notation import parse_layout, parse_padding_mode, whole_number
 
 ALGORITHMS = ("auto", "direct", "rows", "bands", "planes", "winograd", "fft")
 
@@ -55,7 +55,8 @@ ALGORITHM = option(
 )  # fmt: skip
 DIMS = option("--dims", metavar="D", help="Spatial axes: 1, 2 or 3.", panel=READING)
 OUTPUT_FILE = option("-o", "--output", metavar="OUT.npy", help="Write the result; - is stdout.", panel=READING)
-PREVIEW = flag("--preview", help="Show the result as a picture.", panel=READING)
+PREVIEW = flag("--preview", help="Show the result as a picture, each channel or the one chosen.", panel=READING)
+CHANNEL = option("--channel", metavar="N", help="The channel that --preview shows, from 1 [all].", panel=READING)
 FORCE = flag("--force", help="Let the output overwrite an input.", panel=READING)
 NO_CHECK = flag("--no-check", help="Only convolve.", panel=READING)
 
@@ -80,6 +81,7 @@ def command(
     output: OUTPUT_FILE = None,
     force: FORCE = False,
     preview: PREVIEW = False,
+    channel: CHANNEL = None,
     no_check: NO_CHECK = False,
     explain: EXPLAIN = False,
     json: JSON = False,
@@ -96,13 +98,16 @@ def command(
     """
     from convcalc.proof.forms import Named
     from convcalc.proof.run import RunOptions, run
-    from convcalc.render.pictures import show_picture
+    from convcalc.render.pictures import check_channel, show_picture
     from convcalc.render.run import run_view
     from convcalc.storage.npy import check_output, read_npy, write_npy
 
     order = parse_layout("channels-first" if layout is None else layout)
     if json and (preview or output == "-"):
         raise NotationError(f"run: --json fills stdout, got {'--preview' if preview else '--output -'} too; choose one")
+    chosen = None if channel is None else whole_number(channel, "channel")
+    if chosen is not None and not preview:
+        raise NotationError("run: --channel chooses what --preview shows, got no --preview; add it")
     names = [input, *kernels, *(bias or ())]
     if names.count("-") > 1:
         raise NotationError("run: stdin holds one array, got - more than once; put the others in files")
@@ -117,11 +122,13 @@ def command(
     }  # fmt: skip
     data, *arrays = [Named(name, read_npy(name)) for name in names]
     result = run(data, arrays[: len(kernels)], arrays[len(kernels) :], RunOptions(**given))
+    if chosen is not None:
+        check_channel(result, order, chosen)
     if output is not None:
         write_npy(output, result.out)
     shown_on = sys.stderr if output == "-" else sys.stdout
     if preview:
-        show_picture(result.out, result.dims, order, shown_on)
+        show_picture(result, order, chosen, shown_on)
     answer(
         Form(explain, json),
         lambda: result.to_dict(output),

@@ -179,6 +179,38 @@ def test_a_preview_never_mixes_with_data(saved: Saved) -> None:
     assert len(done.stderr.splitlines()) > len(plain.stderr.splitlines()) + 2
 
 
+@pytest.mark.parametrize(
+    ("kernel", "options", "said"),
+    [
+        (np.ones((3, 1, 2, 2)), ["-t", "depthwise"], "red, green, blue"),
+        (np.ones((3, 3, 2, 2)), [], "3 channels, on one scale"),
+        (np.ones((6, 1, 2, 2)), ["-t", "depthwise"], "6 channels, on one scale"),
+        (np.ones((3, 3, 2, 2)), ["--channel", "3"], "channel 3 of 3"),
+        (np.ones((3, 1, 2, 2)), ["-t", "depthwise", "--channel", "1"], "channel 1 of 3"),
+    ],
+)
+def test_three_channels_are_colours_only_if_each_comes_from_its_own(
+    kernel: np.ndarray, options: list[str], said: str, saved: Saved, invoked: Invoked
+) -> None:
+    x = np.arange(75, dtype=np.uint8).reshape(3, 5, 5)
+    code, stdout, _ = invoked(saved("x", x), saved("k", kernel), *options, "--preview")
+    assert code == 0
+    assert said in stdout
+    assert ("red, green" in stdout) == (said == "red, green, blue")
+
+
+def test_a_channel_that_is_not_there_is_refused_and_nothing_written(
+    saved: Saved, invoked: Invoked, tmp_path: Path
+) -> None:
+    asked = [saved("x", np.ones((3, 5, 5))), saved("k", np.ones((2, 3, 2, 2))), "-o", str(tmp_path / "y.npy")]
+    message = refusal(invoked, *asked, "--preview", "--channel", "3")
+    assert message == "error: run: --channel must be from 1 to 2, got 3; use --channel 2\n"
+    assert "got no --preview" in refusal(invoked, *asked, "--channel", "2")
+    assert not (tmp_path / "y.npy").exists()
+    last = invoked(*asked, "--preview", "--channel", "2", "--layout", "channels-first")
+    assert "channel 2 of 2" in last[1]
+
+
 def test_no_check_only_convolves(saved: Saved, invoked: Invoked, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("check_values", "check_receptive_field", "check_multiplications"):
         monkeypatch.setattr(f"convcalc.proof.run.{name}", lambda *_: pytest.fail("checked"))

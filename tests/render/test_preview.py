@@ -79,13 +79,13 @@ def test_a_quarter_is_bright_where_it_is_bright(row: int, column: int) -> None:
 
 def test_the_area_average_is_that_of_the_pixels() -> None:
     image = np.random.default_rng(5).integers(0, 256, (3, 30, 50), dtype=np.uint8)
-    shown = pixels(picture(image, 25, color="truecolor", rows=20))[:15]
+    shown = pixels(picture(image, 25, color="truecolor", rows=20, rgb=True))[:15]
     np.testing.assert_array_equal(shown, np.rint(image.reshape(3, 15, 2, 25, 2).mean(axis=(2, 4))).transpose(1, 2, 0))
 
 
 def test_a_pixel_on_a_border_is_shared() -> None:
     image = np.repeat(np.array([[0, 90, 255]], dtype=np.uint8)[np.newaxis], 3, axis=0)
-    assert pixels(picture(image, 2, color="truecolor"))[0, :, 0].tolist() == [30, 200]  # 90/3, (90 + 2*255)/3
+    assert pixels(picture(image, 2, color="truecolor", rgb=True))[0, :, 0].tolist() == [30, 200]  # 90/3, (90 + 2*255)/3
 
 
 @pytest.mark.parametrize(("color", "unicode"), MODES)
@@ -133,23 +133,24 @@ def test_256_colours_are_the_nearest_of_the_palette() -> None:
     primary = np.zeros((3, 1, 2), dtype=np.uint8)
     primary[:, 0, 0] = 255, 0, 95
     primary[:, 0, 1] = 128
-    codes = re.findall(r"38;5;(\d+)", picture(primary, 2, color="256")[0])
+    codes = re.findall(r"38;5;(\d+)", picture(primary, 2, color="256", rgb=True)[0])
     assert codes == [str(16 + 36 * 5 + 1), "244"]  # the cube's (5, 0, 1), and the gray 8 + 10*12
 
 
-def test_three_channels_are_red_green_and_blue() -> None:
+def test_three_channels_of_an_image_in_colours_are_red_green_and_blue() -> None:
     image = np.zeros((3, 1, 3), dtype=np.uint8)
     image[0, 0, 0], image[1, 0, 1], image[2, 0, 2] = 10, 20, 250
-    shown = pixels(picture(image, 3, color="truecolor"))
+    shown = pixels(picture(image, 3, color="truecolor", rgb=True))
     assert shown[0].tolist() == [[10, 0, 0], [0, 20, 0], [0, 0, 250]]
-    assert "red, green, blue; black is 0, full is 255" in caption(image, color="truecolor")
-    assert "mean of red, green, blue" in caption(image)
+    assert "are red, green, blue; black is 0, full is 255" in caption(image, color="truecolor", rgb=True)
+    assert "mean of red, green, blue" in caption(image, rgb=True)
+    assert "red" not in caption(image, color="truecolor")
 
 
 def test_without_colour_three_channels_are_one_mean() -> None:
     image = np.zeros((3, 2, 4), dtype=np.uint8)
     image[2] = 0, 85, 170, 255
-    assert picture(image, 4, unicode=False, rows=1) == [
+    assert picture(image, 4, unicode=False, rows=1, rgb=True) == [
         "".join(ASCII_RAMP[step] for step in (0, 1, 2, 3))  # 9 steps, of which blue alone is a third
     ]
 
@@ -243,18 +244,42 @@ def test_one_bright_pixel_on_nothing_is_seen() -> None:
 
 
 def test_what_is_left_out_is_said() -> None:
-    assert caption(np.zeros((8, 4, 6))).startswith("channel 1 of 8; 4x6 float64")
-    assert caption(np.zeros((5, 3, 4, 6))).startswith("the first of 5; 3x4x6 float64")
-    assert caption(np.zeros((5, 2, 4, 6))).startswith("the first of 5; channel 1 of 2; 4x6 float64")
+    assert caption(np.zeros((8, 4, 6))).startswith("8 channels, on one scale; 8x4x6 float64")
+    assert caption(np.zeros((8, 4, 6)), channel=3).startswith("channel 3 of 8; 4x6 float64")
+    assert caption(np.zeros((99, 4, 6))).startswith("channels 1 to 16 of 99, on one scale; 16x4x6 float64")
+    assert caption(np.zeros((5, 3, 4, 6)), rgb=True).startswith("the first of 5; 3x4x6 float64")
+    assert caption(np.zeros((5, 2, 4, 6)), channel=1).startswith("the first of 5; channel 1 of 2; 4x6 float64")
     assert caption(np.zeros((9, 4, 6)), dims=3).startswith("slice 5 of 9; 4x6 float64")
-    assert caption(np.zeros((3, 50)), dims=1).startswith("channel 1 of 3; 50 float64")
+    assert caption(np.zeros((3, 50)), dims=1).startswith("3 channels, on one scale; 3x50 float64")
+    assert caption(np.zeros((3, 50)), dims=1, channel=3).startswith("channel 3 of 3; 50 float64")
     assert caption(np.zeros((0, 4))) == "0x4 float64, nothing to show"
 
 
 def test_the_channel_image_and_slice_shown_are_those_named() -> None:
     batch = np.zeros((2, 4, 5, 1, 2))
     batch[0, 0, 2] = 0, 1
-    assert picture(batch, 2, unicode=False, dims=3) == [" @"]
+    assert picture(batch, 2, unicode=False, dims=3, channel=1) == [" @"]
+
+
+@pytest.mark.parametrize(("color", "unicode"), MODES)
+def test_channels_are_side_by_side_under_their_numbers(color: str | None, unicode: bool) -> None:
+    """Six pictures of 18 columns, four of which fit 80; the value of a picture is its number."""
+    array = np.broadcast_to(np.arange(6.0)[:, np.newaxis, np.newaxis], (6, 18, 18))
+    lines = picture(array, 80, color=color, unicode=unicode)
+    assert {len(plain(line)) for line in lines} == {4 * 18 + 3 * 2}
+    numbers = [(at, line.split()) for at, line in enumerate(lines) if line[:1].isdigit()]
+    assert numbers == [(0, ["1", "2", "3", "4"]), (10, ["5", "6"])]
+    assert len(lines) == 2 * (1 + 9)
+    if not unicode:
+        expected = [character * 18 for character in " :=+#@"]  # 0, 1, ... 5 of 5, in nine steps
+        assert lines[1] == "  ".join(expected[:4])
+        assert lines[11] == "  ".join(expected[4:]) + " " * 40
+
+
+def test_channels_of_signals_are_charts_under_their_numbers() -> None:
+    """The lowest value has one row, the highest four, and the middle 1 + 3/2, to the even 2."""
+    lines = picture(np.array([[0, 4], [8, 0]]), 2, unicode=False, dims=1, rows=4)
+    assert lines == ["1 ", "  ", " #", " #", "##", "2 ", "# ", "# ", "# ", "##"]
 
 
 def test_a_peak_is_in_its_column() -> None:
