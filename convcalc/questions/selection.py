@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from fractions import Fraction
 from typing import TypeVar
 
 from convcalc.errors import NotationError, quoted
+from convcalc.notation import did_you_mean
 from convcalc.questions.report import LayerReport, Report
 from convcalc.questions.schema import counts_dict
-from convcalc.questions.summary import Row, is_in
+from convcalc.questions.summary import Row, is_in, parts
 
 SORTED = (
     "name", "parameters", "weights", "biases", "multiplications", "multiplications_effective", "additions", "macs",
@@ -20,7 +21,8 @@ SORTED = (
 )  # fmt: skip
 """The columns to sort rows by: the name, and every number that JSON has for all layers, by its key there."""
 
-
+HEADINGS = {"least time": "least_seconds", "ops/byte": "intensity"}
+"""Columns of the table that have another name in JSON."""
 Item = TypeVar("Item", LayerReport, Row)
 
 
@@ -32,8 +34,10 @@ def chosen(report: Report, only: str | None) -> tuple[LayerReport, ...]:
     for part in wanted:
         if not any(_is(layer, part) for layer in report.layers):
             known = dict.fromkeys(name for layer in report.layers for name in (layer.kind, layer.op))
+            names = dict.fromkeys(name for layer in report.layers for name in parts(layer.name))
             raise NotationError(
-                f"only: no layer is {quoted(part)}; use a layer's or a group's name or one of {', '.join(known)}"
+                f"only: no layer is {quoted(part)}; {did_you_mean(part, [*known, *names])}"
+                f"use a layer's or a group's name or one of {', '.join(known)}"
             )
     return tuple(layer for layer in report.layers if any(_is(layer, part) for part in wanted))
 
@@ -42,10 +46,10 @@ def ordered(report: Report, items: Sequence[Item], sort: str | None) -> tuple[It
     """Layers or rows of a summary by a column, largest first. Raises NotationError for one that does not exist."""
     if sort is None:
         return tuple(items)
+    asked, sort = sort, HEADINGS.get(sort, re.sub(r"[ -]", "_", sort))
     if sort not in SORTED:
-        near = get_close_matches(sort, SORTED, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise NotationError(f"sort: unknown column {quoted(sort)}; {hint}the columns: {', '.join(SORTED)}")
+        hint = did_you_mean(sort, SORTED)
+        raise NotationError(f"sort: unknown column {quoted(asked)}; {hint}the columns: {', '.join(SORTED)}")
     if sort.startswith("least_seconds") and report.machine is None:
         raise NotationError(f"sort: {sort} is the time on a machine, got none; add --peak and --bandwidth")
     if sort == "name":

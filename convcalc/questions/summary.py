@@ -117,13 +117,13 @@ def is_in(name: str, group: str) -> bool:
     >>> is_in("layer1/2/conv1", "layer1/2"), is_in("layer12/conv1", "layer1")
     (True, False)
     """
-    return group in _parts(name)
+    return group in parts(name)
 
 
-def _parts(name: str) -> Path:
+def parts(name: str) -> Path:
     """The name's beginnings up to each of its parts.
 
-    >>> _parts("layer1.0/conv1")
+    >>> parts("layer1.0/conv1")
     ('layer1', 'layer1.0', 'layer1.0/conv1')
     """
     return tuple([name[: part.end()] for part in _PART.finditer(name)]) or (name,)
@@ -134,7 +134,7 @@ def _paths(names: Sequence[str]) -> dict[str, Path]:
 
     A layer with the name of a group lies in it, as nodes of ONNX files do that have no name of their own.
     """
-    paths = {name: _parts(name) for name in names}
+    paths = {name: parts(name) for name in names}
     groups = {group for path in paths.values() for group in path[:-1]}
     paths = {name: (*path, name) if name in groups else path for name, path in paths.items()}
     common = 0
@@ -197,10 +197,10 @@ def _joined(rows: Sequence[Row]) -> tuple[Row, ...]:
         ends = []
     runs = [rows[start:end] for start, end in pairwise((0, *ends, len(rows)))]
     longest = next(n for n in range(1, len(rows) + 1) if sum(-(-len(run) // n) for run in runs) <= MAX_ROWS)
-    parts = [run[i : i + longest] for run in runs for i in range(0, len(run), longest)]
+    chunks = [run[i : i + longest] for run in runs for i in range(0, len(run), longest)]
     return tuple(
         _row(f"{part[0].name} .. {part[-1].name}", [layer for row in part for layer in row.layers])
         if len(part) > 1
         else part[0]
-        for part in parts
+        for part in chunks
     )

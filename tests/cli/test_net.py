@@ -149,6 +149,10 @@ def test_rows_are_sorted_by_every_number_that_they_have(output: Run, model: str)
     for column in everywhere:
         found = json.loads(output("net", model, "--json", *machine, "--sort", column))["layers"]
         assert found == sorted(rows, key=lambda row: -row[column])
+    for heading, column in (("least time", "least_seconds"), ("ops/byte", "intensity"), ("receptive field", None)):
+        named = (column or heading.replace(" ", "_"), heading)
+        by_column, by_heading = (output("net", model, *machine, "--sort", name) for name in named)
+        assert by_column == by_heading
     found = json.loads(output("net", model, "--json", "--sort", "name"))["layers"]
     assert [row["name"] for row in found] == sorted(row["name"] for row in rows)
     found = json.loads(output("net", model, "--json", "--sort", "receptive_field"))["layers"]
@@ -267,8 +271,14 @@ def test_machine_dtype_input_and_batch(output: Run, model: str) -> None:
     [
         (["resnet5"], "resnet5: must be a .toml or .onnx file or a network of the zoo"),
         (["no/such.toml"], "no/such.toml: must be a file that can be read, got no such file or directory"),
-        (["FILE", "--only", "pool2"], "only: no layer is 'pool2'; use a layer's or a group's name or one of conv"),
-        (["FILE", "--only", "conv,pool2"], "only: no layer is 'pool2'; use a layer's or a group's name or one of conv"),
+        (
+            ["FILE", "--only", "pool2"],
+            "only: no layer is 'pool2'; did you mean pool? use a layer's or a group's name",
+        ),
+        (
+            ["FILE", "--only", "conv,pool2"],
+            "only: no layer is 'pool2'; did you mean pool? use a layer's or a group's name",
+        ),
         (["FILE", "--sort", "price"], "sort: unknown column 'price'"),
         (["FILE", "--sort", "seconds"], "sort: unknown column 'seconds'; did you mean least_seconds? the columns:"),
         (["FILE", "--sort", "least_seconds"], "sort: least_seconds is the time on a machine, got none; add --peak"),

@@ -10,10 +10,11 @@ import pytest
 from convcalc import Report
 from convcalc.errors import NotationError
 from convcalc.graph.graph import Builder
-from convcalc.graph.primitives import Concat, Correlate, Elementwise, Merge, Normalize, Primitive
+from convcalc.graph.primitives import Concat, Correlate, Elementwise, Merge, Normalize, Primitive, Unknown
 from convcalc.questions.report import network_report
 from convcalc.questions.summary import Depth, Row, is_in, parse_depth, rows_of
 from convcalc.readers import load_network, zoo_names
+from convcalc.render.network import network_view
 
 SUMS = ("parameters", "weights", "multiplications", "additions", "activations", "moved", "moved_unfused")
 POINT = Correlate(4, 4, (1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1))
@@ -146,6 +147,19 @@ def test_a_part_of_a_network_in_rows() -> None:
     report = network("s/a=conv s/b=bn t/a=conv t/b=conv")
     chosen = [layer for layer in report.layers if is_in(layer.name, "t")]
     assert [(row.name, len(row.layers)) for row in rows_of(report, chosen, 1)] == [("t", 2)]
+
+
+def test_what_is_not_counted_makes_a_row_a_lower_bound() -> None:
+    builder = Builder()
+    at = builder.add("s/a", "conv", POINT, [builder.input((1, 4, 8, 8))])
+    at = builder.add("s/odd", "odd", Unknown("not understood", (1, 4, 8, 8)), [at])
+    report = network_report(builder.graph("net", builder.add("t", "odd", Unknown("not understood"), [at])))
+    rows = network_view(report, summary(report, 1), "channels-first").rows
+    assert [row[:5] for row in rows] == [
+        ("s", "conv, odd", "4x8x8", "at least 16", "at least 1,024"),
+        ("t", "odd", None, "?", "?"),
+        ("total", None, None, "at least 16", "at least 1,024"),
+    ]
 
 
 def test_summing_up_is_linear() -> None:
