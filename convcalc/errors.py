@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
@@ -49,6 +50,7 @@ def located(name: str) -> AbstractContextManager[None]:
     return _Located(name)
 
 
+_LINE_BREAK = re.compile(r"\s*\n\s*")
 MAX_ECHOED = 80
 """Characters of a received value that a message repeats."""
 MAX_LINE = 1000
@@ -60,12 +62,16 @@ def shortened(text: str, most: int = MAX_ECHOED) -> str:
 
 
 def quoted(value: object) -> str:
-    """A value received as a message shows it.
+    """A value received as a message shows it, on one line; its type if it cannot be shown.
 
     >>> quoted("k3q"), quoted([1, 2])
     ("'k3q'", '[1, 2]')
     """
-    return shortened(repr(value))
+    try:
+        text = repr(value)
+    except Exception:  # of another library's object, or of lists that are nested too deep
+        text = f"a value of type {type(value).__name__}"
+    return shortened(_LINE_BREAK.sub(" ", text))
 
 
 def first_of(texts: Sequence[str], most: int, between: str = ", ") -> str:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from convcalc.engine.algorithms import AUTO
 from convcalc.engine.ops.convolution import check_arrays, convolve
-from convcalc.errors import DataError, located
+from convcalc.errors import DataError, located, quoted
 from convcalc.graph.primitives import Convolution, Correlate, TransposedCorrelate
 from convcalc.graph.shapes import place
 from convcalc.notation import PaddingValue, PerAxis, parse_axes, parse_padding, parse_padding_mode, whole_number
@@ -95,10 +95,16 @@ def conv_transpose(
 
 
 def _array(name: str, values: npt.ArrayLike) -> np.ndarray:
+    if np.ma.is_masked(values):
+        raise DataError(
+            f"{name}: must have all its values, got an array with masked ones; fill them, as with .filled(0)"
+        )
     try:
         return np.asarray(values)
     except ValueError as error:  # nested lists of unequal length
         raise DataError(f"{name}: must be an array or nested lists of equal length, got lists that are not") from error
+    except Exception as error:  # another library's object, which may raise anything
+        raise DataError(f"{name}: must be an array, got {quoted(values)}, which says: {error}") from error
 
 
 def _dims(x: np.ndarray, w: np.ndarray) -> int:

@@ -38,6 +38,7 @@ from convcalc.notation.values import (
     show_axes,
     show_padding,
     show_size,
+    truth_value,
     whole_number,
 )
 from convcalc.notation.vocabulary import plain_op
@@ -87,6 +88,7 @@ __all__ = [
     "size_questions",
     "split_words",
     "stated_dims",
+    "truth_value",
     "type_spelling",
     "typed_words",
     "whole_number",

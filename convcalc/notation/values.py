@@ -65,7 +65,10 @@ def whole_number(value: object, name: str, minimum: int = 1) -> int:
             raise NotationError(f"{name}: a number may have {MAX_DIGITS} digits, got {len(text)}")
         number = int(text)
     elif type(value) is int or (isinstance(value, SupportsIndex) and not isinstance(value, bool)):
-        number = index(value)
+        try:
+            number = index(value)
+        except Exception:  # a class, or another library's object that is no number
+            raise NotationError(f"{name}: must be a whole number of at least {minimum}, got {quoted(value)}") from None
         if abs(number) >= 10**MAX_DIGITS:
             raise NotationError(f"{name}: a number may have {MAX_DIGITS} digits, got more")
     else:
@@ -73,6 +76,18 @@ def whole_number(value: object, name: str, minimum: int = 1) -> int:
     if number < minimum:
         raise NotationError(f"{name}: must be at least {minimum}, got {number}")
     return number
+
+
+def truth_value(value: object, name: str) -> bool:
+    """The value, which must be True or False, of Python or NumPy. Raises NotationError otherwise.
+
+    >>> truth_value(True, "bias")
+    True
+    """
+    value = _plain(value)
+    if not isinstance(value, bool):
+        raise NotationError(f"{name}: must be True or False, got {quoted(value)}")
+    return value
 
 
 def parse_size(value: PerAxis, name: str = "input", layout: str = "channels-first") -> Axes:
@@ -135,7 +150,8 @@ def parse_layout(layout: str) -> Layout:
         known = next((name for name in LAYOUTS if name == layout), None) or layout_spelling(layout)
         if known:
             return known
-    hint = did_you_mean(str(layout).upper(), ("NCHW", "CHW", "NHWC", "HWC", "NCL", "NLC", "NCDHW", "NDHWC"))
+    written = layout.upper() if isinstance(layout, str) else ""
+    hint = did_you_mean(written, ("NCHW", "CHW", "NHWC", "HWC", "NCL", "NLC", "NCDHW", "NDHWC"))
     raise NotationError(
         f"layout: must be {' or '.join(LAYOUTS)}, got {quoted(layout)}; {hint}NCHW, NHWC and the like mean these too"
     )

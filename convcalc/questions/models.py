@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_fields
+from numbers import Real
 from os import PathLike, fspath
 
-from convcalc.errors import ConvcalcError, NotationError, ShapeError, quoted
+from convcalc.errors import ConvcalcError, NotationError, ShapeError, one_line, quoted
 from convcalc.graph.graph import Graph
 from convcalc.notation import (
     Axes,
@@ -24,6 +25,7 @@ from convcalc.notation import (
     show_size,
     size_questions,
     split_words,
+    truth_value,
     whole_number,
 )
 from convcalc.questions.compare import NetworkComparison
@@ -59,14 +61,17 @@ def network(
     44426
     """
     size = None if input is None else parse_features(input, "input", parse_layout(layout))
-    count = whole_number(batch, "batch")
-    words = _words(model)
+    count, biased, words = whole_number(batch, "batch"), truth_value(bias, "bias"), _words(model)
+    if not (width is None or isinstance(width, str | Real)):
+        raise NotationError(f"width: must be a number, got {quoted(width)}; write for example 0.5")
     if words is None:
         named = model if isinstance(model, str) else fspath(model)  # type: ignore[arg-type]  # no sequence here
         scale = None if width is None else str(width)
         return report_of(named, NetworkOptions(size, count, scale, replace, dtype, layout=parse_layout(layout)))
     if width is not None:
-        raise NotationError(f"width: scales the filters of a TOML file, got layer words and {width}; write the filters")
+        raise NotationError(
+            f"width: scales the filters of a TOML file, got layer words and {one_line(str(width))}; write the filters"
+        )
     if words and is_size(words[0]):
         if size is not None:
             raise NotationError(
@@ -77,7 +82,7 @@ def network(
         raise NotationError("model: must have layer words, got none; for example 3x224x224 k7s2p3f64 max:k3s2p1")
     if input is None:
         raise NotationError("input: a row of layer words needs its size, got none; write it first, as in 3x224x224 k3")
-    graph = row_graph(words, input, batch=count, bias=bias, layout=layout)
+    graph = row_graph(words, input, batch=count, bias=biased, layout=layout)
     report = network_report(graph if replace is None else replaced(graph, replace), dtype=dtype)
     return report if replace is None else with_fields(report, before=network_report(graph, dtype=dtype))
 
@@ -93,7 +98,10 @@ def _words(model: str | PathLike[str] | Sequence[str]) -> Sequence[str] | None:
         return words if len(words) > 1 or (words and is_layer_word(words[0])) else None
     if isinstance(model, bytes) or not isinstance(model, Iterable):
         raise NotationError(f"model: must be a name, a path or layer words, got {quoted(model)}")
-    words = list(model)
+    try:
+        words = list(model)
+    except TypeError:  # an array without axes
+        raise NotationError(f"model: must be a name, a path or layer words, got {quoted(model)}") from None
     for word in words:
         if not isinstance(word, str):
             raise NotationError(f"model: layer words must be strings, got {quoted(word)}; write for example 'k3'")

@@ -20,7 +20,7 @@ def replaced(graph: Graph, rule: str) -> Graph:
     depthwise-separable, and is replaced together with the layers between. Raises NotationError for a rule that cannot
     be read or that nothing matches, ShapeError if the other type cannot map the same sizes.
     """
-    old, sign, new = rule.partition("=")
+    old, sign, new = rule.partition("=") if isinstance(rule, str) else ("", "", "")
     if not sign or not old or not new:
         raise NotationError(f"replace: must be TYPE=TYPE, such as standard=depthwise-separable, got {quoted(rule)}")
     try:

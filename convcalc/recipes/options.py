@@ -22,6 +22,7 @@ from convcalc.notation import (
     show_size,
     size_for,
     size_questions,
+    truth_value,
     whole_number,
 )
 from convcalc.recipes import RECIPES, named_dims, recipe_named
@@ -135,7 +136,7 @@ def request_for(
         mid_channels=mid_channels,
         output_padding=output_padding,
         output_size=output_size,
-        bias=options.bias,
+        bias=truth_value(options.bias, "bias"),
     )
 
 
@@ -164,8 +165,7 @@ def layer_input(type: str, options: LayerOptions) -> tuple[Axes, tuple[str, ...]
     """The input as (channels, *spatial), and a note that lists what the worked example supplied."""
     recipe, stated = recipe_named(type), named_dims(type)
     layout = parse_layout(options.layout)
-    if not isinstance(options.bias, bool):
-        raise NotationError(f"bias: must be True or False, got {quoted(options.bias)}")
+    truth_value(options.bias, "bias")
     supplied = {}
     if options.input is not None:
         input = parse_size(options.input, "input", layout)

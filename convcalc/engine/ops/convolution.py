@@ -39,7 +39,7 @@ def convolve(
     """
     if not isinstance(padding_mode, str) or padding_mode not in PADDING_MODES:
         raise DataError(f"padding-mode: must be one of {', '.join(PADDING_MODES)}, got {quoted(padding_mode)}")
-    if algorithm not in NAMES:
+    if not isinstance(algorithm, str) or algorithm not in NAMES:
         raise DataError(f"algorithm: must be one of {', '.join(NAMES)}, got {quoted(algorithm)}")
     along = windows(primitive)
     _check_runnable(along)

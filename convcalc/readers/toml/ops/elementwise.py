@@ -18,7 +18,7 @@ ACTIVATIONS = (
     "dropout", "identity",
 )  # fmt: skip
 IGNORED = {"dropout": ("p", "rate")}
-"""Keys of an activation that are accepted and change nothing."""
+"""Keys of an activation that are numbers and change nothing."""
 
 
 def normalize(op: str, keys: Keys, shapes: Sequence[Axes]) -> Lowered:
@@ -65,6 +65,8 @@ def _layer_norm_axes(keys: Keys, shape: Axes) -> tuple[Axes, Axes]:
 
 def activation(op: str, keys: Keys, _shapes: Sequence[Axes]) -> Lowered:
     """A function of each element, with its `alpha` if it has one."""
+    for name in IGNORED.get(op, ()):
+        finite_number(keys.get(name, 0), name)
     settings = (("alpha", finite_number(keys["alpha"], "alpha")),) if "alpha" in keys else ()
     return [("", primitives.Elementwise("silu" if op == "swish" else op, settings))]
 
