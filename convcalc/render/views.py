@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from convcalc.axis.strands import AxisField
-from convcalc.graph.primitives import Convolution, Pool, ShuffleChannels, TransposedCorrelate
+from convcalc.graph.primitives import Convolution, Correlate, Pool, ShuffleChannels, TransposedCorrelate
 from convcalc.notation import Layout, show_axes, show_padding
 from convcalc.questions.cost import RULES
 from convcalc.questions.report import Report, StageReport
@@ -115,24 +115,34 @@ def cost_view(report: Report, layout: Layout) -> Table:
         )  # fmt: skip
     table = Table(
         title(report, layout), columns, tuple(rows), totals, own_notes(report),
-        optional=("flops", "macs", "activations", "additions", "effective") if totals else (), folding=bool(totals),
-        legend=_cost_legend(report, transposed), explained=RULES,
+        optional=HIDDEN_FIRST if len(report.stages) > FEW else (), legend=_cost_legend(report), explained=RULES,
     )  # fmt: skip
     return replace(table, on_terminal=_without(table, columns[-1:]))
 
 
 BYTE_COLUMNS = ("input bytes", "weight bytes", "output bytes")
+HIDDEN_FIRST = ("flops", "macs", "activations", "additions", "effective", "zero-inserted", *BYTE_COLUMNS)
+FEW = 4
+"""Stages up to which a narrow terminal shows all counts, one below the other."""
 COUNTED = ("multiplications", "multiplications: padding zeros included")
 
 
-def _cost_legend(report: Report, transposed: bool) -> tuple[tuple[str, str], ...]:
+def _cost_legend(report: Report) -> tuple[tuple[str, str], ...]:
     """What the counts mean, as short as can be; --explain has the rules in full."""
-    counted = COUNTED, ("effective", "effective: only taps on data")
-    if transposed:
-        counted = (
-            ("multiplications", "multiplications: each input value times its weights"),
-            ("effective", "effective: those inside the output"),
-        )
+    ops = {type(stage.node.primitive) for stage in report.stages}
+    match Correlate in ops, TransposedCorrelate in ops:
+        case True, True:
+            counted = (
+                (COUNTED[0], f"{COUNTED[1]} (transposed: each input value times its weights)"),
+                ("effective", "effective: only taps on data (inside the output)"),
+            )
+        case False, True:
+            counted = (
+                (COUNTED[0], "multiplications: each input value times its weights"),
+                ("effective", "effective: those inside the output"),
+            )
+        case _:
+            counted = (COUNTED, ("effective", "effective: only taps on data"))
     return (
         *counted,
         ("zero-inserted", "zero-inserted: as a plain convolution"),

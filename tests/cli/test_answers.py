@@ -93,3 +93,14 @@ def test_rf_says_what_its_columns_are(on_terminal: OnTerminal) -> None:
     for name in ("size", "jump", "start", "coverage"):
         assert f"{name}: " in text
     assert "output" not in next(line for line in on_terminal(80, "rf", "k3") if line.startswith("layer"))
+
+
+def test_few_stages_show_all_counts_one_below_the_other(on_terminal: OnTerminal) -> None:
+    """16·9 and 16·32 weights and 32·16·16 transposed ones, at every one of 8x8 positions."""
+    shown = on_terminal(80, "cost", "16x8x8", "ds:k3p1f32", "t:k4s2p1f16")
+    weights = (144, 512, 8192)
+    expected = ["multiplications", *(f"{64 * count:,}" for count in (*weights, sum(weights)))]
+    assert expected in [line.split() for line in shown]
+    assert ["activations", "1,024", "2,048", "4,096", "7,168"] in [line.split() for line in shown]
+    assert "padding zeros included (transposed: each input value" in " ".join(shown)
+    assert not any(line.startswith("hidden") for line in shown)
