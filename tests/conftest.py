@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tests.commands import DEFECT, OnTerminal, Run, exit_code
+from tests.render.browser import CHROMIUM, RSVG
 
 NEEDED = (
     ("torch", "oracle (PyTorch)", "oracle"),
@@ -17,19 +18,31 @@ NEEDED = (
     ("mypy", "mypy", "lint"),
 )
 """Module, what it is called, and the extra that brings it."""
+PROGRAMS = (("Chromium", CHROMIUM, "chromium"), ("librsvg", RSVG, "librsvg2-bin"))
+"""What draws pictures in tests, where it is, and Debian's package."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """CI sets CONVCALC_ORACLE=required: without what there is to compare with, the run stops rather than skipping."""
+    """CI sets CONVCALC_ORACLE=required: without what there is to compare with, the run stops rather than skipping.
+
+    Programs cannot be installed everywhere: CONVCALC_PICTURES=required says that they were.
+    """
     del config
+    for name, program, _ in PROGRAMS:
+        if os.environ.get("CONVCALC_PICTURES") == "required" and program is None:
+            pytest.exit(f"CONVCALC_PICTURES=required, but {name} is not installed", returncode=1)
     for module, name, _ in NEEDED:
         if os.environ.get("CONVCALC_ORACLE") == "required" and importlib.util.find_spec(module) is None:
             pytest.exit(f"CONVCALC_ORACLE=required, but {name} is not installed", returncode=1)
 
 
 def pytest_report_header() -> list[str]:
-    """Say which of the oracles and extras are there."""
-    return [
+    """Say which of the oracles, extras and programs are there."""
+    programs = [
+        f"{name}: {'found' if program else f'absent, its tests are skipped; install the package {package} to run them'}"
+        for name, program, package in PROGRAMS
+    ]
+    return programs + [
         f"{name}: {'found' if found else f'absent, its tests are skipped; install .[{extra}] to run them'}"
         for name, extra, found in (
             (name, extra, importlib.util.find_spec(module) is not None) for module, name, extra in NEEDED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import TextIO
 
 from convcalc.render.scene_text import ASCII, UNICODE, Line, Signs, scene_lines
@@ -42,24 +43,42 @@ def show_scenes(scenes: Sequence[Scene], ascii: bool = False) -> None:
 
 
 def fitted(scenes_at: Callable[[int, int], list[Scene]], ascii: bool = False) -> list[Scene]:
-    """The pictures with at most so many rows and columns per grid that each fits the terminal; a pipe is only so wide.
+    """The pictures with as many rows and columns per grid as fit the terminal; those that never do may be higher.
 
-    scenes_at: makes them, given rows and columns.
+    scenes_at: makes them, given the most rows and columns.
     """
     width, height = room()
     signs = signs_for(sys.stdout, ascii)
-    rows, columns = max(LEAST, height - 6), max(LEAST, (width - 12) // 4)
-    while True:
-        scenes = scenes_at(rows, columns)
+
+    def fits(scenes: Sequence[Scene], lines: float) -> bool:
         drawn = [[*scene_lines(scene, _longest(scene), width, signs)] for scene in scenes]
-        too_high = max(map(len, drawn)) - height + 1 if sys.stdout.isatty() else 0
-        too_wide = max(sum(len(text) for text, _ in line) for lines in drawn for line in lines) > width
-        if too_wide and columns > LEAST:
-            columns -= 1
-        elif too_high > 0 and rows > LEAST:
-            rows -= 1
-        else:
-            return scenes
+        wide = max(sum(len(text) for text, _ in line) for lines in drawn for line in lines)
+        return wide <= width and max(map(len, drawn)) < lines
+
+    most = max(LEAST, height - 6), max(LEAST, (width - 12) // 4)
+    found = _largest(scenes_at, lambda scenes: fits(scenes, height), most) if sys.stdout.isatty() else None
+    return found or _largest(scenes_at, lambda scenes: fits(scenes, inf), most) or scenes_at(LEAST, LEAST)
+
+
+def _largest(
+    scenes_at: Callable[[int, int], list[Scene]], fits: Callable[[list[Scene]], bool], most: tuple[int, int]
+) -> list[Scene] | None:
+    """The scenes with the most rows times columns of those that fit; fewer columns may put grids side by side."""
+    best, area = None, 0
+    for columns in sorted({max(LEAST, most[1] * sixths // 6) for sixths in range(1, 7)}, reverse=True):
+        rows, low, high = most[0], LEAST, most[0]
+        if rows * columns <= area:
+            break
+        while low <= high:
+            scenes = scenes_at(rows, columns)
+            if not fits(scenes):
+                high = rows - 1
+            else:
+                low = rows + 1
+                if rows * columns > area:
+                    best, area = scenes, rows * columns
+            rows = (low + high) // 2
+    return best
 
 
 def _longest(scene: Scene) -> int:

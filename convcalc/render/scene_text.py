@@ -160,16 +160,23 @@ def _block(number: int, grid: Grid, step: Step, signs: Signs, sources: Sources) 
         role = marked.get((cell.row, cell.column), cell.role)
         rows[cell.row][cell.column] = (_cell_text(cell, role, size, signs), STYLES[role])
     labels = " " * gutter + _column_labels(grid.column_labels, size)
-    lines: list[Line] = [[(grid.title, "bold")]] if grid.title else []
+    remark = _on_title_line(grid)
+    lines: list[Line] = [[(grid.title, "bold"), (remark, "dim")]] if grid.title else []
     if any(grid.column_labels):
         lines.append([(labels.rstrip(), "dim")])
     for i, (label, row) in enumerate(zip(grid.row_labels, rows, strict=True)):
         lines.append(
             [(f"{label:>{gutter - 1}} " if gutter else "", "dim"), *row, (sources.get((number, i), ""), "dim")]
         )
-    if grid.left_out:
+    if grid.left_out and not remark:
         lines.append([(grid.left_out, "dim")])
     return lines
+
+
+def _on_title_line(grid: Grid) -> str:
+    """What is left out, if that makes the grid no wider."""
+    remark = f"; {grid.left_out}"
+    return remark if grid.title and grid.left_out and len(grid.title + remark) <= _cells_width(grid) else ""
 
 
 def _cell_text(cell: Cell, role: Role, size: int, signs: Signs) -> str:
@@ -202,9 +209,12 @@ def _gutter(grid: Grid) -> int:
     return longest + 1 if longest else 0
 
 
+def _cells_width(grid: Grid) -> int:
+    return _gutter(grid) + _cell_width(grid) * len(grid.column_labels)
+
+
 def _width(number: int, grid: Grid, sources: Sources) -> int:
-    cells = _gutter(grid) + _cell_width(grid) * len(grid.column_labels)
-    cells += max((len(text) for (own, _), text in sources.items() if own == number), default=0)
+    cells = _cells_width(grid) + max((len(text) for (own, _), text in sources.items() if own == number), default=0)
     return max(cells, len(grid.title), len(grid.left_out))
 
 

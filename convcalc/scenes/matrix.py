@@ -52,7 +52,6 @@ def matrix_scene(node: Node, view: View) -> Scene:
         tuple(_cell(turned.place(entry), here.get(entry[::-1])) for entry in turned.positions()),
         turned.row_labels,
         turned.column_labels,
-        line=1,
         left_out=turned.left_out,
     )
     marks = tuple(Mark(0, *sheet.place((row, column)), Role.TAP) for column in sheet.shown[1] if (row, column) in here)

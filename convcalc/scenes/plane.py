@@ -55,13 +55,13 @@ class Plane:
     @property
     def left_out(self) -> str:
         """What is not shown, in words; empty if everything is."""
-        names = ("depths", "rows", "columns")[-len(self.shown) :]
+        names = ("depth", "row", "column")[-len(self.shown) :]
         parts = [
-            f"{name} {some[0]} to {some[-1]} of {every[0]} to {every[-1]}"
+            f"{name} {some[0]}" if len(some) == 1 else f"{name}s {some[0]} to {some[-1]}"
             for name, some, every in zip(names, self.shown, self.all_of, strict=True)
             if some != every
         ]
-        return "shown are " + " and ".join(parts) if parts else ""
+        return f"only {', '.join(parts)}" if parts else ""
 
 
 def plane(every: Sequence[range], view: View, around: Sequence[range]) -> Plane:

@@ -61,7 +61,7 @@ def transposed_scene(node: Node, view: View, sums: Sums | None = None) -> Scene:
     flat = len(sizes) != 2
     grids = (
         Grid(
-            f"every input value is spread: input {show_size(sizes)}{inputs.depths}",
+            f"input {show_size(sizes)}, every value spread{inputs.depths}",
             tuple(Cell(Role.INPUT, *inputs.place(p), sums.input_text(p) if sums else "") for p in inputs.positions()),
             inputs.row_labels, inputs.column_labels, 0, inputs.left_out,
         ),
@@ -71,7 +71,7 @@ def transposed_scene(node: Node, view: View, sums: Sums | None = None) -> Scene:
             full.row_labels, full.column_labels, 1 if flat else 0, full.left_out,
         ),
         Grid(
-            f"the same with zeros inserted, kernel flipped, stride 1{widened.depths}",
+            f"zeros inserted, kernel flipped, stride 1{widened.depths}",
             tuple(_widened_cells(axes, sizes, widened, sums)),
             widened.row_labels, widened.column_labels, 2 if flat else 1, widened.left_out,
         ),
