@@ -133,8 +133,10 @@ def test_no_number_is_without_its_working_out(name: str) -> None:
             assert answered["total"].get(f"{kind}: {key}", {0}) == {part[key]}
 
 
-@pytest.mark.parametrize("depth", [None, 1, "all"])
-@pytest.mark.parametrize("name", NAMES)
+SUMMARIES = [(name, depth) for name in ("every op", "every primitive", "resnet18", "unet") for depth in (None, 1)]
+
+
+@pytest.mark.parametrize(("name", "depth"), [*((name, "all") for name in NAMES), *SUMMARIES])
 def test_no_number_of_the_table_is_without_its_working_out(name: str, depth: Depth) -> None:
     report = report_of(name)
     shared = summary.rows_of(report, report.layers, depth)
