@@ -163,11 +163,12 @@ def compare_view(comparison: Comparison, layout: Layout) -> Table:
             ]
     columns = ("type", "parameters", "params ratio", "multiplications", "ratio", "ratio as a formula")
     left_out = ", ".join(name for name, _ in comparison.left_out)
-    return Table(
+    table = Table(
         title(comparison.base, layout), columns, tuple(rows),
         aside=(*own_notes(comparison.base), *([f"left out: {left_out} (--explain says why)"] if left_out else [])),
         optional=("params ratio", "parameters"), legend=(COUNTED,), explained=(*comparison.notes, *RULES),
     )  # fmt: skip
+    return table if any(row[-1] for row in rows) else replace(table, on_terminal=_without(table, columns[-1:]))
 
 
 def rf_view(report: Report, layout: Layout) -> Table:

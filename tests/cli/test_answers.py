@@ -104,3 +104,10 @@ def test_few_stages_show_all_counts_one_below_the_other(on_terminal: OnTerminal)
     assert ["activations", "1,024", "2,048", "4,096", "7,168"] in [line.split() for line in shown]
     assert "padding zeros included (transposed: each input value" in " ".join(shown)
     assert not any(line.startswith("hidden") for line in shown)
+
+
+def test_a_comparison_has_ratios_as_formulas_only_if_there_are_any(on_terminal: OnTerminal, output: Run) -> None:
+    layer, row = ("cost", *LAYER, "--compare", "ds"), ("cost", *ROW, "--compare", "ds")
+    assert any("1/N + 1/k²" in line for line in on_terminal(80, *layer))
+    assert not any("formula" in line for line in on_terminal(80, *row))
+    assert output(*row).splitlines()[0].endswith("\tratio as a formula")

@@ -211,6 +211,17 @@ def test_a_channel_that_is_not_there_is_refused_and_nothing_written(
     assert "channel 2 of 2" in last[1]
 
 
+def test_the_working_out_is_with_the_answer(saved: Saved, invoked: Invoked) -> None:
+    asked = [saved("x", IMAGE), saved("k", SOBEL), "--explain"]
+    rows = json.loads(invoked(*asked, "--json")[1])["explanations"]
+    found = {row["quantity"]: (row["numbers"], row["result"]) for row in rows}
+    assert found["multiplications"] == ("1 * 1 * (4*5) * (1 / 1) * (3*3)", 180)
+    assert found["size along height and width"] == ("1 + (3 - 1)*1*1", 3)
+    done = subprocess.run([*CONVCALC, "run", *asked, "-o", "-"], capture_output=True, check=True)
+    assert done.stdout.startswith(b"\x93NUMPY")
+    assert b"(4*5) * (1 / 1) * (3*3)\t180" in done.stderr
+
+
 def test_no_check_only_convolves(saved: Saved, invoked: Invoked, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("check_values", "check_receptive_field", "check_multiplications"):
         monkeypatch.setattr(f"convcalc.proof.run.{name}", lambda *_: pytest.fail("checked"))
