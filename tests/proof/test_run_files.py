@@ -15,6 +15,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from convcalc import analyze
+from convcalc.cli import exit_code
 from tests.commands import CONVCALC
 from tests.proof.command import (
     CHECKS,
@@ -172,11 +173,19 @@ def test_a_preview_is_part_of_the_answer(saved: Saved, invoked: Invoked) -> None
     assert len(stdout.removesuffix(plain).splitlines()) > 4
 
 
-def test_a_preview_never_mixes_with_data(saved: Saved) -> None:
-    asked = [*CONVCALC, "run", saved("x", IMAGE), saved("k", SOBEL), "-o", "-"]
-    done, plain = (subprocess.run([*asked, *more], capture_output=True, check=True) for more in (["--preview"], []))
-    assert done.stdout == plain.stdout
-    assert len(done.stderr.splitlines()) > len(plain.stderr.splitlines()) + 2
+def test_a_preview_and_the_working_out_never_mix_with_data(
+    saved: Saved, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    asked, printed = ["run", saved("x", IMAGE), saved("k", SOBEL), "-o", "-"], []
+    for more in ([], ["--preview"], ["--explain"]):
+        assert exit_code([*asked, *more]) == 0
+        printed.append(capsysbinary.readouterr())
+    plain, pictured, explained = printed
+    assert plain.out == pictured.out == explained.out
+    assert plain.out.startswith(b"\x93NUMPY")
+    assert pictured.err.endswith(plain.err)
+    assert len(pictured.err.splitlines()) > len(plain.err.splitlines()) + 2
+    assert b"(4*5) * (1 / 1) * (3*3)\t180" in explained.err
 
 
 @pytest.mark.parametrize(
@@ -217,9 +226,6 @@ def test_the_working_out_is_with_the_answer(saved: Saved, invoked: Invoked) -> N
     found = {row["quantity"]: (row["numbers"], row["result"]) for row in rows}
     assert found["multiplications"] == ("1 * 1 * (4*5) * (1 / 1) * (3*3)", 180)
     assert found["size along height and width"] == ("1 + (3 - 1)*1*1", 3)
-    done = subprocess.run([*CONVCALC, "run", *asked, "-o", "-"], capture_output=True, check=True)
-    assert done.stdout.startswith(b"\x93NUMPY")
-    assert b"(4*5) * (1 / 1) * (3*3)\t180" in done.stderr
 
 
 def test_no_check_only_convolves(saved: Saved, invoked: Invoked, monkeypatch: pytest.MonkeyPatch) -> None:
