@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from convcalc.engine.ops.convolution import kernel_order
 from convcalc.errors import DataError, plural
 from convcalc.graph.primitives import Convolution, Correlate, TransposedCorrelate
-from convcalc.notation import Layout
+from convcalc.notation import Axes, Layout
 from convcalc.recipes.options import LayerOptions, layer_graph
 from convcalc.recipes.recipe import Recipe
 
@@ -23,10 +24,11 @@ DIMS_OF_KERNEL = {5: 3, 4: 2, 2: 2, 1: 1}
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """An array and the name to call it by in messages: its file."""
+    """An array and the name to call it by in messages: its file. `given` is its shape there, if that is another."""
 
     name: str
     array: np.ndarray
+    given: Axes | None = None
 
 
 def spatial_axes(input: Named, kernels: Sequence[Named], fits: Callable[[int], bool]) -> int:
@@ -89,10 +91,19 @@ def full_kernels(recipe: Recipe, kernels: Sequence[Named], channels: int, dims: 
             f"({', '.join(names)}), got {len(kernels)}; give them in this order"
         )
     full = []
-    for kernel, stage in zip(kernels, stages, strict=True):
+    for name, kernel, stage in zip(names, kernels, stages, strict=True):
         array = _full_kernel(kernel, stage, channels, dims, layout)
+        if _is_depthwise(stage) and array.shape[0] % channels:
+            form = "(N, 1, *k)" if layout == "channels-first" else "(*k, C, M) or (*k, 1, N)"
+            fitting = kernel_order((channels, 1, *array.shape[2:]), layout)
+            if layout == "channels-last" and kernel.array.shape[-2] > 1:
+                fitting = (*array.shape[2:], channels, kernel.array.shape[-1])
+            raise DataError(
+                f"{kernel.name}: the {name} stage takes a kernel {form}, N a multiple of the channels, "
+                f"got shape {kernel.array.shape} on {channels} channels; use a kernel of shape {fitting}"
+            )
         channels = array.shape[0]
-        full.append(Named(kernel.name, array))
+        full.append(Named(kernel.name, array, kernel.array.shape))
     return full
 
 
@@ -101,6 +112,10 @@ def kernel_stages(recipe: Recipe, dims: int) -> tuple[list[str], list[Convolutio
     graph = layer_graph(recipe.name, LayerOptions(input=(4, *(9,) * dims)))
     found = [(n.stage, n.primitive) for n in graph.nodes if isinstance(n.primitive, Correlate | TransposedCorrelate)]
     return [name for name, _ in found], [primitive for _, primitive in found]
+
+
+def _is_depthwise(stage: Convolution) -> bool:
+    return isinstance(stage, Correlate) and stage.groups == stage.in_channels > 1
 
 
 def _full_kernel(kernel: Named, stage: Convolution, channels: int, dims: int, layout: Layout) -> np.ndarray:
@@ -112,14 +127,16 @@ def _full_kernel(kernel: Named, stage: Convolution, channels: int, dims: int, la
             "give the number of spatial axes with --dims"
         )
     if layout == "channels-last":
-        if form == 2:  # (*k, C/groups, N)
+        if form == 2 and _is_depthwise(stage) and array.shape[-2] == channels > 1:  # TensorFlow's (*k, C, M)
+            by_channel = np.moveaxis(array, (-2, -1), (0, 1))
+            array = by_channel.reshape(-1, 1, *by_channel.shape[2:])
+        elif form == 2:  # (*k, C/groups, N)
             array = np.moveaxis(array, (-1, -2), (0, 1))
         elif form == 1:  # (*k, C)
             array = np.moveaxis(array, -1, 0)
     if form == 2:
         return array
-    depthwise = isinstance(stage, Correlate) and stage.groups == stage.in_channels > 1
-    if depthwise:
+    if _is_depthwise(stage):
         each = array if form == 1 else np.broadcast_to(array, (channels, *array.shape))
         return each[:, np.newaxis]
     one_filter = array if form == 1 else array[np.newaxis]

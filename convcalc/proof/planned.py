@@ -13,7 +13,7 @@ from convcalc.errors import ConvcalcError, DataError, NotationError
 from convcalc.graph.graph import Graph, Layer
 from convcalc.graph.primitives import Convolution, Correlate, TransposedCorrelate
 from convcalc.graph.shapes import place
-from convcalc.notation import Axes, Layout, Number, PaddingValue, PerAxis, whole_number
+from convcalc.notation import Axes, Layout, Number, PaddingValue, PerAxis, parse_layout, whole_number
 from convcalc.proof.arrays import Arrays
 from convcalc.proof.factor import factored
 from convcalc.proof.forms import Named, full_input, full_kernels, spatial_axes
@@ -104,7 +104,7 @@ def planned(
     Raises DataError for arrays of another shape than their stage's, NotationError or ShapeError if options do not fit.
     """
     layer, notes = _layer(options, recipe, shape[1:], kernels)
-    layer, arrays = _with_arrays(layer, kernels, biases)
+    layer, arrays = _with_arrays(layer, kernels, biases, parse_layout(options.layout))
     return graph_of(recipe.name, layer, shape, notes), arrays
 
 
@@ -131,7 +131,7 @@ def _fits(
 
 def _flipped(kernel: Named, dims: int) -> Named:
     """The kernel with its taps reversed, for a true convolution."""
-    return Named(kernel.name, np.flip(kernel.array, tuple(range(-dims, 0))))
+    return replace(kernel, array=np.flip(kernel.array, tuple(range(-dims, 0))))
 
 
 def _layer(options: RunOptions, recipe: Recipe, input: Axes, kernels: Sequence[Named]) -> tuple[Layer, tuple[str, ...]]:
@@ -148,7 +148,9 @@ def _layer(options: RunOptions, recipe: Recipe, input: Axes, kernels: Sequence[N
     return layer, notes
 
 
-def _with_arrays(layer: Layer, kernels: Sequence[Named], biases: Sequence[Named]) -> tuple[Layer, Arrays]:
+def _with_arrays(
+    layer: Layer, kernels: Sequence[Named], biases: Sequence[Named], layout: Layout
+) -> tuple[Layer, Arrays]:
     """The layer with a bias in every stage that is given one, and the kernel and bias of every stage that has weights.
 
     Raises DataError if a shape is not the stage's.
@@ -163,7 +165,10 @@ def _with_arrays(layer: Layer, kernels: Sequence[Named], biases: Sequence[Named]
         if isinstance(primitive, Correlate | TransposedCorrelate):
             kernel, bias = kernel_of[name], bias_of.get(name)
             array = None if bias is None else bias.array
-            check_arrays(name, primitive, kernel.array, array, kernel.name, "" if bias is None else bias.name)
+            check_arrays(
+                name, primitive, kernel.array, array, kernel.name, "" if bias is None else bias.name,
+                given=kernel.given, layout=layout,
+            )  # fmt: skip
             arrays[name] = (kernel.array,) if array is None else (kernel.array, array)
             primitive = primitive._replace(bias=array is not None)
         stages.append((name, primitive))

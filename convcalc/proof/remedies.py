@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
 
 from convcalc.errors import ConvcalcError, DataError
-from convcalc.notation import Axes, parse_layout
+from convcalc.notation import Axes, parse_layout, size_questions
 from convcalc.proof.forms import Named
 from convcalc.proof.planned import RunOptions
 
@@ -18,24 +21,88 @@ def with_remedy(
     options: RunOptions,
     input: Named,
     kernels: Sequence[Named],
-    fits: Callable[[RunOptions], object],
+    fits: Callable[[RunOptions, Named, Sequence[Named]], object],
 ) -> ConvcalcError:
     """The error with an option with which the arrays fit in place of its advice, if there is one.
 
-    `fits` raises ConvcalcError unless they do.
+    `fits` raises ConvcalcError unless they do, with those options, that input and those kernels.
     """
     problem = str(error).partition("; ")[0]
     if not isinstance(error, DataError) and "groups must divide" not in problem:
         return error
-    for typed, other in _others(options, input.array.shape, kernels[0].array.shape, asks_dims="--dims" in str(error)):
+
+    for each in _candidates(options, input, kernels, asks_dims="--dims" in str(error)):
         try:
-            fits(other)
+            fits(each.options, each.input, each.kernels)
         except ConvcalcError:
             continue
-        return type(error)(f"{problem}; use {typed}")
+        return type(error)(f"{problem}; use {each.advice}")
     if "--dims" in str(error):
         return type(error)(f"{problem}; use a kernel with as many spatial axes as the input")
     return error
+
+
+_TO_LAST = "np.moveaxis(k, (0, 1), (-1, -2))"
+
+
+class _Candidate(NamedTuple):
+    """What to do, and the options and arrays as they are then."""
+
+    advice: str
+    options: RunOptions
+    input: Named
+    kernels: Sequence[Named]
+
+
+def _candidates(options: RunOptions, input: Named, kernels: Sequence[Named], asks_dims: bool) -> Iterator[_Candidate]:
+    """What may make the arrays fit, the likeliest first."""
+    first = parse_layout(options.layout) == "channels-first"
+    swapped = _with_other_order(options, input)
+    if swapped is not None:
+        yield from (_Candidate(typed, other, input, kernels) for typed, other in _other_layouts(options))
+        both = first and all(kernel.array.ndim > 3 for kernel in kernels)
+        kernel = f"--layout channels-last with {_TO_LAST} of the kernel, or " if both else ""
+        moving = f"{kernel}np.moveaxis(x, {'-1, -3' if first else '-3, -1'}) of {input.name}"
+        yield _Candidate(moving, options, swapped, kernels)
+        yield _Candidate(f"{moving} with --dims 2", replace(options, dims=2), swapped, kernels)
+    if not first and all(map(_is_pytorch_order, kernels)):
+        moved = [_moved(kernel) for kernel in kernels]
+        yield _Candidate(f"{_TO_LAST} of it, which is in PyTorch's order", options, input, moved)
+    for typed, other in _others(options, input.array.shape, kernels[0].array.shape, asks_dims):
+        yield _Candidate(typed, other, input, kernels)
+
+
+def _is_pytorch_order(kernel: Named) -> bool:
+    """Whether the last axes look like those of the taps, and the first ones do not."""
+    taps, others = kernel.array.shape[2:], kernel.array.shape[:-2]
+    return kernel.array.ndim > 3 and len(set(taps)) == 1 and len(set(others)) > 1
+
+
+def _moved(kernel: Named) -> Named:
+    """A kernel (N, C/groups, *k) with its channels last."""
+    return Named(kernel.name, np.moveaxis(kernel.array, (0, 1), (-1, -2)))
+
+
+def _with_other_order(options: RunOptions, input: Named) -> Named | None:
+    """The input with its channels where the layout has them, if it looks like an image that has them elsewhere."""
+    shape = input.array.shape
+    if len(shape) < 3:
+        return None
+    order, last = parse_layout(options.layout), shape[-3:]
+    size = last if order == "channels-first" else (last[-1], *last[:-1])
+    if not size_questions(size, order, 2):
+        return None
+    moved = np.moveaxis(input.array, -1, -3) if order == "channels-first" else np.moveaxis(input.array, -3, -1)
+    return Named(input.name, moved)
+
+
+def _other_layouts(options: RunOptions) -> Iterator[tuple[str, RunOptions]]:
+    """The options with the other layout, alone and for every channel alone."""
+    other = "channels-first" if parse_layout(options.layout) == "channels-last" else "channels-last"
+    swapped = replace(options, layout=other)
+    yield f"--layout {other}", swapped
+    if options.type in (None, "standard"):
+        yield f"--layout {other} --type depthwise", replace(swapped, type="depthwise", groups=None)
 
 
 def _others(options: RunOptions, input: Axes, kernel: Axes, asks_dims: bool) -> Iterator[tuple[str, RunOptions]]:
@@ -49,5 +116,4 @@ def _others(options: RunOptions, input: Axes, kernel: Axes, asks_dims: bool) -> 
     for groups in sorted(ratios if options.groups is not None else ratios - {1}):
         if groups <= MAX_GROUPS:
             yield f"--groups {groups}", replace(options, groups=groups)
-    last = "channels-first" if parse_layout(options.layout) == "channels-last" else "channels-last"
-    yield f"--layout {last}", replace(options, layout=last)
+    yield from _other_layouts(options)

@@ -12,7 +12,7 @@ import numpy as np
 from convcalc.engine.counter import Counter
 from convcalc.errors import ConvcalcError, DataError, located
 from convcalc.graph.graph import Graph
-from convcalc.notation import parse_layout
+from convcalc.notation import Axes, Layout, asking, parse_layout, size_in_words, size_questions
 from convcalc.proof.arrays import Arrays
 from convcalc.proof.checks import check_multiplications, check_parameters, check_shape, measured, together
 from convcalc.proof.executed import Check, Convolved, Executed, agree
@@ -142,11 +142,11 @@ def prepared(input: Named, kernels: Sequence[Named], biases: Sequence[Named], op
         if given.array.size == 0:
             raise DataError(f"{given.name}: every axis must have at least one element, got shape {given.array.shape}")
 
-    def fitted(options: RunOptions) -> Prepared:
+    def fitted(options: RunOptions, input: Named, kernels: Sequence[Named]) -> Prepared:
         return _fitted(input, kernels, biases, options)
 
     try:
-        return fitted(options)
+        return fitted(options, input, kernels)
     except ConvcalcError as error:
         raise with_remedy(error, options, input, kernels, fitted) from None
 
@@ -156,8 +156,24 @@ def _fitted(input: Named, kernels: Sequence[Named], biases: Sequence[Named], opt
     dims = dims_of(options, recipe, input, kernels, layout)
     x = full_input(input, dims, layout)
     made = kernels_of(options, recipe, kernels, x.shape[1], dims, layout)
-    graph, arrays = planned(options, recipe, x.shape, made.stages, biases)
-    return Prepared(graph, x, arrays, made, dims)
+    questions = _questions(input, kernels, x.shape[1:], layout)
+    with asking(questions):
+        graph, arrays = planned(options, recipe, x.shape, made.stages, biases)
+    return Prepared(replace(graph, notes=(*questions, *graph.notes)), x, arrays, made, dims)
+
+
+def _questions(input: Named, kernels: Sequence[Named], size: Axes, layout: Layout) -> tuple[str, ...]:
+    """A note that asks where the channels are, if the input looks like an image that has them elsewhere.
+
+    Kernels with an axis of channels say themselves how many there are.
+    """
+    if input.array.ndim < len(size) or any(kernel.array.ndim >= len(size) for kernel in kernels):
+        return ()
+    if not size_questions(size, layout, len(size) - 1):
+        return ()
+    first = layout == "channels-first"
+    how = "last, add --layout channels-last" if first else "first, leave --layout channels-last out"
+    return (f"{input.name} was read as {size_in_words(size)}; if its channels are {how}",)
 
 
 def executed_nodes(layer: Prepared, options: RunOptions) -> tuple[Executed, ...]:

@@ -83,7 +83,7 @@ def kernels(type: str, channels: int, dims: int, *given: np.ndarray, layout: str
 
 
 def test_full_kernels_are_taken_as_they_are() -> None:
-    weight = named(4, 3, 2, 5).array
+    weight = named(6, 3, 2, 5).array
     for type in ("standard", "transposed", "depthwise", "grouped"):
         [full] = kernels(type, 3, 2, weight)
         np.testing.assert_array_equal(full, weight)

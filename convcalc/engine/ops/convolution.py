@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 
 from convcalc.axis.window import Window
@@ -12,8 +14,9 @@ from convcalc.engine.counter import Counter
 from convcalc.engine.transposed import by_output_channel, transposed_correlate
 from convcalc.errors import DataError, quoted
 from convcalc.graph.primitives import Convolution, Correlate, TransposedCorrelate, windows
-from convcalc.notation import PADDING_MODES
+from convcalc.notation import PADDING_MODES, Axes, Layout
 
+T = TypeVar("T")
 RUNNABLE = 1 << 48
 """Strides, padding and dilation must be below this: NumPy counts in 64 bits, and products of them must fit."""
 
@@ -59,16 +62,21 @@ def convolve(
 
 
 def check_arrays(
-    name: str, primitive: Convolution, kernel: np.ndarray, bias: np.ndarray | None, kernel_name: str, bias_name: str
-) -> None:
-    """Raises DataError, naming the array, unless kernel and bias have the shapes of the stage called `name`."""
+    name: str, primitive: Convolution, kernel: np.ndarray, bias: np.ndarray | None, kernel_name: str, bias_name: str,
+    *, given: Axes | None = None, layout: Layout = "channels-first",
+) -> None:  # fmt: skip
+    """Raises DataError, naming the array, unless kernel and bias have the shapes of the stage called `name`.
+
+    `given` is the kernel's shape as its file has it, in `layout`, if that is another than the array's.
+    """
     groups = primitive.groups
     divided = primitive.in_channels % groups == primitive.out_channels % groups == 0  # else placing it refuses them
     if divided and kernel.shape != primitive.weight_shape:
-        form = "(C, N/groups, *k)" if isinstance(primitive, TransposedCorrelate) else "(N, C/groups, *k)"
+        filters, channels = ("C", "N") if isinstance(primitive, TransposedCorrelate) else ("N", "C")
+        form = kernel_order((filters, f"{channels}/groups", "*k"), layout)
         raise DataError(
-            f"{kernel_name}: the {name} stage takes a kernel {form}, got shape {kernel.shape} on "
-            f"{primitive.in_channels} channels with groups={groups}; {_what_fits(primitive, kernel)}"
+            f"{kernel_name}: the {name} stage takes a kernel ({', '.join(form)}), got shape {given or kernel.shape} on "
+            f"{primitive.in_channels} channels with groups={groups}; {_what_fits(primitive, kernel, layout)}"
         )
     if bias is not None and bias.shape != (primitive.out_channels,):
         raise DataError(
@@ -77,11 +85,21 @@ def check_arrays(
         )
 
 
-def _what_fits(primitive: Convolution, kernel: np.ndarray) -> str:
+def kernel_order(axes: tuple[T, ...], layout: Layout) -> tuple[T, ...]:
+    """The axes of a kernel, the two of channels first, in the order of a layout.
+
+    >>> kernel_order((8, 3, 5, 7), "channels-last")
+    (5, 7, 3, 8)
+    """
+    return axes if layout == "channels-first" else (*axes[2:], axes[1], axes[0])
+
+
+def _what_fits(primitive: Convolution, kernel: np.ndarray, layout: Layout) -> str:
+    fitting = f"use a kernel of shape {kernel_order(primitive.weight_shape, layout)}"
     groups, left = divmod(primitive.in_channels, kernel.shape[1])
     if isinstance(primitive, Correlate) and not left and primitive.out_channels % groups == 0:
-        return f"use groups={groups}, or a kernel of shape {primitive.weight_shape}"
-    return f"use a kernel of shape {primitive.weight_shape}"
+        return f"use groups={groups}, or {fitting.removeprefix('use ')}"
+    return fitting
 
 
 def _check_runnable(along: tuple[Window, ...]) -> None:
