@@ -30,6 +30,8 @@ def with_remedy(
     problem = str(error).partition("; ")[0]
     if not isinstance(error, DataError) and "groups must divide" not in problem:
         return error
+    if "of the readings; use --dims" in str(error) and "fits none" not in problem:
+        return error  # it lists the readings that fit
 
     for each in _candidates(options, input, kernels, asks_dims="--dims" in str(error)):
         try:

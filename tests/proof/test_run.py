@@ -224,7 +224,7 @@ def test_three_axes_that_can_be_read_in_two_ways(saved: Saved, invoked: Invoked,
 def test_three_axes_that_cannot_be_read(saved: Saved, invoked: Invoked) -> None:
     message = refusal(invoked, saved("x", np.ones((4, 9, 9))), saved("k", np.ones((7, 2, 2))))
     assert "(7, 2, 2) on an input of shape (4, 9, 9), which fits none of the readings" in message
-    assert all(f"--dims {dims} for " in message for dims in (1, 2, 3))
+    assert message.endswith("use a kernel with as many spatial axes as the input\n")
 
 
 @pytest.mark.parametrize(
