@@ -11,13 +11,14 @@ from convcalc.explain.sizes import known, window_symbols
 from convcalc.formulas import Formula, Symbol
 from convcalc.graph.graph import Node
 from convcalc.graph.primitives import Convolution, Linear, TransposedCorrelate, parameter_shapes, windows
-from convcalc.questions.cost import BYTES, Cost, reached_outputs, taps_on_data
+from convcalc.questions.cost import BYTES, Cost, buffers, reached_outputs, taps_on_data
 from convcalc.questions.schema import memory
 
 QUANTITIES = {"multiplications_effective": "effective multiplications"}
 """Names of counts in the working-out, if they differ."""
 SUMMED = (
-    "weights", "biases", "parameters", "multiplications", "multiplications_effective", "additions", "activations",
+    "weights", "biases", "parameters", "buffers", "multiplications", "multiplications_effective", "additions",
+    "activations",
 )  # fmt: skip
 """The counts of a network, or of a layer in it, that are sums over layers or stages."""
 
@@ -48,6 +49,14 @@ def parameters_of_array(where: str, node: Node, cost: Cost) -> Iterator[Explanat
         return
     symbols: dict[str, Symbol] = {"array": shapes["weight"], "bias": int("bias" in shapes)}
     yield from _parameters(where, node, cost, formulas.WEIGHTS_ARRAY, formulas.BIASES_ARRAY, symbols)
+
+
+def statistics(where: str, node: Node, cost: Cost) -> Iterator[Explanation]:
+    """The running statistics of a batch norm, nothing for other norms."""
+    if cost.buffers:
+        yield row_of(where, "buffers", formulas.BUFFERS, cost.buffers, channels=known(node.shape)[1])
+    elif node.shared and buffers(node._replace(shared=frozenset())):
+        yield row_of(where, "buffers", formulas.BUFFERS_SHARED, 0)
 
 
 def no_parameters(where: str, cost: Cost) -> Iterator[Explanation]:
@@ -128,7 +137,9 @@ def sums(
     """Every count named as the sum over the parts, which `of` calls by name; zeros among them are left out."""
     all_counts, sum_of = [part.counts() for part in parts], whole.counts()
     for name in names:
-        terms = " + ".join([str(count[name]) for count in all_counts if count[name]]) or "0"
+        if name not in sum_of:  # buffers, of which there are none
+            continue
+        terms = " + ".join([str(count[name]) for count in all_counts if count.get(name)]) or "0"
         quantity = QUANTITIES.get(name, name)
         yield Explanation(where, quantity, f"the sum over {of}", terms, sum_of[name], formulas.DEFINITION)
 

@@ -6,6 +6,7 @@ To explain a new primitive, say here which of the rules in `sizes` and `counts` 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple, assert_never
 
 from convcalc import formulas
@@ -54,7 +55,7 @@ def parts(where: str, stage: StageReport) -> Parts:
     primitive, rank = node.primitive, len(node.shape or ())
     shapes = [shape for shape in node.input_shapes if shape is not None]
     nothing_learned, uncounted = counts.no_parameters(where, cost), counts.not_counted(where, node, cost)
-    array = counts.parameters_of_array(where, node, cost)
+    array: Iterator[Explanation] = counts.parameters_of_array(where, node, cost)
     match primitive:
         case Correlate() | TransposedCorrelate():
             return Parts(
@@ -85,7 +86,9 @@ def parts(where: str, stage: StageReport) -> Parts:
             rule = sizes.of_size(formulas.OUTPUT_GIVEN, primitive.shape)
         case Constant():
             rule = sizes.of_size(formulas.OUTPUT_OWN, primitive.shape)
-        case Normalize() | Elementwise() | Softmax():
+        case Normalize():
+            rule, array = sizes.kept(shapes[0]), chain(array, counts.statistics(where, node, cost))
+        case Elementwise() | Softmax():
             rule = sizes.kept(shapes[0])
         case WithConstant() | Expand():
             rule = sizes.stretched([shapes[0], primitive.shape], rank)

@@ -21,7 +21,8 @@ from convcalc.questions.schema import memory
 from convcalc.questions.summary import Row
 
 TOTALS = (
-    "parameters", "multiplications", "multiplications_effective", "additions", "macs", "flops", "activations",
+    "parameters", "buffers", "multiplications", "multiplications_effective", "additions", "macs", "flops",
+    "activations",
 )  # fmt: skip
 """What a cost table sums up over stages."""
 
@@ -34,7 +35,7 @@ def explain_shape(report: Report) -> tuple[Explanation, ...]:
 def explain_params(report: Report) -> tuple[Explanation, ...]:
     """The working-out of weights, biases and parameters."""
     rows = [row for stage in report.stages for row in parts(stage.name, stage).parameters]
-    return (*rows, *_totals(report, ("weights", "biases", "parameters")))
+    return (*rows, *_totals(report, ("weights", "biases", "parameters", "buffers")))
 
 
 def explain_cost(report: Report) -> tuple[Explanation, ...]:

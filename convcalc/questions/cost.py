@@ -67,7 +67,10 @@ BYTES = {
 
 
 class Cost(NamedTuple):
-    """Exact counts of a node, or of several, for a whole batch; zero_inserted only of a transposed convolution."""
+    """Exact counts of a node, or of several, for a whole batch; zero_inserted only of a transposed convolution.
+
+    `buffers` are running statistics, which are no parameters.
+    """
 
     weights: int
     biases: int
@@ -76,6 +79,7 @@ class Cost(NamedTuple):
     multiplications_zero_inserted: int | None
     additions: int
     activations: int
+    buffers: int = 0
 
     @property
     def parameters(self) -> int:
@@ -96,6 +100,7 @@ class Cost(NamedTuple):
             "parameters": self.parameters,
             "weights": self.weights,
             "biases": self.biases,
+            **({"buffers": self.buffers} if self.buffers else {}),
             "multiplications": self.multiplications,
             "multiplications_effective": self.multiplications_effective,
             **({} if zero_inserted is None else {"multiplications_zero_inserted": zero_inserted}),
@@ -122,6 +127,10 @@ class Counted:
     @property
     def parameters(self) -> int:
         return self.cost.parameters
+
+    @property
+    def buffers(self) -> int:
+        return self.cost.buffers
 
     @property
     def multiplications(self) -> int:
@@ -163,6 +172,7 @@ def total(costs: Iterable[Cost]) -> Cost:
         multiplications_zero_inserted=None,
         additions=sum(cost.additions for cost in every),
         activations=sum(cost.activations for cost in every),
+        buffers=sum(cost.buffers for cost in every),
     )
 
 
@@ -203,8 +213,22 @@ def cost(node: Node) -> Cost:
         case _:
             assert_never(primitive)
     return Cost(
-        weights, biases, products, products if effective is None else effective, zero_inserted, additions, outputs
+        weights, biases, products, products if effective is None else effective, zero_inserted, additions, outputs,
+        buffers(node),
     )  # fmt: skip
+
+
+def buffers(node: Node) -> int:
+    """The running statistics of a batch norm: a mean and a variance per channel, none if they count elsewhere.
+
+    The number of batches seen, which PyTorch keeps too, is not counted. Other norms keep no statistics.
+    """
+    primitive = node.primitive
+    if not isinstance(primitive, Normalize) or node.shape is None or node.shared:
+        return 0
+    of_batches = primitive.kind == "batch_norm" or (primitive.kind == "instance_norm" and 0 in primitive.over)
+    channels = node.shape[1] if len(node.shape) > 1 else 1
+    return 2 * channels if of_batches else 0
 
 
 def channel_pairs(primitive: Convolution) -> int:

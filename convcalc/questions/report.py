@@ -132,7 +132,7 @@ class LayerReport(Counted):
 
     def to_dict(self, dtype: str) -> dict[str, Any]:
         """The row of a network as plain JSON values; unknown numbers are null, never 0."""
-        counts: dict[str, int | None] = {**counts_dict(self.cost, dtype)}
+        counts: dict[str, int | None] = {**counts_dict(self.cost, dtype), "buffers": self.buffers}
         if not self.counted:
             counts = {key: value or None for key, value in counts.items()}
         return {
@@ -281,6 +281,7 @@ class Report(Counted):
         """The totals of a network as JSON values."""
         return {
             **counts_dict(self.cost, self.dtype),
+            "buffers": self.buffers,
             "peak_activation_bytes": self.peak_activation_bytes,
             "peak_activation_layer": self.peak_layer,
             "peak_activation_bytes_unfused": self.layer_by_layer.peak_activation_bytes,

@@ -15,8 +15,8 @@ from convcalc.questions.schema import counts_dict
 from convcalc.questions.summary import Row, is_in, parts
 
 SORTED = (
-    "name", "parameters", "weights", "biases", "multiplications", "multiplications_effective", "additions", "macs",
-    "flops", "activations", "parameter_bytes", "activation_bytes", "bytes", "bytes_moved",
+    "name", "parameters", "weights", "biases", "buffers", "multiplications", "multiplications_effective", "additions",
+    "macs", "flops", "activations", "parameter_bytes", "activation_bytes", "bytes", "bytes_moved",
     "bytes_moved_unfused", "intensity", "share", "receptive_field", "least_seconds", "least_seconds_unfused",
 )  # fmt: skip
 """The columns to sort rows by: the name, and every number that JSON has for all layers, by its key there."""

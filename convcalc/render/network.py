@@ -83,7 +83,7 @@ def network_csv(report: Report, layers: Sequence[LayerReport], layout: Layout, c
     columns = [
         "name", "op", "kind", "input", "output", "parameters", "weights", "biases", "multiplications",
         "multiplications_effective", "additions", "macs", "flops", "activations", "bytes_moved", "intensity", "share",
-        "receptive_field", *(("bound", "least_seconds") if report.machine else ()),
+        "receptive_field", *(("bound", "least_seconds") if report.machine else ()), "buffers",
     ]  # fmt: skip
     columns = chosen_columns(columns, chosen)
     writer = csv.writer(text, lineterminator="\n")

@@ -119,6 +119,8 @@ class Known:
                 features = prod(layer["input"]) if flatten else layer["input"][-1]
                 symbols |= {"in_features": features, "filters": layer["output"][-1]}
                 symbols["rows"] = node.elements // layer["output"][-1]
+            case p.Normalize():
+                symbols["channels"] = layer["output"][0]
             case p.MatMul():
                 symbols["summed"] = layer["input"][-1]
         return symbols

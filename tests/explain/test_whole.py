@@ -38,6 +38,7 @@ MAX_PAIRS = 4000
 COUNTS = {
     "weights": "weights",
     "biases": "biases",
+    "buffers": "buffers",
     "parameters": "parameters",
     "multiplications": "multiplications",
     "multiplications_effective": "effective multiplications",
@@ -124,7 +125,7 @@ def test_no_number_is_without_its_working_out(name: str) -> None:
             assert {*layer["output"]} <= sizes or "x".join(map(str, layer["output"])) in sizes, layer["name"]
     totals = answer["totals"]
     for key, quantity in COUNTS.items():
-        if key in totals:
+        if key in totals and (totals[key] or key != "buffers"):
             assert answered["total"][quantity] == {totals[key]}, key
     assert answered["total"]["peak activation bytes"] == {totals["peak_activation_bytes"]}
     assert answered["total"]["float32 bytes of parameters"] == {totals["parameter_bytes"]}
@@ -252,8 +253,10 @@ def test_the_totals_of_a_row_of_words() -> None:
     report = layer_report(row_graph(["ds:k3p1f6", "bn", "relu", "gap", "fc5"], "4x9x11", batch=3, bias=True))
     answered = {row.quantity: row for row in explain_cost(report) if row.where == "total"}
     assert {name for name in answered if "bytes" not in name} == {
-        "parameters", "multiplications", "effective multiplications", "additions", "macs", "flops", "activations",
+        "parameters", "buffers", "multiplications", "effective multiplications", "additions", "macs", "flops",
+        "activations",
     }  # fmt: skip
+    assert answered["buffers"].result == report.buffers == 2 * 6
     for row in explain_cost(report):
         assert_numbers(row)
     assert answered["parameters"].result == report.parameters == sum(stage.parameters for stage in report.stages)

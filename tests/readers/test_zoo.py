@@ -116,6 +116,26 @@ def test_every_width_fits_together(published: Published, width: float) -> None:
     assert (answered.cost.parameters < published.parameters) == (width < 1)
 
 
+# Elements of running_mean and running_var in torchvision's models, which have a batch norm wherever ours do.
+BUFFERS = [
+    ("convnext-tiny", 0),
+    ("densenet121", 83_648),
+    ("efficientnet-b0", 42_016),
+    ("mobilenet-v2", 34_112),
+    ("mobilenet-v3-large", 24_400),
+    ("r2plus1d-18", 25_350),
+    ("resnet50", 53_120),
+    ("shufflenet-v2-x1", 16_180),
+    ("vgg16", 0),
+]
+
+
+@pytest.mark.parametrize(("name", "buffers"), BUFFERS)
+def test_running_statistics(name: str, buffers: int) -> None:
+    answer = report(name).to_dict()
+    assert answer["totals"]["buffers"] == buffers == sum(layer["buffers"] for layer in answer["layers"])
+
+
 # Araujo, Norris & Sim 2019, Computing Receptive Fields of Convolutional Neural Networks, table 1. Padding shifts a
 # field and leaves its size, so that torchvision's padding of 1 and TensorFlow's `same` have the same row.
 ARAUJO = [

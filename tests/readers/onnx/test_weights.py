@@ -72,6 +72,25 @@ def test_what_is_learned_does_not_hang_on_its_values(value: float | None, tmp_pa
     assert report(tmp_path, proto).parameters == P + 4 + 4 + 7 * 9 * 12
 
 
+@pytest.mark.parametrize("constants", [False, True])
+def test_mean_and_variance_are_buffers(constants: bool, tmp_path: Path) -> None:
+    """Of a batch norm, in training too; scale and shift are parameters. Other norms have none; shared count once."""
+    arrays = [array(name, 6) for name in "sbmv"]
+    nodes = [
+        *([node("Constant", "", each.name, value=each) for each in arrays] if constants else []),
+        node("BatchNormalization", "x s b m v", "a"),
+        node("InstanceNormalization", "a s2 b2", "c"),
+        node("BatchNormalization", "c s b m v", "d"),
+        node("BatchNormalization", "d s3 b3 m3 v3", "y m4 v4", training_mode=1),
+    ]
+    own = [array(name, 6) for name in ("s2", "b2", "s3", "b3", "m3", "v3")]
+    answer = report(tmp_path, model(nodes, own if constants else [*arrays, *own]))
+    assert [layer.buffers for layer in answer.layers] == [12, 0, 0, 12]
+    assert [layer.parameters for layer in answer.layers] == [12, 12, 0, 12]
+    rows = [row for row in explain_network(answer, answer.layers) if row.quantity == "buffers"]
+    assert [(row.numbers, row.result) for row in rows] == [("2 * 6", 12), ("0", 0), ("2 * 6", 12), ("12 + 12", 24)]
+
+
 def test_numbers_of_the_graph_that_no_layer_has_as_weights_are_told(tmp_path: Path) -> None:
     proto = model([node("Constant", "", "b", value=array("b", 13)), node("Add", "x b", "y")])
     answer = report(tmp_path, proto)
