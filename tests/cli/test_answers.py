@@ -111,3 +111,11 @@ def test_a_comparison_has_ratios_as_formulas_only_if_there_are_any(on_terminal: 
     assert any("1/N + 1/k²" in line for line in on_terminal(80, *layer))
     assert not any("formula" in line for line in on_terminal(80, *row))
     assert output(*row).splitlines()[0].endswith("\tratio as a formula")
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_source_too_long_for_its_line_is_below_it(width: int, on_terminal: OnTerminal) -> None:
+    shown = on_terminal(width, "rf", "t:k4s2p1", "--explain")
+    working_out = shown[shown.index("") + 2 :]  # after the name of the layer
+    assert all(line.startswith("  ") for line in working_out)
+    assert "      the positions that one output reads, one by one" in working_out
