@@ -49,7 +49,7 @@ def test_an_option_under_another_name_names_ours(command: str, typed: str, inste
         (f"shape {LAYER} --flops", "use convcalc cost"),
         (f"cost {LAYER} --receptive-field", "use convcalc rf"),
         ("net resnet18 --flops", "leave it out, the table has parameters and multiplications (macs"),
-        ("net resnet18 -k 3", "it is an option of shape, params, cost and rf"),
+        ("net resnet18 -k 3", "it is an option of shape, params, cost, rf and draw"),
         (f"shape {LAYER} --preview", "it is an option of run"),
         ("run x.npy w.npy --kernel 3", "leave it out, the arrays give it"),
         (f"shape {LAYER} --stirde 2", "did you mean --stride?"),

@@ -38,7 +38,7 @@ from tests.commands import ASKING, DEFECT, Run, exit_code
         (["rf", "k3", "-t", "dilated"], "rf: takes layer words or the options of one layer, got both"),
         (["rf", "k3q"], "k3q: cannot read 'q'"),
         (["rf", ""], ""),
-        (["types", "depthwise"], "types: got unexpected extra argument"),
+        (["types", "depthwise", "grouped"], "types: got unexpected extra argument"),
         (["--json"], "convcalc: no such option: --json"),
         (["rf", "k3\nq5"], "k3"),
         (["shape", "-t", "a\x1b[31mb\nc"], "type: unknown convolution type"),
