@@ -42,7 +42,7 @@ DTYPE = option(
 )
 SORT = option("--sort", metavar="COLUMN", help="Sort the rows by a column, largest first, e.g. multiplications.",
               panel=SHOWING)  # fmt: skip
-ONLY = option("--only", metavar="WHAT", help="Show only layers of this op, kind or name, e.g. conv or layer1/*.",
+ONLY = option("--only", metavar="WHAT", help="Show only layers of this op, kind, name or group, e.g. conv or layer1.",
               panel=SHOWING)  # fmt: skip
 DEPTH = option("--depth", metavar="N|all", help="Open N levels of groups; all for a row a layer [a summary].",
                panel=SHOWING)  # fmt: skip
@@ -66,7 +66,7 @@ CHECK = flag("--check", help="Run the network and check every number.", panel=PR
 ARRAY = option("--array", metavar="X.npy", help="Array to run on; - is stdin [random].", panel=PROVING)
 OUTPUT_FILE = option("-o", "--output", metavar="OUT.npy", help="Write the output; - is stdout.", panel=PROVING)
 FORCE = flag("--force", help="Let the output overwrite the array.", panel=PROVING)
-CSV = flag("--csv", help="Print the rows as CSV.", panel=READING)
+CSV = flag("--csv", help="Print every layer as CSV.", panel=READING)
 
 
 def command(
@@ -106,7 +106,7 @@ def command(
       convcalc net mobilenet-v1 --replace depthwise-separable=standard
       convcalc net resnet50 --check
       convcalc net resnet50 --compare mobilenet-v2
-      convcalc net mobilenet-v2 --sweep 128..320:32
+      convcalc net mobilenet-v2 --sweep 128..320
       convcalc net mobilenet-v1 --peak 100GOPS --bandwidth 10GB/s --dtype int8
     """
     from convcalc.questions.models import NetworkOptions, compared, over_sizes, over_widths, report_of
