@@ -9,10 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import gcd
+from typing import TypeAlias
 
 from convcalc.axis.window import Window
 from convcalc.errors import ShapeError
 
+Runs: TypeAlias = tuple[tuple[int, int], ...]
+"""(first, last) pairs."""
+SHORT = 16
+"""Most runs, or separate positions, of a set that counts as short."""
 MAX_RUNS = 1 << 16
 """Separate runs that a set may have, so that an absurd request is refused before it fills the memory."""
 
@@ -101,6 +106,31 @@ def union(left: Positions, right: Positions) -> Positions:
     runs = _merged([*_on(left, left.offset, step), *_on(right, left.offset, step)])
     _check_runs(len(runs))
     return Positions(left.offset, step, runs)
+
+
+def singly(positions: Positions) -> Runs | None:
+    """The positions as runs one pixel apart; None if that takes more than SHORT of them."""
+    offset, step = positions.offset, positions.step
+    if step == 1 or positions.is_single:
+        short = len(positions.runs) <= SHORT
+        return tuple([(offset + step * a, offset + step * b) for a, b in positions.runs]) if short else None
+    return tuple([(at, at) for at in positions]) if positions.count <= SHORT else None
+
+
+def gathered(runs: Iterable[tuple[int, int]]) -> Positions:
+    """The union of runs one pixel apart, on the widest spacing.
+
+    >>> gathered([(5, 5), (1, 1), (9, 9)])
+    Positions(offset=1, step=4, runs=((0, 2),))
+    """
+    merged = _merged(runs)
+    if not merged:
+        return Positions.none()
+    low = merged[0][0]
+    alone = all(first == last for first, last in merged)
+    step = (gcd(*[first - low for first, _ in merged]) or 1) if alone else 1
+    indices = [((first - low) // step, (last - low) // step) for first, last in merged]
+    return Positions(low, step, _merged(indices) if step > 1 else tuple(indices))
 
 
 def _plainly(positions: Positions) -> Positions:

@@ -6,7 +6,7 @@ Source: ONNX operator Resize, attribute coordinate_transformation_mode; PyTorch,
 from __future__ import annotations
 
 from fractions import Fraction
-from math import ceil, floor, gcd
+from math import floor, gcd, lcm
 from typing import NamedTuple
 
 from convcalc.axis.strands import MAX_PHASES, Reads, check_phases
@@ -57,21 +57,30 @@ def taps(at: Fraction, mode: str, rounding: str, cubic: float) -> list[tuple[int
 
     mode is nearest, linear or cubic; `rounding` is for nearest, `cubic` the coefficient of the cubic kernel.
     """
-    low = floor(at)
-    part = at - low
-    if mode == "nearest":
-        nearest = {
-            "floor": low,
-            "ceil": ceil(at),
-            "round_prefer_floor": ceil(at - HALF),
-            "round_prefer_ceil": floor(at + HALF),
-        }
-        return [(nearest[rounding], 1.0)]
-    if part == 0:
-        return [(low, 1.0)]
+    first, count = _reached(at.numerator, at.denominator, mode, rounding)
+    if count == 1:
+        return [(first, 1.0)]
+    part = at - floor(at)
     if mode == "linear":
-        return [(low, float(1 - part)), (low + 1, float(part))]
-    return [(low + i, _cubic(abs(float(part) - i), cubic)) for i in range(-1, 3)]
+        return [(first, float(1 - part)), (first + 1, float(part))]
+    return [(first + 1 + i, _cubic(abs(float(part) - i), cubic)) for i in range(-1, 3)]
+
+
+def _reached(place: int, of: int, mode: str, rounding: str) -> tuple[int, int]:
+    """The first input that an output at place/of is made of, and how many there are."""
+    low, part = divmod(place, of)
+    match mode, rounding:
+        case "nearest", "floor":
+            return low, 1
+        case "nearest", "ceil":
+            return low + (part > 0), 1
+        case "nearest", "round_prefer_floor":
+            return low + (2 * part > of), 1
+        case "nearest", _:
+            return low + (2 * part >= of), 1
+    if part == 0:
+        return low, 1
+    return (low, 2) if mode == "linear" else (low - 1, 4)
 
 
 def _cubic(distance: float, a: float) -> float:
@@ -91,9 +100,7 @@ def adaptive_reads(before: int, after: int) -> Reads:
     return Reads(tuple((first, 1, end - first) for first, end in zip(firsts, ends, strict=True)), advance)
 
 
-def resize_reads(
-    before: int, after: int, kind: str, mode: str, rounding: str, cubic: float, scale: Fraction | None = None
-) -> Reads:
+def resize_reads(before: int, after: int, kind: str, mode: str, rounding: str, scale: Fraction | None = None) -> Reads:
     """Which inputs each output of a resize reads, as if there were no border; the pattern repeats.
 
     Its period is the denominator of the step. If that is very large, the ratio of the sizes is used as the scale.
@@ -102,8 +109,10 @@ def resize_reads(
     if scale is not None and placed.step.denominator > MAX_PHASES:
         placed = coordinates(kind, before, after)
     check_phases(placed.step.denominator)
+    of = lcm(placed.first.denominator, placed.step.denominator)
+    first, step = int(placed.first * of), int(placed.step * of)  # whole numbers, for fractions take 20 times as long
     read = []
     for output in range(placed.step.denominator):
-        inputs = taps(placed.at(output), mode, rounding, cubic)
-        read.append((inputs[0][0], 1, len(inputs)))
+        low, count = _reached(first + output * step, of, mode, rounding)
+        read.append((low, 1, count))
     return Reads(tuple(read), placed.step.numerator)

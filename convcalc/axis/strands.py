@@ -16,14 +16,20 @@ from functools import reduce
 from math import gcd, lcm
 from typing import NamedTuple
 
-from convcalc.axis.positions import Positions, spread, spread_from, union
+from convcalc.axis.positions import Positions, Runs, gathered, singly, spread, spread_from, union
 from convcalc.axis.window import Window
 from convcalc.errors import ShapeError
 
 MAX_PHASES = 1 << 16
 """Most phases of a pattern; a longer one is refused."""
+LONG_PATTERN = 1 << 6
+"""Phases from which on it pays to look whether all of them are short."""
 MAX_OUTPUTS = 1 << 12
 """Most outputs to look at one by one if branches have unequal jumps."""
+MAX_ENUMERATED = 1 << 17
+"""Most outputs whose pattern one walk over a graph lists, all layers together."""
+RUNS_PER_OUTPUT = 32
+"""Separate runs that take about as long to list as one more output."""
 
 
 class AxisField(NamedTuple):
@@ -90,11 +96,35 @@ class Strand(NamedTuple):
         period, own = len(self.phases), len(reads.taps)
         rounds = period // gcd(period, reads.advance)
         check_phases(own * rounds)
-        phases = []
+        plain = [singly(seen) for seen in self.phases] if own * rounds >= LONG_PATTERN else [None]
+        short = None if None in plain else [each for each in plain if each is not None]
+        phases, runs = [], 0
         for output in range(own * rounds):
             first, step, count = reads.taps[output % own]
-            phases.append(self.seen_through(first + output // own * reads.advance, step, count))
+            first += output // own * reads.advance
+            if count == 1:
+                phases.append(self.at(first))
+            elif short is not None and count <= period // gcd(period, step):
+                phases.append(gathered(self._runs(short, first, step, count)))
+            else:
+                phases.append(self.seen_through(first, step, count))
+            runs += len(phases[-1].runs)
+            if runs > RUNS_PER_OUTPUT * MAX_ENUMERATED:
+                raise ShapeError(
+                    f"its pattern of {own * rounds} outputs has more than {RUNS_PER_OUTPUT * MAX_ENUMERATED} separate "
+                    "pieces, which are not enumerated; use a smaller kernel, dilation or stride"
+                )
         return Strand(tuple(phases), reads.advance * rounds // period * self.advance)
+
+    def _runs(self, short: Sequence[Runs], first: int, step: int, count: int) -> list[tuple[int, int]]:
+        """As `seen_through`, if all phases have few runs, as runs one pixel apart: most patterns that are long."""
+        found = []
+        for tap in range(count):
+            rounds, phase = divmod(first + tap * step, len(short))
+            moved = rounds * self.advance
+            for begin, end in short[phase]:
+                found.append((begin + moved, end + moved))
+        return found
 
     def seen_through(self, first: int, step: int, count: int) -> Positions:
         """What `count` outputs read together: first, first + step, ..."""
@@ -166,13 +196,11 @@ class Field:
 
     def widest(self, outputs: int, size: int) -> Positions:
         """The positions read by an output that reads furthest; among those, one that reads most."""
-        if not self.strands:
-            looked_at: Iterable[int] = (0,)
-        elif len(self.strands) > 1 or self.whole.runs:
-            looked_at = range(min(outputs, MAX_OUTPUTS))
+        if len(self.strands) == 1 and not self.whole.runs:
+            found: Iterable[Positions] = self.strands[0].phases
         else:
-            looked_at = range(len(self.strands[0].phases))
-        return max((self.seen(output, size) for output in looked_at), key=lambda seen: (seen.span, seen.count))
+            found = [self.seen(output, size) for output in range(min(outputs, MAX_OUTPUTS) if self.strands else 1)]
+        return max(found, key=lambda seen: (seen.span, seen.count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +271,28 @@ def check_phases(phases: int) -> None:
             f"it repeats only after {phases} outputs, more than {MAX_PHASES} are not enumerated; "
             "use smaller strides or factors"
         )
+
+
+class Enumerated:
+    """How much one walk has listed, so that a graph of many long patterns is refused rather than waited for."""
+
+    def __init__(self) -> None:
+        self.outputs = 0
+        self._fields: dict[int, Field] = {}  # by identity, and kept so that it stays theirs
+
+    def add(self, field: Field) -> None:
+        """Counts a field once; one of a single phase costs next to nothing. Raises ShapeError if it is too much."""
+        if id(field) in self._fields:
+            return
+        self._fields[id(field)] = field
+        for strand in field.strands:
+            if len(strand.phases) > 1:
+                self.outputs += sum(1 + len(seen.runs) // RUNS_PER_OUTPUT for seen in strand.phases)
+        if self.outputs > MAX_ENUMERATED:
+            raise ShapeError(
+                f"with the layers before it, patterns of {self.outputs} outputs would be listed, more than "
+                f"{MAX_ENUMERATED} are not enumerated; use smaller strides or factors"
+            )
 
 
 def centre(field: Field) -> Fraction | None:

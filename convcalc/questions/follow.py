@@ -10,7 +10,7 @@ from math import prod
 from typing import NamedTuple, assert_never
 
 from convcalc.axis.sampling import adaptive_reads, resize_reads
-from convcalc.axis.strands import AxisField, Field, Reads, merged
+from convcalc.axis.strands import AxisField, Enumerated, Field, Reads, merged
 from convcalc.axis.window import Window
 from convcalc.graph.graph import Node
 from convcalc.graph.primitives import (
@@ -62,6 +62,7 @@ class Cache:
 
     def __init__(self) -> None:
         self.fields: dict[tuple[int, Window, bool], tuple[Field, Field]] = {}
+        self.enumerated = Enumerated()
         self.summaries: dict[tuple[int, int, int], tuple[Field, AxisField]] = {}
 
     def after(self, field: Field, window: Window, transposed: bool) -> Field:
@@ -247,7 +248,7 @@ def _resized(along: Along, shape: Axes, primitive: Resize | AdaptivePool, size: 
         return along
     if isinstance(primitive, Resize):
         _, scale = list(primitive.along())[along.axis - spatial]
-        kinds = primitive.coordinates, primitive.mode, primitive.rounding, primitive.cubic
+        kinds = primitive.coordinates, primitive.mode, primitive.rounding
         return Along(along.axis, along.field.after(resize_reads(before, after, *kinds, scale)))
     if after == 1:
         return Along(along.axis, along.field.all_of(before, size))

@@ -101,6 +101,7 @@ def _all_after(
         along = [branch[a] for branch in branches]
         try:
             after = axis_after(node, along, size, known)
+            known.enumerated.add(after.field)
             fields.append(_summary(after, node, size, known))
         except ShapeError as error:
             after = Along(None, Field((), Positions(0, 1, ((0, size - 1),))))
