@@ -147,7 +147,10 @@ def _cost_legend(report: Report) -> tuple[tuple[str, str], ...]:
         *counted,
         ("zero-inserted", "zero-inserted: as a plain convolution"),
         ("flops", "flops = 2 x multiplications"),
-        *((column, f"bytes: {report.dtype}") for column in BYTE_COLUMNS),
+        *(
+            (column, f"bytes: {report.dtype}{', weights with biases' if report.biases else ''}")
+            for column in BYTE_COLUMNS
+        ),
     )
 
 

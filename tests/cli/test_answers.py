@@ -85,7 +85,8 @@ def test_bytes_are_told_by_name(on_terminal: OnTerminal, output: Run) -> None:
     shown = on_terminal(80, *asked)
     for name, value in expected.items():
         assert any(line.split() == [*name.split(), f"{value:,}"] for line in shown)
-    assert "bytes: float16" in "\n".join(shown)
+    assert "bytes: float16, weights with biases" in " ".join(shown)
+    assert "biases" not in " ".join(on_terminal(80, "cost", *LAYER))
 
 
 def test_rf_says_what_its_columns_are(on_terminal: OnTerminal) -> None:
