@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 import numpy as np
 from onnx import ModelProto, NodeProto
 
-from convcalc.errors import DataError, first_of, located
+from convcalc.errors import ConvcalcError, DataError, NotationError, first_of, located, plural
 from convcalc.graph import primitives
-from convcalc.graph.graph import MAX_LAYERS, Graph
-from convcalc.notation import PerAxis
+from convcalc.graph.graph import MAX_LAYERS, Graph, Node
+from convcalc.notation import PerAxis, parse_features, show_size
 from convcalc.readers.onnx.attributes import Attributes, names_read, outer_names
 from convcalc.readers.onnx.errors import UnsupportedError, invalid_node
 from convcalc.readers.onnx.folding import Folding
 from convcalc.readers.onnx.inference import output_shapes, stated_by
-from convcalc.readers.onnx.inputs import GraphInputs, graph_inputs
+from convcalc.readers.onnx.inputs import GraphInputs, fixed_channels, graph_inputs
 from convcalc.readers.onnx.layers import Layers, Value
 from convcalc.readers.onnx.model import OWN_DOMAINS, opset_of, read_model, source_of
 from convcalc.readers.onnx.names import clean
@@ -61,26 +62,68 @@ def weights_of(path: str, *, input: PerAxis | None = None, batch: int = 1) -> di
 
 
 def _walked(path: str, input: PerAxis | None, batch: int) -> _Walk:
-    """The walk over the graph of a file, done."""
-    model, folder = read_model(path), os.path.dirname(path)
+    """The walk over the graph of a file, done.
+
+    If the weights do not fit the input that is asked for, but fit it with other channels, the error says which.
+    """
+    model = read_model(path)
     with located(clean(path)):
-        if len(model.graph.node) > MAX_LAYERS:
-            raise DataError(f"the graph must have up to {MAX_LAYERS} nodes, got {len(model.graph.node)}")
-        tensors: dict[str, Value] = {}
-        for dense in model.graph.initializer:
-            _define(tensors, dense.name, initializer(dense, folder))
-        for sparse in model.graph.sparse_initializer:
-            _define(tensors, sparse.values.name, sparse_initializer(sparse))
-        unvalued = valueless_weights(model.graph, tensors.keys())
-        for weight in unvalued:
-            _define(tensors, weight.tensor, weight)
-        inputs = graph_inputs(model.graph, tensors.keys(), input=input, batch=batch)
-        walk = _Walk(model, folder, tensors, inputs)
-        listed = {value.name for value in model.graph.input}
-        if taken := [clean(weight.tensor) for weight in unvalued if weight.tensor in listed]:
-            named = first_of(taken, MAX_NAMED)
-            walk.notes.append(f"inputs that layers read as their weights alone are taken for weights: {named}")
-        walk.run(inputs)
+        try:
+            walk = _walked_on(model, path, input, batch)
+        except ConvcalcError:
+            _refuse_channels(model, path, input, batch)
+            raise
+        if any(_stretches_channels(node) for node in walk.layers.nodes):
+            _refuse_channels(model, path, input, batch)
+    return walk
+
+
+def _refuse_channels(model: ModelProto, path: str, input: PerAxis | None, batch: int) -> None:
+    """Raises NotationError if the file is read with other channels than the input's. Does nothing otherwise."""
+    wanted = () if input is None else parse_features(input)
+    for axis, channels in fixed_channels(model.graph, wanted):
+        if channels < 1:
+            continue
+        other = (*wanted[:axis], channels, *wanted[axis + 1 :])
+        with suppress(ConvcalcError):
+            if not any(_stretches_channels(node) for node in _walked_on(model, path, other, batch).layers.nodes):
+                break
+    else:
+        return
+    count = plural(channels, "channel" if len(wanted) > 1 else "feature")
+    raise NotationError(
+        f"input: the weights in the file are for {count}, got {wanted[axis]} in {show_size(wanted)}; "
+        f"write {show_size(other)}"
+    )
+
+
+def _stretches_channels(node: Node) -> bool:
+    """Whether an array of the layer repeats one channel of its input, as the mean of an image in colour does."""
+    before = node.input_shapes[0] if node.input_shapes else None
+    stretched = isinstance(node.primitive, primitives.WithConstant) and before is not None and node.shape is not None
+    return stretched and len(before or ()) > 2 and (before or ())[1:2] == (1,) != (node.shape or ())[1:2]
+
+
+def _walked_on(model: ModelProto, path: str, input: PerAxis | None, batch: int) -> _Walk:
+    """The walk over the graph of a model on this input, done."""
+    folder = os.path.dirname(path)
+    if len(model.graph.node) > MAX_LAYERS:
+        raise DataError(f"the graph must have up to {MAX_LAYERS} nodes, got {len(model.graph.node)}")
+    tensors: dict[str, Value] = {}
+    for dense in model.graph.initializer:
+        _define(tensors, dense.name, initializer(dense, folder))
+    for sparse in model.graph.sparse_initializer:
+        _define(tensors, sparse.values.name, sparse_initializer(sparse))
+    unvalued = valueless_weights(model.graph, tensors.keys())
+    for weight in unvalued:
+        _define(tensors, weight.tensor, weight)
+    inputs = graph_inputs(model.graph, tensors.keys(), input=input, batch=batch)
+    walk = _Walk(model, folder, tensors, inputs)
+    listed = {value.name for value in model.graph.input}
+    if taken := [clean(weight.tensor) for weight in unvalued if weight.tensor in listed]:
+        named = first_of(taken, MAX_NAMED)
+        walk.notes.append(f"inputs that layers read as their weights alone are taken for weights: {named}")
+    walk.run(inputs)
     return walk
 
 

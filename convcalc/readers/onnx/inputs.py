@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TypeAlias, cast
@@ -63,6 +63,24 @@ def graph_inputs(graph: GraphProto, weights: Collection[str], *, input: PerAxis 
             shape = _checked(value, sizes.of_other(value)) if is_tensor(value) else None
             found.append(GraphInput(value.name, shape))
     return GraphInputs(tuple(found), Batch(sizes.batch, sizes.replaced_batch), sizes.differ_from_file)
+
+
+def fixed_channels(graph: GraphProto, wanted: Axes) -> Iterator[tuple[int, int]]:
+    """Channels that the weights may be for instead of the wanted ones, each with the axis of the wanted size.
+
+    They are what the file states of its image, channels first or last, and what its first convolution takes.
+    """
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    images = [value for value in graph.input if value.name not in shapes and is_tensor(value)]
+    stated = (dims_of(max(images, key=_likeness)) if images else None) or []
+    for axis in (0, len(wanted) - 1):
+        if len(stated) == len(wanted) + 1 and isinstance(channels := stated[axis + 1], int):
+            yield axis, channels
+    for node in graph.node:
+        shape = shapes.get(node.input[1], ()) if node.op_type == "Conv" and len(node.input) > 1 else ()
+        if len(shape) > 2 and wanted:
+            yield 0, shape[1] * next((each.i for each in node.attribute if each.name == "group"), 1)
+            return
 
 
 class _Sizes:

@@ -27,6 +27,37 @@ def test_a_fixed_batch_is_kept_and_another_applied_where_nothing_depends_on_it(t
         load(tmp_path, fixed, batch=4)
 
 
+IMAGE = {"x": ("n", 3, 32, 32)}
+COLOUR = [array("w", 8, 3, 3, 3), array("m", 1, 3, 1, 1), array("v", 8)]
+CHANNELS = {
+    "stated": (model([node("Conv", "x w", "y")], COLOUR, IMAGE), "1x9x11", "3 channels, got 1 in 1x9x11; write 3x9x11"),
+    "not stated": (model([node("Conv", "x w", "y")], COLOUR, {"x": ("n", "c", "h", "w")}), "4x9x11", "write 3x9x11"),
+    "in groups": (model([node("Conv", "x d", "y", group=6)], [array("d", 6, 1, 3, 3)]), "4x9x11", "write 6x9x11"),
+    "channels last": (
+        model([node("Transpose", "x", "t", perm=[0, 3, 1, 2]), node("Conv", "t w", "y")], COLOUR,
+              {"x": (1, 32, 32, 3)}), "9x11x1", "write 9x11x3"),
+    "a mean": (model([node("Sub", "x m", "a"), node("Conv", "a w", "y")], COLOUR, IMAGE), "1x9x11", "write 3x9x11"),
+    "features": (model([node("Gemm", "x u", "y")], [array("u", 7, 5)], {"x": ("n", 7)}), "6", "7 features, got 6 in 6"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CHANNELS)
+def test_channels_that_the_weights_fix_are_told(case: str, tmp_path: Path) -> None:
+    proto, input, message = CHANNELS[case]
+    with pytest.raises(ConvcalcError, match=r"^\S+: input: the weights in the file are for .*" + message):
+        load(tmp_path, proto, input=input)
+    assert load(tmp_path, proto, input=message.split()[-1]) if "write" in message else True
+
+
+def test_channels_without_weights_and_other_errors_stay(tmp_path: Path) -> None:
+    relu = model([node("Relu", "x", "y")], [], IMAGE)
+    assert load(tmp_path, relu, input="1x9x11").nodes[-1].shape == (1, 1, 9, 11)
+    small = model([node("Conv", "x w", "y")], COLOUR, IMAGE)
+    with pytest.raises(ConvcalcError, match="y: "):
+        load(tmp_path, small, input="1x2x2")
+    assert load(tmp_path, small, input="3x9x11", batch=2).nodes[-1].shape == (2, 8, 7, 9)
+
+
 def test_the_image_is_the_main_input(tmp_path: Path) -> None:
     proto = model([node("Mul", "t x", "y")], [], {"t": (1,), "x": X})
     assert [n.name for n in load(tmp_path, proto).inputs] == ["x", "t"]
