@@ -81,4 +81,4 @@ def _problem(rule: Rule, given: list[str]) -> str | None:
         case ExcludeEach(options, others):
             first = next((name for name in options if name in given), "")
             second = next((name for name in others if name in given), "")
-    return f"{first} cannot be combined with {second}; drop one" if first and second else None
+    return f"{first} cannot be combined with {second}; leave {second} out" if first and second else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -160,7 +161,7 @@ class SharedOptions:
         """The layer that the options describe, or the row of layer words."""
         if not self.words:
             return layer_graph("standard" if self.type is None else self.type, self.layer, self.batch)
-        from convcalc.readers.words import row_graph
+        from convcalc.readers.words import example_input, row_graph
 
         if self.words[0] == "1x1" and not self.sized and self.command != "rf":
             row = shortened(" ".join(self.words))
@@ -175,7 +176,7 @@ class SharedOptions:
             other = others[0].replace("_", "-")
             raise NotationError(
                 f"{self.command}: takes layer words or the options of one layer, got both, --{other} among them; "
-                "write it into the words, as k3s2p1"
+                f"leave --{other} out and write it into the words, as k3s2p1"
             )
         parse_words(self.words, tuple(BY_NAME))  # an unreadable word is reported before a missing size
         if not self.sized and self.command != "rf":
@@ -188,7 +189,7 @@ class SharedOptions:
                 )
             raise NotationError(
                 f"{self.command}: must have the size of the input before layer words, got none; "
-                f"for example convcalc {self.command} 3x224x224 {shortened(' '.join(self.words))}"
+                f"use convcalc {self.command} {example_input(self.words)} {shortened(shlex.join(self.words))}"
             )
         layer = self.layer
         return row_graph(self.words, layer.input, batch=self.batch, bias=layer.bias, layout=layer.layout)

@@ -209,7 +209,9 @@ def _values(letters: str, op: str) -> dict[str, Any]:
         values[name] = token or True
         if (name not in POOL_OPTIONS) if op.endswith("_pool") else name == "ceil_mode":
             what = "pool" if op.endswith("_pool") else "convolution"
-            raise WordError(f"a {what} has no {name.replace('_', ' ')}, got {token or letter}", "leave it out")
+            raise WordError(
+                f"a {what} has no {name.replace('_', ' ')}, got {token or letter}", f"leave {letter}{token} out"
+            )
     return values
 
 
@@ -248,7 +250,7 @@ def _typed(text: str, types: Sequence[str]) -> LayerWord:
     if not colon or _ONLY_LETTERS.fullmatch(head) or _PADDING_BEGINS.fullmatch(head):
         if is_size(text):
             raise WordError(
-                "is a size, not a layer", f"a size stands before the layers; as a kernel it is k{shortened(text)}"
+                "is a size, not a layer", f"write k{shortened(text)} for a kernel; a size comes before the layers"
             )
         if not text:
             raise WordError("cannot read ''", HOW_WORDS)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import gcd
 from typing import Any
 
-from convcalc.errors import ConvcalcError, ShapeError
+from convcalc.errors import ConvcalcError, NotationError, ShapeError
 from convcalc.graph.graph import Graph, Group
 from convcalc.graph.primitives import Correlate
 from convcalc.notation import show_size
@@ -180,7 +180,16 @@ def compare_chain(graph: Graph, types: Iterable[str], *, dtype: str) -> Comparis
 
 def _asked(types: Iterable[str]) -> list[str]:
     """The names once each; `all` in any case, as the types' own names."""
-    return list(dict.fromkeys("all" if name.lower() == "all" else name for name in types))
+    names = list(dict.fromkeys("all" if name.lower() == "all" else name for name in types))
+    for name in names:
+        try:
+            name == "all" or recipe_named(name)
+        except NotationError as error:
+            message = str(error).replace("--type", "--compare")
+            if "is no type here" in message and "--compare" not in message:
+                message = f"{message.partition('; ')[0]}; leave {name} out"
+            raise NotationError(message) from None
+    return names
 
 
 def _beside(
@@ -194,7 +203,9 @@ def _beside(
     dims = len(base.input) - 1
     for name in names:
         if name != "all" and named_dims(name) not in (None, dims):
-            raise ShapeError(f"compare: {name} is for {named_dims(name)}-D data, got a {dims}-D input; use standard")
+            raise ShapeError(
+                f"compare: {name} is for {named_dims(name)}-D data, got a {dims}-D input; use --compare standard"
+            )
     every = "all" in names
     recipes = [r for r in RECIPES if r is not own and r.name not in STAND_INS] if every else []
     recipes += [recipe for name in names if name != "all" and (recipe := stand_in(name)) not in recipes]

@@ -143,7 +143,11 @@ def network_of(model: str, options: NetworkOptions) -> Graph:
     size = None if options.input is None else parse_features(options.input)
     questions = size_questions(size, options.layout, len(size) - 1) if size else ()
     with asking(questions):
-        network = load_network(model, input=size, batch=options.batch, width=width)
+        try:
+            network = load_network(model, input=size, batch=options.batch, width=width)
+        except ShapeError as error:  # the smallest input of a layer is not the network's
+            problem, small, _ = str(error).partition("; the smallest input that fits")
+            raise ShapeError(f"{problem}; leave --input out or use a larger one") if small and size else error from None
     network = with_fields(network, notes=(*questions, *network.notes))
     return network if options.replace is None else replaced(network, options.replace)
 

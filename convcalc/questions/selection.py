@@ -35,9 +35,9 @@ def chosen(report: Report, only: str | None) -> tuple[LayerReport, ...]:
         if not any(_is(layer, part) for layer in report.layers):
             known = dict.fromkeys(name for layer in report.layers for name in (layer.kind, layer.op))
             names = dict.fromkeys(name for layer in report.layers for name in parts(layer.name))
+            hint = did_you_mean(part, [*known, *names]) or f"use --only {next(iter(known))}, or "
             raise NotationError(
-                f"only: no layer is {quoted(part)}; {did_you_mean(part, [*known, *names])}"
-                f"use a layer's or a group's name or one of {', '.join(known)}"
+                f"only: no layer is {quoted(part)}; {hint}use a layer's or a group's name or one of {', '.join(known)}"
             )
     return tuple(layer for layer in report.layers if any(_is(layer, part) for part in wanted))
 

@@ -13,6 +13,7 @@ from convcalc.graph.graph import Builder, Graph, Layer
 from convcalc.graph.primitives import Convolution, TransposedCorrelate, Windowed, windows
 from convcalc.graph.shapes import place, resolved, size_along
 from convcalc.notation import (
+    LETTERS,
     Axes,
     LayerWord,
     Layout,
@@ -34,12 +35,13 @@ from convcalc.recipes.pool import pool_stage
 POOLS = {"max_pool": "max", "avg_pool": "avg"}
 WHOLE = (
     "global_avg_pool", "global_max_pool", "adaptive_avg_pool", "adaptive_max_pool",
-    "instance_norm", "group_norm", "flatten", "linear",
+    "instance_norm", "group_norm", "flatten", "linear", "pixel_unshuffle",
 )  # fmt: skip
-"""Ops that read the whole map."""
+"""Ops that read the whole map, or depend on its size."""
 PER_AXIS = ("kernel", "stride", "padding", "dilation", "output_padding", "factor")
 _ONE_SIDED = re.compile("p[0-9]")
 """What stands before the colon of a padding such as p0:1, and in no type's name."""
+_OPTION = re.compile(r"--([a-z-]+)(?: (?!out\b)([^\s;,]+))?")
 OPTIONS = frozenset(field.name for field in fields(LayerOptions))
 
 
@@ -71,6 +73,14 @@ def row_graph(
     return replace(graph, notes=(*questions, *graph.notes))
 
 
+def example_input(texts: Sequence[str]) -> str:
+    """An input that a row could have: its first layer's channels and its number of axes."""
+    words = parse_words(texts, tuple(BY_NAME))
+    dims = min(_stated_axes(words) or 2, 3)
+    channels = _Row(words, dims, bias=False).first_channels()
+    return show_size((channels if channels > 1 else 3, *(224,) * dims))
+
+
 class _Row:
     """A row of words that is made into a graph."""
 
@@ -85,8 +95,10 @@ class _Row:
             return self._built((batch, *size))
         except ShapeError as error:
             smallest = self._smallest(size[0])
-            if smallest is None:
+            if smallest is None and str(error).startswith("layer 1 of "):
                 raise
+            if smallest is None:  # what would fit a later layer is no size of the input
+                raise ShapeError(str(error).partition("; the smallest input")[0]) from None
             accepted = show_size(smallest, layout)
             raise ShapeError(f"{error}; the smallest input that the whole chain accepts is {accepted}") from None
 
@@ -99,7 +111,7 @@ class _Row:
                     f"{self._where(number)}: reads the whole input, whose size is not given; "
                     f"write it before the words, such as {_example(self.dims)}"
                 )
-        channels, room = self._first_channels(), 1
+        channels, room = self.first_channels(), 1
         for number, layer in reversed(list(self._windowed(channels))):
             try:
                 room = _room_before(layer, self.dims, room)
@@ -128,7 +140,8 @@ class _Row:
 
     def _located(self, number: int, error: ConvcalcError) -> ConvcalcError:
         """The error at its layer, which the graph calls by its number alone."""
-        return type(error)(f"{self._where(number)}: {str(error).removeprefix(f'{number}: ')}")
+        message = _OPTION.sub(_as_letters, str(error).removeprefix(f"{number}: "))
+        return type(error)(f"{self._where(number)}: {message}")
 
     def _windowed_layer(self, word: LayerWord, channels: int) -> Layer:
         """The convolution or pool that a word means on this many channels."""
@@ -183,7 +196,7 @@ class _Row:
         [(_, layer)] = lower(word.op, keys, [shape])
         return layer if isinstance(layer, Layer) else Layer(((op_named(word.op), layer),))
 
-    def _first_channels(self) -> int:
+    def first_channels(self) -> int:
         """Channels that the first layers can take, if the input is not known."""
         first = next((word for word in self.words if _is_windowed(word)), None)
         if first is not None and "in_channels" in first.values:
@@ -201,6 +214,10 @@ class _Row:
                 yield number, layer
                 for _, primitive in layer.stages:
                     channels = primitive.out_channels if isinstance(primitive, Convolution) else channels
+            elif word.op == "pixel_shuffle":
+                channels //= int(word.values["factor"]) ** 2
+            elif word.op == "pixel_unshuffle":
+                channels *= int(word.values["factor"]) ** 2
 
     def _smallest(self, channels: int) -> Axes | None:
         """The smallest size that the whole chain accepts; None if a size is not what it lacks."""
@@ -236,7 +253,7 @@ class _Row:
                 shape = place(primitive, [shape]).shape or ()
             if len(shape) < 3:
                 break
-            size = shape[2 + axis]
+            channels, size = shape[1], shape[2 + axis]
         return True
 
 
@@ -270,6 +287,14 @@ def _room_before(layer: Layer, dims: int, outputs: int) -> int:
 
 def _is_windowed(word: LayerWord) -> bool:
     return word.op in POOLS or word.op in BY_NAME
+
+
+def _as_letters(option: re.Match[str]) -> str:
+    """An option that an error advises, as a word has it: f8 for `--filters 8`, `t:` for `--type t`."""
+    name, value = option[1].replace("-", "_"), option[2] or ""
+    if name == "type":
+        return f"{value}:"
+    return next((f"{letter}{value}" for letter, long in LETTERS.items() if long == name), option[0])
 
 
 def _example(dims: int) -> str:

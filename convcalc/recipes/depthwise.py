@@ -11,7 +11,7 @@ def lower(request: Request) -> Stages:
     if request.groups not in (1, request.channels):
         raise ShapeError(
             f"groups: a depthwise convolution has as many as channels, got groups={request.groups} "
-            f"and channels={request.channels}; leave groups out"
+            f"and channels={request.channels}; leave --groups out"
         )
     return (("depthwise", per_channel(request, _multiplier(request))),)
 
@@ -29,7 +29,8 @@ def _multiplier(request: Request) -> int:
     if filters % channels or request.multiplier not in (None, filters // channels):
         raise ShapeError(
             f"filters: a depthwise convolution has channels*multiplier, got filters={filters}, channels={channels}, "
-            f"multiplier={request.multiplier or 1}; use {channels * (request.multiplier or 1)} or leave filters out"
+            f"multiplier={request.multiplier or 1}; "
+            f"use --filters {channels * (request.multiplier or 1)} or leave it out"
         )
     return filters // channels
 

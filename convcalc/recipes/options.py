@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from convcalc.errors import NotationError, ShapeError, plural, quoted
@@ -111,16 +112,14 @@ def request_for(
     groups = None if options.groups is None else whole_number(options.groups, "groups")
     output_padding = parse_axes(_or(options.output_padding, 0), "output-padding", dims, minimum=0)
     output_size = None if options.output_size is None else parse_axes(options.output_size, "output-size", dims)
-    for name, idle in {
+    idle = {
         "groups": groups in (None, 1),
         "multiplier": multiplier in (None, 1),
         "mid_channels": mid_channels is None,
         "output_padding": not any(output_padding),
         "output_size": output_size is None,
-    }.items():
-        if not idle and name not in recipe.options:
-            owners = ", ".join(other.name for other in RECIPES if name in other.options)
-            raise NotationError(f"{name.replace('_', '-')}: is not an option of {recipe.name}; it is one of {owners}")
+    }
+    _check_options(recipe, [name for name in idle if not idle[name]])
     return Request(
         channels=channels,
         dims=dims,
@@ -138,6 +137,16 @@ def request_for(
         output_size=output_size,
         bias=truth_value(options.bias, "bias"),
     )
+
+
+def _check_options(recipe: Recipe, asked: Sequence[str]) -> None:
+    """Raises NotationError if the type does not have one of the options, with the types that have all of them."""
+    for name in asked:
+        if name not in recipe.options:
+            typed = name.replace("_", "-")
+            owners = " or ".join(other.name for other in RECIPES if other.options >= set(asked))
+            remedy = f"use --type {owners}" if owners else f"leave --{typed} out"
+            raise NotationError(f"{typed}: is not an option of {recipe.name}; {remedy}")
 
 
 def _check_stated(recipe: Recipe, options: LayerOptions, channels: int) -> None:

@@ -18,7 +18,7 @@ def check_unit_kernel(request: Request) -> None:
     """Raises ShapeError unless the kernel is 1 on every axis."""
     if set(request.kernel) != {1}:
         raise ShapeError(
-            f"kernel: is 1 on every axis for this type, got {show_axes(request.kernel)}; give none, or one of 1"
+            f"kernel: is 1 on every axis for this type, got {show_axes(request.kernel)}; leave --kernel out"
         )
 
 

@@ -15,7 +15,7 @@ def lower(request: Request) -> Stages:
     if request.padding in ("same", "same-lower") and any(request.output_padding):
         raise ShapeError(
             f"output-padding: padding '{request.padding}' fixes the output to input*stride, "
-            f"got output padding {show_axes(request.output_padding)}; leave one of the two out"
+            f"got output padding {show_axes(request.output_padding)}; leave --output-padding out"
         )
     stage = _stage(request, request.output_padding)
     if request.output_size is not None:
@@ -46,7 +46,7 @@ def _output_padding(request: Request, stage: TransposedCorrelate) -> Axes:
     if request.spatial is None:
         raise ShapeError("output-size: needs the input size; give --input")
     if any(request.output_padding):
-        raise ShapeError("output-size: it decides the output padding; give one of the two")
+        raise ShapeError("output-size: it decides the output padding; leave --output-padding out")
     fixed = resolved(stage, request.spatial)
     names = AXIS_NAMES[request.dims]
     result = []

@@ -225,8 +225,10 @@ def test_rows_that_are_refused(command: str, arguments: list[str], message: str,
 
 @pytest.mark.parametrize("command", ["shape", "params", "cost"])
 def test_a_row_without_a_size_says_where_to_write_it(command: str, refusal: Run) -> None:
-    answered = f"{command}: must have the size of the input before layer words, got none; for example"
+    answered = f"{command}: must have the size of the input before layer words, got none; use"
     assert refusal(command, "k3s2", "k3") == f"{answered} convcalc {command} 3x224x224 k3s2 k3"
+    code = "Conv1d(6, 8, 3)"
+    assert refusal(command, code, "bn") == f"{answered} convcalc {command} 6x224 '{code}' bn"
 
 
 @pytest.mark.parametrize(("name", "word"), [("ds", "ds:k3"), ("pointwise", "pointwise")])

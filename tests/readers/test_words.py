@@ -86,8 +86,8 @@ def test_a_row_without_a_size_has_the_fields_of_one_with_a_size() -> None:
         ("k3 Linear(99,10)", "4x9x9", "layer 2 of 2, Linear(99,10): takes in_features=99, got 196 from 4x7x7"),
         ("k3 BatchNorm2d(5)", "4x9x9", "layer 2 of 2, BatchNorm2d(5): takes in_channels=5, got 4 from 4x7x7; write 4"),
         ("k3 gap", None, "layer 2 of 2, gap: reads the whole input, whose size is not given; write it before the"),
-        ("k3 max:k2p1g2", "4x9x9", "max:k2p1g2: a pool has no groups, got 2; leave it out"),
-        ("k3 k3c", "4x9x9", "k3c: a convolution has no ceil mode, got c; leave it out"),
+        ("k3 max:k2p1g2", "4x9x9", "max:k2p1g2: a pool has no groups, got 2; leave g2 out"),
+        ("k3 k3c", "4x9x9", "k3c: a convolution has no ceil mode, got c; leave c out"),
         (
             "k3 3d:k3", "4x9x9",
             "layer 2 of 2, 3d:k3: has 3 spatial axes, got a chain with 2; an input for it",
@@ -101,7 +101,7 @@ def test_a_row_without_a_size_has_the_fields_of_one_with_a_size() -> None:
         ("k3 gn1", None, "layer 2 of 2, gn1: reads the whole input, whose size is not given"),
         ("gn4", "6x9x9", "layer 1 of 1, gn4: groups: must divide the channels, got 4 and 6; try 2"),
         ("dw:k3f5", "4x9x9", "layer 1 of 1, dw:k3f5: filters: a depthwise convolution has channels*multiplier, got "
-         "filters=5, channels=4, multiplier=1; use 4 or leave filters out"),
+         "filters=5, channels=4, multiplier=1; use f4 or leave it out"),
         (
             "k9f5 Linear(20,5)", "4x4x4",
             "layer 1 of 2, k9f5: height: the window must fit the padded input, got extent 9 (1*(9 - 1) + 1) on "
@@ -241,7 +241,7 @@ def test_a_layer_norm_of_other_sizes_is_told_those_that_fit() -> None:
         row_graph(["LayerNorm(224)"], (3, 8, 6))
     for fits in ("LayerNorm([3, 8, 6])", "LayerNorm(3)"):
         assert layer_report(row_graph([fits], (3, 8, 6))).output == (3, 8, 6)
-    with pytest.raises(ShapeError, match=r"channels must divide by factor\^2, got 3 and 2; use 12 channels before"):
+    with pytest.raises(ShapeError, match=r"channels must divide by factor\^2, got 3 and 2; write 1x1:f12 before it"):
         row_graph(["PixelShuffle(2)"], (3, 8, 6))
 
 

@@ -146,8 +146,8 @@ def test_options_of_another_type_are_refused(recipe: Any, option: str) -> None:
             value[option] = (24, 28)
         analyze(recipe.name, **value)
         return
-    owners = ", ".join(other.name for other in RECIPES if other.name in OWNERS[option])
-    with pytest.raises(ConvcalcError, match=f"^{name}: is not an option of {recipe.name}; it is one of {owners}$"):
+    owners = " or ".join(other.name for other in RECIPES if other.name in OWNERS[option])
+    with pytest.raises(ConvcalcError, match=f"^{name}: is not an option of {recipe.name}; use --type {owners}$"):
         analyze(recipe.name, **value)
 
 
@@ -175,7 +175,7 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("shuffled-grouped", {"input": (6, 7, 7), "groups": 3, "filters": 8},
      "grouped: groups must divide filters, got groups=3 and filters=8; try "),
     ("depthwise", {"input": (6, 7, 7), "groups": 3},
-     "groups: a depthwise convolution has as many as channels, got groups=3 and channels=6; leave groups out"),
+     "groups: a depthwise convolution has as many as channels, got groups=3 and channels=6; leave --groups out"),
     # windows that do not fit: the smallest input
     ("standard", {"input": (3, 7, 2), "kernel": (3, 5)},
      r"conv: width: the window must fit the padded input, got extent 5 .*; the smallest input that fits is 5"),
@@ -195,17 +195,17 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("transposed", {"input": (3, 5), "stride": 3, "kernel": 4, "padding": 1, "output_size": 13},
      "output-size: length must be from 14 to 16, got 13"),
     ("transposed", {"input": (3, 5, 5), "stride": 2, "output_padding": 1, "output_size": 12},
-     "output-size: it decides the output padding; give one of the two"),
+     "output-size: it decides the output padding; leave --output-padding out"),
     ("transposed", {"input": (3, 5, 5), "padding": "full"},
      ".*padding of a transposed convolution crops its result, got 'full'; use numbers or valid, same, same-lower"),
     ("transposed", {"input": (3, 5, 5), "padding": "causal"}, ".*got 'causal'"),
     # values that a type fixes
-    ("pointwise", {"kernel": 3}, "kernel: is 1 on every axis for this type, got 3; give none, or one of 1"),
-    ("pointwise-grouped", {"kernel": (1, 3)}, "kernel: is 1 on every axis for this type, got 1x3; give none, or"),
+    ("pointwise", {"kernel": 3}, "kernel: is 1 on every axis for this type, got 3; leave --kernel out"),
+    ("pointwise-grouped", {"kernel": (1, 3)}, "kernel: is 1 on every axis for this type, got 1x3; leave --kernel out"),
     ("depthwise", {"input": (3, 7, 7), "filters": 8},
-     "filters: a depthwise convolution has channels[*]multiplier, got filters=8, channels=3, multiplier=1; use 3"),
+     "filters: .* has channels[*]multiplier, got filters=8, channels=3, multiplier=1; use --filters 3"),
     ("depthwise", {"input": (3, 7, 7), "filters": 6, "multiplier": 3},
-     "filters: .*got filters=6, channels=3, multiplier=3; use 9 or leave filters out"),
+     "filters: .*got filters=6, channels=3, multiplier=3; use --filters 9 or leave it out"),
     # values that cannot be read, by the name of their option
     ("standard", {"input": (3, 7, 7), "kernel": (3, 3, 3)}, "kernel: takes one value for all axes or 2"),
     ("standard", {"input": (3, 7, 7), "stride": 0}, "stride: must be at least 1, got 0"),

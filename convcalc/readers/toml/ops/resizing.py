@@ -109,7 +109,8 @@ def pixel_shuffle(_op: str, keys: Keys, shapes: Sequence[Axes]) -> Lowered:
     batch, channels, height, width, factor = _map_and_factor(keys, shapes[0])
     if channels % factor**2:
         raise ShapeError(
-            f"channels must divide by factor^2, got {channels} and {factor}; use {channels * factor**2} channels before"
+            f"channels must divide by factor^2, got {channels} and {factor}; "
+            f"write 1x1:f{channels * factor**2} before it"
         )
     apart, joined = (batch, channels // factor**2, factor, factor, height, width), channels // factor**2
     return _rearranged(apart, (0, 1, 4, 2, 5, 3), (batch, joined, height * factor, width * factor))
