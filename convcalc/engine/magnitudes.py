@@ -143,10 +143,18 @@ def _block_maxima(x: np.ndarray, dtype: np.dtype, sides: list[int], steps: tuple
 def _folded(values: np.ndarray, axis: int, side: int, step: int, unit: int) -> np.ndarray:
     """The axis as two, blocks and phases, with the largest value of each; zeros fill up the last block."""
     before, size, after = values.shape[:axis], values.shape[axis], values.shape[axis + 1 :]
+    if unit == 1:
+        return values.reshape(*before, size, 1, *after)
+    if side > tuning.MAX_FOLDED_SIDE and step == 1 and not after:
+        return np.maximum.reduceat(values, np.arange(0, size, side), axis)[..., np.newaxis]
     if missing := -size % unit:
         values = np.concatenate([values, np.zeros((*before, missing, *after), values.dtype)], axis)
-    apart = np.moveaxis(values.reshape(*before, -1, side, step, *after), axis + 1, 0)
-    return apart.max(axis=0) if side > tuning.MAX_FOLDED_SIDE else reduce(np.maximum, apart)
+    apart = values.reshape(*before, -1, side, step, *after)
+    if side > tuning.MAX_FOLDED_SIDE:
+        largest: np.ndarray = apart.max(axis=axis + 1)
+        return largest
+    one = (slice(None),) * (axis + 1)
+    return reduce(np.maximum, (apart[(*one, place)] for place in range(side)))
 
 
 def _spread(values: np.ndarray, axis: int, radius: int) -> np.ndarray:

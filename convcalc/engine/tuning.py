@@ -139,7 +139,7 @@ MAX_FFT_ERROR = 4
 
 # The look at magnitudes before values are mixed
 
-LOOK_BYTES = MIB // 2
+LOOK_BYTES = MIB
 """Bytes looked at at once. Reasoned: they are read twice, the second time from the L2 cache."""
 VALUES_SAMPLED = 32
 """Values of a block that are looked at first. Reasoned: after a ReLU so many are hardly ever all zeros."""

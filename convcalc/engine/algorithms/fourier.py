@@ -16,6 +16,7 @@ Source: Oppenheim & Schafer 2010, Discrete-Time Signal Processing, section 8.7.3
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from math import ceil, log2, prod
 
@@ -140,6 +141,7 @@ def _error(problem: Problem) -> float:
     return float(tuning.MAX_FFT_ERROR * (log2(values) + problem.channels**0.5))
 
 
+@lru_cache(1024)  # asked for several times per convolution, and networks repeat their layers
 def _tiling(window: Window, positions: int, longest: int) -> Tiling:
     whole = (positions - 1) * window.stride + window.extent
     most = min(max(longest, 2 * window.extent), 2 * whole)
