@@ -21,7 +21,7 @@ import numpy as np
 
 from convcalc.engine import tuning
 from convcalc.engine.problem import Problem
-from convcalc.engine.work.blocks import block_shape, blocks, even_parts
+from convcalc.engine.work.blocks import Index, block_shape, blocks, even_parts
 
 FACTOR, SHARE = 1000, 0.02
 """See `tolerated`."""
@@ -78,13 +78,13 @@ def _surely_finite(problem: Problem, largest: float) -> bool:
 def _near_in_size(problem: Problem, mixing: Mixing, most: float) -> bool:
     """Whether no block's largest value is more than `most` times that of a block within its reach, unless all zeros."""
     sides = [_side(problem, axis) for axis in range(len(problem.kernel))]
-    own = _block_maxima(problem.x, problem.compute, sides, problem.dilation).astype(np.float64)
+    own = _block_maxima(problem.x, problem.compute, sides, problem.dilation)
     near = own
     for axis, (side, step, reach) in enumerate(zip(sides, problem.dilation, mixing.reach, strict=True)):
         near = near.max(axis=3 + 2 * axis, keepdims=True)
         wraps = len(problem.axes[axis].zones) > 1  # padding may show pixels of the other end
         near = _spread(near, 2 + 2 * axis, near.shape[2 + 2 * axis] if wraps else -(-reach // (side * step)))
-    return bool(((own == 0) | (own * most >= near)).all())
+    return bool(((own == 0) | (near / most <= own)).all())
 
 
 def _sampled(problem: Problem) -> np.ndarray:
@@ -153,8 +153,8 @@ def _folded(values: np.ndarray, axis: int, side: int, step: int, unit: int) -> n
     if side > tuning.MAX_FOLDED_SIDE:
         largest: np.ndarray = apart.max(axis=axis + 1)
         return largest
-    one = (slice(None),) * (axis + 1)
-    return reduce(np.maximum, (apart[(*one, place)] for place in range(side)))
+    places: list[Index] = [(*(slice(None),) * (axis + 1), place) for place in range(side)]
+    return reduce(np.maximum, (apart[place] for place in places))
 
 
 def _spread(values: np.ndarray, axis: int, radius: int) -> np.ndarray:
