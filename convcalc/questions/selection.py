@@ -64,6 +64,8 @@ def _measure(item: LayerReport | Row, column: str, dtype: str) -> float | Fracti
             return max((axis.size for axis in item.receptive_field), default=0)
         case "share":
             return item.share
+        case "buffers":
+            return item.cost.buffers
         case "intensity":
             return item.intensity(dtype)
         case "bytes_moved":
