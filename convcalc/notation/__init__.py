@@ -5,7 +5,7 @@ Text in, data out: nothing here knows what a layer does.
 
 from convcalc.notation.layer_word import MAX_LAYERS, LayerWord
 from convcalc.notation.relatives import Relative, relative
-from convcalc.notation.sizes import asking, size_for, size_in_words, size_questions, with_axes
+from convcalc.notation.sizes import WAS_READ, asking, size_for, size_in_words, size_questions, with_axes
 from convcalc.notation.spellings import (
     LAYOUTS,
     PADDING_MODES,
@@ -53,6 +53,7 @@ __all__ = [
     "PADDING_MODES",
     "PADDING_WORDS",
     "POOL_WORDS",
+    "WAS_READ",
     "Axes",
     "LayerWord",
     "Layout",

@@ -11,6 +11,8 @@ from convcalc.notation.values import Axes, parse_layout, show_size
 
 IMAGE_CHANNELS = (1, 3, 4)
 """Channels of an image as files have it: grey, colour, colour with opacity."""
+WAS_READ = " was read as "
+"""In every question about a size."""
 MIN_SIDE = 8
 """A shorter axis is not taken for a side of an image."""
 
@@ -41,7 +43,7 @@ def size_questions(size: Axes, layout: str, stated: int | None, *, has_layout: b
     stated = layout_dims(layout) if stated is None else stated
     _check_axes(size, order, stated, has_layout)
     meant = _meant(size, order, stated, has_layout)
-    return (f"input {show_size(size, order)} was read as {size_in_words(size)}: {meant}",) if meant else ()
+    return (f"input {show_size(size, order)}{WAS_READ}{size_in_words(size)}: {meant}",) if meant else ()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from io import StringIO
 
 from convcalc.axis.strands import AxisField
 from convcalc.errors import plural
-from convcalc.notation import Layout, show_axes, show_size
+from convcalc.notation import WAS_READ, Layout, show_axes, show_size
 from convcalc.questions.compare import ratio_of
 from convcalc.questions.cost import Cost, total
 from convcalc.questions.report import AT_LEAST, LayerReport, Report
@@ -147,6 +147,11 @@ def _total_row(name: str, cost: Cost, report: Report, layers: Sequence[LayerRepo
     if report.machine:
         row += (None, None, Seconds(report.least_seconds(layers)))
     return row
+
+
+def questions(report: Report) -> list[str]:
+    """What is asked about the size of the input, in answers that have no room for other notes."""
+    return [note for note in report.graph.notes if WAS_READ in note]
 
 
 def title(report: Report, layout: Layout) -> str:

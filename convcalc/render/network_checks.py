@@ -7,7 +7,7 @@ from convcalc.notation import Layout
 from convcalc.proof.network import NetworkRun
 from convcalc.questions.report import Report
 from convcalc.render.checks import agreement, checks_table, output_line
-from convcalc.render.network import title
+from convcalc.render.network import questions, title
 from convcalc.render.table import Table, duration
 
 
@@ -18,7 +18,7 @@ def checks_view(report: Report, run: NetworkRun, layout: Layout, ran_on: str, pa
     agreed = [check for check in run.checks if check.layer and check.ok]
     layers = len({check.layer for check in run.checks if check.layer})
     agree = "agrees" if len(agreed) == 1 else "agree"
-    aside = [f"{plural(len(agreed), 'check')} of {plural(layers, 'layer')} {agree}; {ran_on}"]
+    aside = [*questions(report), f"{plural(len(agreed), 'check')} of {plural(layers, 'layer')} {agree}; {ran_on}"]
     if run.out is not None:
         aside.append(output_line(run.out, path))
     heading = f"{title(report, layout)}  {duration(run.seconds)}"

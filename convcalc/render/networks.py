@@ -12,7 +12,7 @@ from convcalc.questions.report import Report
 from convcalc.questions.sweep import Sweep
 from convcalc.questions.zoo import ZooNetwork
 from convcalc.render.cells import size_cell
-from convcalc.render.network import changed_name, field_size, title
+from convcalc.render.network import changed_name, field_size, questions, title
 from convcalc.render.table import Cell, Seconds, Table
 
 
@@ -57,7 +57,7 @@ def comparison_view(comparison: NetworkComparison, layout: Layout, unfused: bool
         for report in (base, *others)
         if report.unsupported
     ]
-    return Table(heading, columns, tuple(rows), aside=(*notes, *comparison.notes, NETWORK_RULE))
+    return Table(heading, columns, tuple(rows), aside=(*questions(base), *notes, *comparison.notes, NETWORK_RULE))
 
 
 def sweep_view(sweep: Sweep, layout: Layout, unfused: bool = False) -> Table:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import convcalc
-from tests.commands import ASKING, OnTerminal, Run
+from tests.commands import ASKING, OnTerminal, Run, exit_code
 
 REMEDIES = [
     ("224x224x3", "", "3x224x224", "[3, 224, 224]"),
@@ -154,3 +154,11 @@ def test_a_row_inside_quotation_marks_is_the_same_row(row: str, output: Run) -> 
 def test_every_way_of_writing_a_size_is_the_same_size(size: str, output: Run) -> None:
     assert output("shape", size, "k3") == output("shape", "3x24x32", "k3")
     assert output("shape", "-i", size, "-f", "4") == output("shape", "-i", "3x24x32", "-f", "4")
+
+
+@pytest.mark.parametrize("options", ["", "--compare mobilenet-v1", "--check"])
+def test_every_answer_about_a_network_asks(options: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "net.toml"
+    file.write_text(TOML.format(1))
+    assert exit_code("net", str(file), "-i", "24x24x3", *options.split()) == 0
+    assert "input 24x24x3 was read as 2-D, 24 channels of 24x3" in capsys.readouterr().err
