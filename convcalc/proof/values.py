@@ -12,7 +12,7 @@ from convcalc.engine.algorithms import ALGORITHMS
 from convcalc.engine.magnitudes import tolerated
 from convcalc.graph.primitives import Correlate, ShuffleChannels
 from convcalc.proof.direct import WIDE, DirectSums, direct_sums
-from convcalc.proof.executed import Check, Convolved, Executed, convolved
+from convcalc.proof.executed import Check, Convolved, Executed, convolved, skipped
 from convcalc.proof.factor import eps_of, tolerance
 
 EVERYTHING = 1 << 16
@@ -32,20 +32,26 @@ def check_values(executed: Sequence[Executed], whole: Convolved | None = None) -
     `whole` is the same result as one convolution with a full kernel, if that was factored; it is checked too.
     An error is within bounds if rounding explains it: terms * eps * sum|products|, Higham 2002, section 3.1.
     """
-    largest, checked, of = 0.0, 0, 0
+    largest, checked, passed, of = 0.0, 0, 0, 0
     worst = 0.0, 0.0, 0.0  # the error largest for its bound: as a fraction of it, itself, the bound
     every = [(run.out, _errors_of(run)) for run in executed]
     if whole is not None:
         every.append((whole.out, _errors(whole, len(executed))))
     for out, errors in every:
-        for error, bound, count in errors:
-            checked += count
+        for error, bound, count, left_out in errors:
+            checked, passed = checked + count, passed + left_out
             share = error / bound if bound else float("inf") if error else 0.0
             worst = max(worst, (share, error, bound))
             largest = max(largest, error)
         of += out.size
+    if not checked:
+        return skipped("values", "every output may overflow on its way, and the order of its terms decides"), float(
+            "nan"
+        )
     note = "" if checked == of else ", corners and edges among them"
     detail = f"{checked:,} of {of:,} outputs against the direct sum{note}"
+    if passed:
+        detail += f"; {passed:,} more may overflow on their way and are not compared"
     share, error, bound = worst
     predicted = f"error <= {bound:.3g}" if share and bound else "error 0"
     if share > 1 and (mixing := _mixing(executed)):
@@ -59,19 +65,19 @@ def _mixing(executed: Sequence[Executed]) -> str:
     return " and ".join(dict.fromkeys(name for name in used if ALGORITHMS[name].mixing is not None))
 
 
-def _errors_of(run: Executed) -> Iterator[tuple[float, float, int]]:
+def _errors_of(run: Executed) -> Iterator[tuple[float, float, int, int]]:
     """As `_errors`, of a node: a shuffle's outputs are all compared, without any error allowed."""
     if isinstance(run.node.primitive, ShuffleChannels):
         moved = _is_shuffled(run.inputs[0], run.out, run.node.primitive.groups)
-        yield 0.0 if moved else float("inf"), 0.0, run.out.size
+        yield 0.0 if moved else float("inf"), 0.0, run.out.size, 0
         return
     convolution = convolved(run)
     assert convolution is not None, "the recipes have convolutions and shuffles alone"
     yield from _errors(convolution)
 
 
-def _errors(run: Convolved, factors: int = 0) -> Iterator[tuple[float, float, int]]:
-    """(largest error for its bound, that bound, outputs compared), part by part of the outputs checked.
+def _errors(run: Convolved, factors: int = 0) -> Iterator[tuple[float, float, int, int]]:
+    """(largest error for its bound, that bound, outputs compared, and not comparable), part by part of those checked.
 
     `factors` is the number of convolutions that were really run instead of this one, if it was factored, else 0.
     """
@@ -80,10 +86,10 @@ def _errors(run: Convolved, factors: int = 0) -> Iterator[tuple[float, float, in
         direct = _direct(run, run.weight, run.bias, positions, filters)
         ours = run.out[(positions[:, :1], filters, *(at[:, np.newaxis] for at in positions[:, 1:].T))]
         if result.kind == "i":
-            yield float(np.abs(ours - direct.values).max()), 0.0, ours.size
+            yield float(np.abs(ours - direct.values).max()), 0.0, ours.size, 0
             continue
         factored = _factoring(run, direct, positions, filters, factors) if factors else 0.0
-        yield *_float_error(ours, direct, factored, _algorithm_error(run, direct, filters)), ours.size
+        yield _float_error(ours, direct, factored, _algorithm_error(run, direct, filters))
 
 
 def _direct(
@@ -95,16 +101,20 @@ def _direct(
 
 def _float_error(
     ours: np.ndarray, direct: DirectSums, factored: np.ndarray | float, algorithm: np.ndarray | None
-) -> tuple[float, float]:
-    """The largest error for its bound, and the bound; if direct arithmetic gives NaN or Inf, so must the engine.
+) -> tuple[float, float, int, int]:
+    """The largest error for its bound, the bound, and how many outputs could be compared and how many not.
+
+    If direct arithmetic gives NaN or Inf, so must the engine.
 
     `algorithm` bounds the rounding if products are not summed directly.
-    If a sum may pass the largest number on its way, the order of the terms decides, so any result is accepted.
+    If a sum may pass the largest number on its way, the order of the terms decides whether it does: then Inf or NaN
+    cannot be compared. A finite result has not passed it, and must be right.
     """
     compute, last = np.finfo(np.float32 if ours.dtype == np.float16 else ours.dtype), np.finfo(ours.dtype)
     with np.errstate(all="ignore"):
         overflowing = (direct.magnitudes >= float(compute.max)) & ~np.isnan(direct.values)
-        excused = overflowing | (np.isnan(ours) & np.isnan(direct.values))
+        passed = overflowing & ~np.isfinite(ours) & (ours != direct.values.astype(ours.dtype))
+        excused = passed | (np.isnan(ours) & np.isnan(direct.values))
         rounding = (4 if ours.dtype.kind == "c" else 1) * direct.terms * float(compute.eps) * direct.magnitudes
         if algorithm is not None:
             rounding = algorithm
@@ -119,7 +129,8 @@ def _float_error(
         errors = np.where(excused[..., np.newaxis], 0, np.where(np.isnan(errors), np.inf, errors))
         bounds = np.where(finite, bounds, 0)
         worst = np.argmax(np.where(errors > 0, errors / np.maximum(bounds, np.finfo(bounds.dtype).tiny), 0))
-    return float(errors.flat[worst]), float(bounds.flat[worst])
+    left_out = int(np.count_nonzero(passed))
+    return float(errors.flat[worst]), float(bounds.flat[worst]), ours.size - left_out, left_out
 
 
 def _parts(values: np.ndarray) -> np.ndarray:

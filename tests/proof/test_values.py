@@ -127,9 +127,17 @@ def test_values_notices_an_overflow_that_is_none() -> None:
 
 
 def test_values_of_sums_that_may_overflow_on_their_way() -> None:
-    """3e38 + 3e38 - 3e38 is 3e38, or Inf in float32, as the order of the terms decides."""
-    found = ran("standard", {}, np.full((1, 1, 3), 3e38, np.float32), [np.array([[[1, 1, -1]]], np.float32)])
-    assert found.ok
+    """3e38 + 3e38 - 3e38 is 3e38, or Inf in float32, as the order of the terms decides; nothing else is right."""
+    x, w = np.full((1, 1, 4), 3e38, np.float32), np.array([[[1, 1, -1]]], np.float32)
+    assert ran("standard", {}, x, [w]).ok
+    [node] = run_nodes(analyze(input=(1, 4), kernel=3, filters=1))
+    for out, ok, compared in (([3e38, 3e38], True, "2 of 2 outputs"), ([INF, INF], None, "every output may overflow"),
+                              ([3e38, INF], True, "1 of 2 outputs"), ([5, INF], False, "1 of 2 outputs")):  # fmt: skip
+        check, _ = check_values([replace(node, inputs=(x,), arrays=(w,), out=np.array([[out]], np.float32))])
+        assert check.ok is ok
+        assert check.how.startswith(compared)
+    beyond = replace(node, inputs=(abs(x),), arrays=(abs(w),), out=np.full((1, 1, 2), INF, np.float32))
+    assert check_values([beyond])[0].how.startswith("2 of 2 outputs")  # 9e38 is Inf in any order
 
 
 def test_values_of_a_large_array_are_a_sample_with_every_corner() -> None:
