@@ -80,11 +80,19 @@ def command(
     mode = "zeros" if options.layer.padding_mode is None else parse_padding_mode(options.layer.padding_mode)
     for name, path in (("svg", svg), ("html", html)):
         if path is not None and not path.endswith(f".{name}"):
-            raise NotationError(f"{name}: must end in .{name}, got {quoted(path)}; use --{name} {path}.{name}")
+            raise NotationError(
+                f"{name}: must end in .{name}, got {quoted(path)}; use --{name} {path or 'picture'}.{name}"
+            )
     if animate and svg is None and (html is not None or options.json or not sys.stdout.isatty()):
         raise NotationError("draw: --animate moves in a terminal, got none; add --svg FILE.svg to write it")
     if compare_with and options.leading != "cost":
         raise NotationError("draw: --compare is for the bars of cost; use draw cost --compare all")
+    if options.leading in ("cost", "net", "channels") and at is not None:
+        raise NotationError(f"draw {options.leading}: shows no output position, got --at; leave it out")
+    if options.leading in ("cost", "net") and not array is kernel_array is None:
+        raise NotationError(f"draw {options.leading}: shows no numbers of arrays, got --array; leave it out")
+    if fps is not None and not animate:
+        raise NotationError("draw: --fps is the speed of --animate, got it alone; add --animate")
     where = None if at is None else _position(at)
     graph: Graph | None = None
     match options.leading:
@@ -206,7 +214,7 @@ def _with_numbers(options: SharedOptions, array: str | None, kernel_array: str |
         raise NotationError("draw: --array gives the input's size, got words too; use options, as in --stride 2")
     known = {field.name for field in fields(RunOptions)}
     given = {name: getattr(options.layer, name) for name in options.layer.given() if name in known}
-    extra = [name for name in options.layer.given() if name not in known]
+    extra = [name for name in options.layer.given() if name not in known] + ["batch"] * (options.batch != 1)
     if extra:
         raise NotationError(f"draw: the arrays give --{extra[0].replace('_', '-')}, got it too; leave it out")
     run = RunOptions(**{**given, "type": options.type, "layout": options.layout, "padding_mode": mode})

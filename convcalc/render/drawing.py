@@ -57,7 +57,7 @@ def fitted(scenes_at: Callable[[int, int], list[Scene]], ascii: bool = False) ->
 
     most = max(LEAST, height - 6), max(LEAST, (width - 12) // 4)
     found = _largest(scenes_at, lambda scenes: fits(scenes, height), most) if sys.stdout.isatty() else None
-    return found or _largest(scenes_at, lambda scenes: fits(scenes, inf), most) or scenes_at(LEAST, LEAST)
+    return found or _largest(scenes_at, lambda scenes: fits(scenes, inf), most) or scenes_at(LEAST, LEAST // 2)
 
 
 def _largest(
@@ -65,10 +65,12 @@ def _largest(
 ) -> list[Scene] | None:
     """The scenes with the most rows times columns of those that fit; fewer columns may put grids side by side."""
     best, area = None, 0
-    for columns in sorted({max(LEAST, most[1] * sixths // 6) for sixths in range(1, 7)}, reverse=True):
+    for columns in sorted({LEAST // 2, *(most[1] * sixths // 6 for sixths in range(1, 7))}, reverse=True):
         rows, low, high = most[0], LEAST, most[0]
         if rows * columns <= area:
             break
+        if not fits(scenes_at(LEAST, columns)):
+            continue
         while low <= high:
             scenes = scenes_at(rows, columns)
             if not fits(scenes):

@@ -47,7 +47,12 @@ def scenes_of(graph: Graph, view: View, picture: str | None = None, sums: Sequen
                 if any(isinstance(node.primitive, Windowed) for node in graph.stages(group))
             ]
         case "matrix":
-            return [matrix_scene(node, view) for node in nodes if isinstance(node.primitive, Convolution)]
+            convolutions = [node for node in nodes if isinstance(node.primitive, Convolution)]
+            if not convolutions:
+                raise ShapeError(
+                    "draw matrix: needs a convolution, got none; for example convcalc draw matrix 1x4x4 k3"
+                )
+            return [matrix_scene(node, view) for node in convolutions]
     scenes = []
     for node in nodes:
         match node.primitive:

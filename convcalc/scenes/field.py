@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 
 from convcalc.axis.window import Window
@@ -21,7 +22,7 @@ from convcalc.notation import Axes, show_size
 from convcalc.scenes.plane import Plane, plane
 from convcalc.scenes.scene import Cell, Grid, Link, Role, Scene, Step
 from convcalc.scenes.taps import meets
-from convcalc.scenes.view import View, chosen, position_text
+from convcalc.scenes.view import View, chosen, count_text, position_text
 
 LEGEND = {
     Role.INPUT: "input",
@@ -46,12 +47,13 @@ def field_scene(graph: Graph, view: View) -> Scene:
     return _over_time(nodes, shape[2:], view) if len(shape) == 3 else _growth(nodes, shape[2:], view)
 
 
-def paths_back(along: Sequence[tuple[Window, int, bool]], output: int) -> list[Paths]:
+@lru_cache(maxsize=256)
+def paths_back(along: tuple[tuple[Window, int, bool], ...], output: int) -> list[Paths]:
     """The paths from every position before each window to `output`, the last window's first.
 
     along: a window, its input size and whether it is transposed, from the first layer to the last.
 
-    >>> paths_back([(Window(2), 9, False), (Window(2), 8, False)], 3)
+    >>> paths_back(((Window(2), 9, False), (Window(2), 8, False)), 3)
     [Counter({3: 1, 4: 1}), Counter({4: 2, 3: 1, 5: 1})]
     """
     found, now = [], Counter({output: 1})
@@ -107,7 +109,7 @@ def _back(nodes: Sequence[Node], output: Axes) -> list[list[Paths]]:
     """Axis by axis, the paths before each node, the last node's first."""
     result = []
     for axis, at in enumerate(output):
-        along = [(_windows(node)[0][axis], _sizes(node)[0][axis], _windows(node)[1]) for node in nodes]
+        along = tuple((_windows(node)[0][axis], _sizes(node)[0][axis], _windows(node)[1]) for node in nodes)
         result.append(paths_back(along, at))
     return result
 
@@ -118,7 +120,7 @@ def _growth(nodes: Sequence[Node], sizes: Axes, view: View) -> Scene:
     for number, node in enumerate(nodes, 1):
         outputs = _sizes(node)[1]
         at = (
-            chosen(view, outputs, tuple(size // 2 for size in outputs))
+            chosen(view, outputs, tuple(size // 2 for size in outputs), node.name)
             if number == len(nodes)
             else tuple(size // 2 for size in outputs)
         )
@@ -157,13 +159,13 @@ def _cell(place: Axes, sheet: Plane, back: Sequence[Paths], spans: Sequence[rang
     paths = prod(axis.get(at, 0) for axis, at in zip(back, place, strict=True))
     inside = all(at in span for at, span in zip(place, spans, strict=True))
     role = Role.TAP if paths else Role.HOLE if inside else Role.INPUT
-    return Cell(role, *sheet.place(place), str(paths) if paths else "")
+    return Cell(role, *sheet.place(place), count_text(paths) if paths else "")
 
 
 def _over_time(nodes: Sequence[Node], sizes: Axes, view: View) -> Scene:
     """Rows of positions, the output above and the input below, with the paths that lead to one output."""
     outputs = _sizes(nodes[-1])[1]
-    at = chosen(view, outputs, (outputs[0] - 1,))
+    at = chosen(view, outputs, (outputs[0] - 1,), nodes[-1].name)
     [back] = _back(nodes, at)
     longest = max(sizes[0], *(_sizes(node)[1][0] for node in nodes))
     shown = plane([range(longest)], view, [range(min(back[-1], default=0), max(back[-1], default=0) + 1)])
@@ -172,17 +174,17 @@ def _over_time(nodes: Sequence[Node], sizes: Axes, view: View) -> Scene:
     names = [*(f"layer {node.name}" for node in reversed(nodes)), "input"]
     cells, links = [], []
     for row, (paths, length) in enumerate(zip(used, lengths, strict=True)):
-        for position in range(length):
-            if (position,) in shown:
+        for position in shown.shown[0]:
+            if position < length:
                 hit = Role.MADE if row == 0 else Role.TAP
                 plain = Role.INPUT if row == len(nodes) else Role.NOTHING
-                text = str(paths[position]) if row == len(nodes) and paths[position] else ""
+                text = count_text(paths[position]) if row == len(nodes) and paths[position] else ""
                 cells.append(Cell(hit if paths[position] else plain, row, shown.place((position,))[1], text))
     for row, node in enumerate(reversed(nodes)):
         (axes, transposed), (size, _) = _windows(node), (_sizes(node)[0][0], 0)
-        for position in used[row]:
+        for position in (at for at in shown.shown[0] if at in used[row]):
             for source, _ in meets(axes[0], size, position, transposed):
-                if (position,) in shown and (source,) in shown:
+                if (source,) in shown:
                     target = (0, row, shown.place((position,))[1])
                     links.append(Link((0, row + 1, shown.place((source,))[1]), target))
     first, last = (min(back[-1]), max(back[-1])) if back[-1] else (0, -1)

@@ -25,7 +25,7 @@ def matrix_scene(node: Node, view: View) -> Scene:
     assert node.input_shapes[0] is not None
     axes, transposed = windows(node.primitive), isinstance(node.primitive, TransposedCorrelate)
     sizes, outputs = node.input_shapes[0][2:], node.shape[2:]
-    at = chosen(view, outputs, tuple(0 for _ in outputs))
+    at = chosen(view, outputs, tuple(0 for _ in outputs), node.name)
     rows, columns, weights = prod(outputs), prod(sizes), _weights(axes, sizes, outputs, transposed)
     taps = [*product(*(range(axis.kernel) for axis in axes))]
     names = dict(zip(taps, ascii_letters, strict=False)) if len(taps) <= len(ascii_letters) else {}

@@ -42,7 +42,7 @@ def transposed_scene(node: Node, view: View, sums: Sums | None = None) -> Scene:
     assert node.input_shapes[0] is not None
     axes = windows(node.primitive)
     sizes, outputs = node.input_shapes[0][2:], node.shape[2:]
-    at = chosen(view, outputs, tuple(size // 2 for size in outputs))
+    at = chosen(view, outputs, tuple(size // 2 for size in outputs), node.name)
     met = [[source for source, _ in meets(*each, True)] for each in zip(axes, sizes, at, strict=True)]
     around = [range(found[-1], found[0] + 1) if found else range(1) for found in met]
     inputs = plane([range(size) for size in sizes], view, around)

@@ -11,6 +11,7 @@ from convcalc.notation import Axes, show_axes
 
 MAX_STEPS = 64
 """Most steps of an animated picture."""
+EXACT_DIGITS = 6
 MAX_WHOLE = 1e6
 """Floats that are whole numbers below this are shown as such."""
 
@@ -38,18 +39,19 @@ class View(NamedTuple):
         return (max(1, (2 * self.columns + 1) // (wide + 1)), self.rows, wide)
 
 
-def chosen(view: View, outputs: Axes, preferred: Axes) -> Axes:
-    """The output position to show. Raises ShapeError if it is not one of the outputs."""
+def chosen(view: View, outputs: Axes, preferred: Axes, layer: str) -> Axes:
+    """The output position to show. Raises ShapeError if it is not one of the layer's outputs."""
     if view.at is None:
         return preferred
     if len(view.at) != len(outputs):
         raise ShapeError(
-            f"at: must have a number per axis, got {len(view.at)} for {len(outputs)}; for example "
+            f"at: must have a number per axis of layer {layer}, got {len(view.at)} for {len(outputs)}; for example "
             f"--at {','.join('0' * len(outputs))}"
         )
     for at, size, name in zip(view.at, outputs, AXIS_NAMES[len(outputs)], strict=True):
         if at >= size:
-            raise ShapeError(f"at: {name} must be below {size}, got {at}; use 0 to {size - 1}")
+            places = f"0 to {size - 1}" if size > 1 else "0"
+            raise ShapeError(f"at: the {name} must be an output of layer {layer}, got {at}; use {places}")
     return view.at
 
 
@@ -73,6 +75,16 @@ def factor_text(value: complex) -> str:
     """The same as the second factor of a product, where a sign needs parentheses."""
     text = number_text(value)
     return f"({text})" if text.startswith("-") or isinstance(value, complex) else text
+
+
+def count_text(count: int) -> str:
+    """A count in a cell: exact up to six digits, beyond them its first two.
+
+    >>> count_text(1296), count_text(43046721)
+    ('1296', '4.3e7')
+    """
+    digits = str(count)
+    return digits if len(digits) <= EXACT_DIGITS else f"{digits[0]}.{digits[1]}e{len(digits) - 1}"
 
 
 def position_text(position: Axes) -> str:

@@ -38,7 +38,7 @@ def window_scene(node: Node, view: View, sums: Sums | None = None) -> Scene:
     assert node.input_shapes[0] is not None
     axes = windows(node.primitive)
     sizes, outputs = node.input_shapes[0][2:], node.shape[2:]
-    at = chosen(view, outputs, tuple(map(_first_inside, axes, sizes, outputs)))
+    at = chosen(view, outputs, tuple(map(_first_inside, axes, sizes, outputs)), node.name)
     sheet = plane(
         [range(-axis.before, _end(axis, size, count)) for axis, size, count in zip(axes, sizes, outputs, strict=True)],
         view,
