@@ -69,7 +69,7 @@ def files() -> set[str]:
         ("rf 3x9x9 k3 gap", "2: a picture of the receptive field is for convolutions and pools"),
         ("3x9x9 gap", "draw: needs a convolution or a pool, got none; for example convcalc draw 1x5x5 k3p1"),
         ("matrix 3x9x9 max:k2", "draw matrix: needs a convolution, got none; for example convcalc draw matrix"),
-        ("k3", "draw: must have the size of the input before layer words, got none; for example"),
+        ("k3", "draw: must have the size of the input before layer words, got none; use convcalc"),
         ("-i 1x5000x5000 -k 4000", "conv: a window of at most 4,096 pixels can be drawn, got 16,000,000"),
         ("1x5000x5000 k4000", "1: a window of at most 4,096 pixels can be drawn, got 16,000,000"),
         ("rf 1x99999 k4000 k4000", "draw rf: an output may depend on at most 100,000 reads per layer and axis"),
