@@ -111,7 +111,7 @@ def command(
                 first, *others = [*asked.before, *scenes_of(asked.graph, view, asked.picture, asked.sums)]
                 if asked.caption:
                     first = first._replace(description=f"{first.description}. {asked.caption}")
-                return [first, *others]
+                return [first._replace(notes=(*first.notes, *asked.graph.notes)), *others]
 
             in_file = svg is not None or html is not None or options.json
             scenes = scenes_at(LARGEST, LARGEST) if in_file else fitted(scenes_at, ascii)
