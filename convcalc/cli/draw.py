@@ -36,8 +36,8 @@ HTML = option("--html", metavar="FILE.html", help="Write one interactive page fo
 ANIMATE = flag("--animate", help="One output after the other, in the terminal or in the SVG.", panel=PANEL)
 FPS = option("--fps", metavar="N", help="Steps per second of an animation [2].", panel=PANEL)
 ASCII_ONLY = flag("--ascii", help="Draw with ASCII characters only.", panel=PANEL)
-LARGEST = 24
-"""Rows and columns of a grid in a file."""
+LARGEST, LARGEST_OF_NUMBERS = 24, 12
+"""Rows and columns of a grid in a file, and of one whose cells have values to read."""
 SPEEDS = 0.1, 50.0
 
 
@@ -111,10 +111,13 @@ def command(
                 first, *others = [*asked.before, *scenes_of(asked.graph, view, asked.picture, asked.sums)]
                 if asked.caption:
                     first = first._replace(description=f"{first.description}. {asked.caption}")
-                return [first._replace(notes=(*first.notes, *asked.graph.notes)), *others]
+                # What is not said of counts: the picture shows the padding itself.
+                notes = [note for note in asked.graph.notes if not note.startswith("padding mode")]
+                return [first._replace(notes=(*first.notes, *notes)), *others]
 
             in_file = svg is not None or html is not None or options.json
-            scenes = scenes_at(LARGEST, LARGEST) if in_file else fitted(scenes_at, ascii)
+            largest = LARGEST_OF_NUMBERS if asked.sums else LARGEST
+            scenes = scenes_at(largest, largest) if in_file else fitted(scenes_at, ascii)
     files = dict[str, str]()
     if svg is not None:
         from convcalc.render.scene_svg import scenes_svg

@@ -127,20 +127,22 @@ def _drawn(scene: Scene, number: int, animated: bool, width: int) -> tuple[list[
 
 
 def _placed(scene: Scene, y: float) -> tuple[list[Placed], float, list[str]]:
-    """Every grid at its place below y, where the page goes on, and the cells."""
+    """Every grid at its place below y, where the page goes on, and the cells, which are all of one size."""
     placed, parts = [Placed(grid, 0, 0, 0) for grid in scene.grids], list[str]()
-    for line in sorted({grid.line for grid in scene.grids}):
-        for group, cell in _fitting(scene, [i for i, grid in enumerate(scene.grids) if grid.line == line]):
-            x, top, bottom = float(MARGIN), y + LINE * 1.5, y
-            for i in group:
-                grid = scene.grids[i]
-                words_end = x + _words_width(grid)
-                here = Placed(grid, x + _gutter(grid), top + (SMALL + 10 if grid.title else 0), cell, words_end)
-                placed[i] = here
-                parts += _grid(here, x, top)
-                x += _grid_width(grid, cell) + _gap(scene)
-                bottom = max(bottom, here.y + cell * len(grid.row_labels) + (LINE if grid.left_out else 0))
-            y = bottom
+    lines = [[i for i, grid in enumerate(scene.grids) if grid.line == line] for line in range(len(scene.grids))]
+    groups = [found for line in lines if line for found in _fitting(scene, line)]
+    cell = min((size for _, size in groups), default=0)
+    for group, _ in groups:
+        x, top, bottom = float(MARGIN), y + LINE * 1.5, y
+        for i in group:
+            grid = scene.grids[i]
+            words_end = x + _words_width(grid)
+            here = Placed(grid, x + _gutter(grid), top + (SMALL + 10 if grid.title else 0), cell, words_end)
+            placed[i] = here
+            parts += _grid(here, x, top)
+            x += _grid_width(grid, cell) + _gap(scene)
+            bottom = max(bottom, here.y + cell * len(grid.row_labels) + (LINE if grid.left_out else 0))
+        y = bottom
     return placed, y, parts
 
 

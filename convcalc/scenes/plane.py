@@ -55,7 +55,7 @@ class Plane:
     @property
     def left_out(self) -> str:
         """What is not shown, in words; empty if everything is."""
-        names = ("depth", "row", "column")[-len(self.shown) :]
+        names = ("depth", "row", "column")[-len(self.shown) :] if len(self.shown) > 1 else ("position",)
         parts = [
             f"{name} {some[0]}" if len(some) == 1 else f"{name}s {some[0]} to {some[-1]}"
             for name, some, every in zip(names, self.shown, self.all_of, strict=True)
