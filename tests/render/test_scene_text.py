@@ -40,7 +40,7 @@ LARGER = [
     ["draw", "3x224x224", "k7s2p3f64"],
     ["draw", "1x30x40x50", "k3x3x3s2p1"],
     ["draw", "1x16x16", "t:k5x4s3p1"],
-    ["draw", "-t", "transposed", "-i", "1x40", "-k", "5"],
+    ["draw", "-t", "transposed", "-i", "1x40", "-k", "5", "-f", "1"],
     ["draw", "matrix", "1x40x40", "k3"],
     ["draw", "-i", "1x30x30", "-k", "3", "-p", "1", "--padding-mode", "reflect"],
 ]
