@@ -44,7 +44,7 @@ def _options(arguments: list[str], problem: str, word: str, found: re.Match[str]
     at = 0
     while at < len(tokens):
         name, value = tokens[at], [] if tokens[at] in FLAGS else tokens[at + 1 : at + 2]
-        if name == "--type" and word:
+        if name == "--type" and word and arguments[0] != "run":
             arguments = [f"{value[0]}:{each.rpartition(':')[2]}" if each == word else each for each in arguments]
         elif name == "-t":
             arguments = [each for each in _set(arguments, name, value) if each != value[0] or each in ("-t",)] + value

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.cli.remedies import advised
@@ -94,3 +97,30 @@ def test_the_advice_of_an_error_ends_in_an_answer(seed: int, capsys: Any) -> Non
         else:
             pytest.fail(f"{request} has no end:\n" + "\n".join(trace))
     assert followed > 12
+
+
+def test_the_advice_for_arrays_that_do_not_fit_makes_them_fit(tmp_path: Path, capsys: Any) -> None:
+    random, x, kernel, followed = Random(3), tmp_path / "x.npy", tmp_path / "k.npy", 0
+    for _ in range(40):
+        np.save(x, np.ones(random.choice([(3, 9, 8), (8, 9, 7), (9, 8, 3), (2, 3, 9, 8), (9, 8)])))
+        np.save(kernel, np.ones(random.choice([(3, 3), (4, 3, 2, 2), (4, 2, 3, 3), (8, 4, 3, 3), (3, 3, 3, 4)])))
+        arguments = ["run", str(x), str(kernel), "--no-check", *random.choice([[], ["-g", "3"], ["-g", "2"]])]
+        for _ in range(MAX_STEPS):
+            code = exit_code(*arguments)
+            message = capsys.readouterr().err.strip()
+            if code == 0:
+                break
+            assert DEFECT not in message
+            advice = message.partition("; ")[2]
+            if "moveaxis" in advice:  # a line of NumPy, tested with the arrays
+                break
+            if shape := re.match(r"use .*?kernel of shape \(([\d, ]+)\)", advice):
+                np.save(kernel, np.ones([int(each) for each in shape[1].split(",") if each.strip()]))
+            else:
+                further = advised(arguments, message)
+                assert further is not None, (arguments, message)
+                arguments = further
+            followed += 1
+        else:
+            pytest.fail(f"{arguments}: {message}")
+    assert followed > 10
