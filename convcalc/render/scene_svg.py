@@ -158,7 +158,10 @@ def _fitting(scene: Scene, members: Sequence[int]) -> Iterator[tuple[list[int], 
 
 
 def _links(scene: Scene, placed: Sequence[Placed], *, within: bool) -> list[str]:
-    """Lines from the middle of one cell to the middle of another, or above the value that it has."""
+    """Lines from the middle of one cell to the middle of another, or above the value that it has.
+
+    Lines over cells have a halo, as they cross dark and light ones.
+    """
     path = ""
     valued = {(i, cell.row, cell.column) for i, grid in enumerate(scene.grids) for cell in grid.cells if cell.text}
     for link in scene.links:
@@ -170,7 +173,10 @@ def _links(scene: Scene, placed: Sequence[Placed], *, within: bool) -> list[str]
                 ends.append(f"{x + placed[grid].cell / 2:g} {y + placed[grid].cell * share:g}")
             path += f"M{ends[0]}L{ends[1]}"
     colour, name = (INK, "link") if within else (FAINT, "between")
-    return [f"<path class='{name}' fill='none' stroke='{colour}' stroke-width='1.4' d='{path}'/>"] if path else []
+    if not path:
+        return []
+    halo = [f"<path class='halo' fill='none' stroke='{PAPER}' stroke-width='4' d='{path}'/>"] if within else []
+    return [*halo, f"<path class='{name}' fill='none' stroke='{colour}' stroke-width='1.4' d='{path}'/>"]
 
 
 def _gap(scene: Scene) -> float:

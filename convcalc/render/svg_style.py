@@ -55,5 +55,5 @@ def dark_colours() -> str:
     )
     return (
         f"@media (prefers-color-scheme:dark){{.paper{{fill:{DARK_PAPER}}}.ink{{fill:{DARK_INK}}}"
-        f".faint{{fill:{DARK_FAINT}}}path{{stroke:{DARK_FAINT}}}.link{{stroke:{DARK_INK}}}{roles}}}"
+        f".faint{{fill:{DARK_FAINT}}}path{{stroke:{DARK_FAINT}}}.link{{stroke:{DARK_INK}}}.halo{{stroke:{DARK_PAPER}}}{roles}}}"
     )

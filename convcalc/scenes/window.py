@@ -164,7 +164,7 @@ def _unread_text(axes: tuple[Window, ...], sizes: Axes, outputs: Axes) -> str:
     read = prod(outputs_reached(count, size, axis) for axis, size, count in zip(axes, sizes, outputs, strict=True))
     if read == prod(sizes):
         return ""
-    return f"{prod(sizes) - read:,} of {prod(sizes):,} input pixels are never read (crossed out)"
+    return f"{prod(sizes) - read:,} of {prod(sizes):,} input pixels are never read"
 
 
 def _channels_text(node: Node) -> str:
