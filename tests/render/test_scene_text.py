@@ -10,12 +10,15 @@ import signal
 import subprocess
 import sys
 import time
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from unicodedata import east_asian_width
 
 import numpy as np
 import pytest
 
+from convcalc.render.drawing import signs_for
+from convcalc.render.scene_text import ASCII, UNICODE
 from tests.commands import CONVCALC, OnTerminal, Run, exit_code, process
 
 LINES = 24
@@ -129,12 +132,20 @@ def test_colours_follow_no_color(
     assert ("\x1b[" in capsys.readouterr().out) == (no_color is None)
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_ascii_is_chosen_where_there_is_no_unicode(encoding: str) -> None:
-    done = process("draw", "1x6x6", "k3s2p1d2", env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"})
+def test_ascii_is_chosen_where_there_is_no_unicode() -> None:
+    done = process("draw", "1x6x6", "k3s2p1d2", env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.isascii()
     assert "#" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("encoding", "unicode"), [("utf-8", True), ("UTF-8", True), ("ascii", False), ("cp1252", False), ("cp936", False)]
+)
+def test_the_signs_are_those_of_the_encoding(encoding: str, unicode: bool) -> None:
+    signs = signs_for(TextIOWrapper(BytesIO(), encoding), ascii=False)
+    assert signs == (UNICODE if unicode else ASCII)
+    assert signs_for(TextIOWrapper(BytesIO(), encoding), ascii=True) == ASCII
 
 
 def on_a_pty(*arguments: str, interrupt_after: bytes | None = None) -> tuple[int, str]:
