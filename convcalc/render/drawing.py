@@ -104,7 +104,10 @@ def _play(scene: Scene, steps_per_second: float, signs: Signs) -> None:
     for number in range(len(scene.steps)):
         began = time.monotonic()
         width, height = room()
-        lines = list(scene_lines(scene, number, width, signs))[: height - 1]
+        lines = list(scene_lines(scene, number, width, signs))
+        if len(lines) >= height:  # what has left the screen cannot be redrawn
+            missing = len(lines) - height + 2
+            lines[height - 2 :] = [[(f"{missing} more lines need a higher terminal", "dim")]]
         sys.stdout.write(UP.format(drawn) if drawn else "")
         for line in lines:
             _print(line, cleared=True)

@@ -148,10 +148,10 @@ def test_the_signs_are_those_of_the_encoding(encoding: str, unicode: bool) -> No
     assert signs_for(TextIOWrapper(BytesIO(), encoding), ascii=True) == ASCII
 
 
-def on_a_pty(*arguments: str, interrupt_after: bytes | None = None) -> tuple[int, str]:
-    """Exit code, and all that convcalc writes to a terminal of 80x24, interrupted once it has written that."""
+def on_a_pty(*arguments: str, lines: int = LINES, interrupt_after: bytes | None = None) -> tuple[int, str]:
+    """Exit code, and all that convcalc writes to a terminal of 80 columns, interrupted once it has written that."""
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "24", "NO_COLOR": "1"}
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": str(lines), "NO_COLOR": "1"}
     with subprocess.Popen(
         [*CONVCALC, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment,
         # Tests that a shell runs in the background ignore SIGINT, and so would this.
@@ -201,6 +201,13 @@ def test_an_animation_is_redrawn_in_place_and_its_last_step_stays() -> None:
     assert written.startswith("\x1b[?25l")
     assert written.endswith("\x1b[?25h")
     assert set(re.findall(r"\x1b\[[?\d]*([a-zA-Z])", written)) == {"l", "h", "F", "J", "K"}
+
+
+def test_an_animation_that_is_too_high_says_how_much_is_missing() -> None:
+    code, written = on_a_pty("draw", "1x3x3", "t:k2s2", "--animate", "--fps", "50", lines=10)
+    assert code == 0
+    assert {len(frame) for frame in screens(written)} == {9}
+    assert all(re.fullmatch(r"\d+ more lines need a higher terminal", frame[-1]) for frame in screens(written))
 
 
 def test_an_interrupted_animation_leaves_the_cursor_visible() -> None:
