@@ -35,6 +35,7 @@ LARGEST_CELL, SMALLEST_CELL = 30, 6
 USUAL_CELL = 16
 """With smaller cells, the next grid begins a new line."""
 GAP, WIDE_GAP = 48, 150
+"""Room between grids side by side; the wide one if lines lead from one to the next and the page has it."""
 
 
 class Placed(NamedTuple):
@@ -140,7 +141,7 @@ def _placed(scene: Scene, y: float) -> tuple[list[Placed], float, list[str]]:
             here = Placed(grid, x + _gutter(grid), top + (SMALL + 10 if grid.title else 0), cell, words_end)
             placed[i] = here
             parts += _grid(here, x, top)
-            x += _grid_width(grid, cell) + _gap(scene)
+            x += _grid_width(grid, cell) + _gap(scene, group)
             bottom = max(bottom, here.y + cell * len(grid.row_labels) + (LINE if grid.left_out else 0))
         y = bottom
     return placed, y, parts
@@ -179,9 +180,12 @@ def _links(scene: Scene, placed: Sequence[Placed], *, within: bool) -> list[str]
     return [*halo, f"<path class='{name}' fill='none' stroke='{colour}' stroke-width='1.4' d='{path}'/>"]
 
 
-def _gap(scene: Scene) -> float:
-    """Room between grids side by side: more if lines lead from one to the next."""
-    return WIDE_GAP if any(link.source[0] != link.target[0] for link in scene.links) else GAP
+def _gap(scene: Scene, members: Sequence[int]) -> float:
+    """Room between grids side by side: more if lines lead from one to the next, so that all stand in one row."""
+    if len(members) < 2 or all(link.source[0] == link.target[0] for link in scene.links):
+        return GAP
+    free = WIDTH - 2 * MARGIN - sum(_grid_width(scene.grids[i], LARGEST_CELL) for i in members)
+    return min(WIDE_GAP, max(GAP / 2, free / (len(members) - 1)))
 
 
 def _grid(here: Placed, left: float, top: float) -> Iterator[str]:
@@ -289,7 +293,7 @@ def _gutter(grid: Grid) -> float:
 def _cell_size(scene: Scene, members: Sequence[int]) -> float:
     """The largest cell with which these grids fit the page side by side."""
     grids = [scene.grids[i] for i in members]
-    free = WIDTH - 2 * MARGIN - _gap(scene) * (len(grids) - 1)
+    free = WIDTH - 2 * MARGIN - _gap(scene, members) * (len(grids) - 1)
     sizes = range(LARGEST_CELL, SMALLEST_CELL, -1)
     return next((cell for cell in sizes if sum(_grid_width(grid, cell) for grid in grids) <= free), SMALLEST_CELL)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from math import prod
 
 from convcalc.graph.graph import Node
@@ -21,25 +22,27 @@ def channels_scene(nodes: Sequence[Node]) -> Scene:
     shapes = [node.shape for node in nodes]
     assert nodes[0].input_shapes[0] is not None
     counts = [nodes[0].input_shapes[0][1], *(shape[1] for shape in shapes if shape is not None)]
+    wires = [wiring(node.primitive, *pair) for node, pair in zip(nodes, pairwise(counts), strict=True)]
     rows = [_shown(count) for count in counts]
+    for number in range(len(nodes), 0, -1):
+        rows[number - 1] = _with_sources(rows[number - 1], rows[number], wires[number - 1][0])
     grids, links, lines = [], list[Link](), list[str]()
     for number, (count, some) in enumerate(zip(counts, rows, strict=True)):
         role = Role.INPUT if number == 0 else Role.OUTPUT if number == len(nodes) else Role.WEIGHT
         title = f"input, {count}" if number == 0 else f"{nodes[number - 1].stage or nodes[number - 1].name}, {count}"
-        at = _places(some, count)
+        at = _places(some)
         grids.append(
             Grid(
                 title,
                 tuple(Cell(role, row, 0, str(channel)) for channel, row in at.items()),
-                ("",) * (len(some) + (count > len(some))),
+                ("",) * (max(at.values()) + 1),
                 ("",),
                 left_out=f"{count - len(some)} not shown" if count > len(some) else "",
             )
         )
         if number:
-            primitive = nodes[number - 1].primitive
-            edges, text = wiring(primitive, counts[number - 1], count)
-            before = _places(rows[number - 1], counts[number - 1])
+            edges, text = wires[number - 1]
+            before = _places(rows[number - 1])
             links += [
                 Link((number - 1, before[c], 0), (number, at[n], 0)) for n in some for c in before if c in edges(n)
             ]
@@ -89,6 +92,15 @@ def _shown(count: int) -> list[int]:
     return [*range(count)] if count <= MOST else [*range(FIRST), count - 1]
 
 
-def _places(some: Sequence[int], count: int) -> dict[int, int]:
-    """The row of every shown channel, one row left free where channels are left out."""
-    return {channel: row + (row >= FIRST and count > len(some)) for row, channel in enumerate(some)}
+def _with_sources(some: Sequence[int], after: Sequence[int], reads: Wires) -> list[int]:
+    """With the channels that a shown channel of the next stage reads, if those are one or two: else it has no lines."""
+    return sorted({*some, *(c for n in after if len(reads(n)) <= 2 for c in reads(n))})
+
+
+def _places(some: Sequence[int]) -> dict[int, int]:
+    """The row of every shown channel, one row left free wherever channels are left out."""
+    row, places = -1, dict[int, int]()
+    for channel, before in zip(some, (-1, *some), strict=False):
+        row += 1 if channel == before + 1 else 2
+        places[channel] = row
+    return places

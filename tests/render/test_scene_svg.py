@@ -46,6 +46,7 @@ PICTURES = {
     "shuffle": drawn(
         graph_of("shuffled-grouped", {"input": (6, 5, 5), "kernel": 3, "filters": 6, "groups": 3}), "channels"
     ),
+    "flattened": drawn(graph_of("flattened", {"input": (3, 7, 7, 7), "kernel": 3, "filters": 1000}), "channels"),
     "matrix": drawn(row("1x6x6", "k3"), "matrix"),
     "field": drawn(row("1x19x19", "k3d2", "k3d2", "k3d2"), "rf"),
     "over time": drawn(row("1x16", *(f"k2d{d}pcausal" for d in (1, 2, 4, 8))), "rf"),
@@ -144,6 +145,14 @@ def assert_tidy(pictures: list[Scene]) -> None:
         same = one == other  # a value, and the same again on its mark
         if one[2] == other[2] and not same and not (one[3].lstrip("-").isdigit() or other[3].lstrip("-").isdigit()):
             assert one[1] <= other[0] + 1 or other[1] <= one[0] + 1, (one, other)
+
+
+@pytest.mark.parametrize("picture", ["channels", "shuffle", "flattened"])
+def test_lines_between_channels_lead_to_the_right(picture: str) -> None:
+    [lines] = parsed(scenes_svg(PICTURES[picture])).findall(f".//{SVG}path[@class='between']")
+    ends = re.findall(r"M([\d.]+) [\d.]+L([\d.]+) ", lines.get("d", ""))
+    assert len(ends) == len(PICTURES[picture][0].links)
+    assert all(float(left) < float(right) for left, right in ends)
 
 
 def test_steps_are_groups_that_take_turns() -> None:

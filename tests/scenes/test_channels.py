@@ -52,6 +52,19 @@ def test_a_shuffle_moves_channels_as_the_engine_does(channels: int, groups: int)
     assert sorted(links(scene, 1), key=lambda link: link[1]) == [*zip(moved.tolist(), range(channels), strict=True)]
 
 
+@pytest.mark.parametrize(("channels", "filters", "groups"), [(4, 128, 2), (64, 64, 32), (16, 240, 8)])
+def test_every_shown_channel_of_a_shuffle_has_its_line(channels: int, filters: int, groups: int) -> None:
+    options = {"input": (channels, 5), "kernel": 1, "filters": filters, "groups": groups}
+    [scene] = scenes(graph_of("shuffled-grouped", options), "channels")
+    moved = shuffled(np.arange(filters).reshape(1, filters, 1), groups)[0, :, 0].tolist()
+    assert sorted(links(scene, 1), key=lambda link: link[1]) == [(moved[n], n) for n in (0, 1, 2, 3, 4, 5, filters - 1)]
+    made = {int(cell.text) for cell in scene.grids[1].cells}
+    assert scene.grids[1].left_out == f"{filters - len(made)} not shown"
+    for n in made:
+        reads = [*range(n * groups // filters * channels // groups, (n * groups // filters + 1) * channels // groups)]
+        assert [link for link in links(scene, 0) if link[1] == n] == [(c, n) for c in reads]
+
+
 def test_of_many_channels_the_first_and_the_last_are_shown() -> None:
     [scene] = scenes(row("40x5x5", "ds:k3f100000"), "channels")
     assert [grid.left_out for grid in scene.grids] == ["33 not shown", "33 not shown", "99993 not shown"]
