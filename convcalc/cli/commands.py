@@ -65,8 +65,10 @@ class Group(TyperGroup):
 
         names = self.list_commands(ctx)
         if args[0] not in names and not args[0].startswith("-"):
-            near = get_close_matches(args[0], names, n=1)
-            hint = f"did you mean {near[0]}? " if near else ""
+            from convcalc.cli.misnamed import command_meant
+
+            meant = command_meant(args[0]) or next(iter(get_close_matches(args[0], names, n=1)), None)
+            hint = f"did you mean {meant}? " if meant else ""
             ctx.fail(f"no such command {quoted(args[0])}; {hint}the commands: {', '.join(names)}")
         return super().resolve_command(ctx, args)
 

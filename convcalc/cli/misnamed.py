@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from convcalc.errors import shortened
-from convcalc.notation import PADDING_WORDS, did_you_mean
+from convcalc.notation import PADDING_WORDS, nearest
 from convcalc.recipes import BY_NAME
 
 _ALSO = {
@@ -55,11 +55,31 @@ _COLUMNS = {
 }
 """Which command answers what is asked for like an option."""
 _COMMAND_OF = {column: command for command, columns in _COLUMNS.items() for column in columns.split()}
+_VERBS = {
+    "shape": "output size output-size output-shape out-shape dims",
+    "cost": "mac flop mult count compare complexity",
+    "rf": "receptive receptivefield fov",
+    "net": "network networks model models summary zoo",
+    "draw": "plot picture show visualize visualise diagram",
+    "run": "convolve conv apply execute check verify",
+    "types": "type explain list",
+}
+"""Other names of the commands, besides what they answer."""
+_CALLED = _COMMAND_OF | {verb: command for command, verbs in _VERBS.items() for verb in verbs.split()}
 _FROM_ARRAYS = (
     "-i", "--input", "-k", "--kernel", "--kernel-size", "-f", "--filters", "--out-channels", "--in-channels", "--batch",
     "-m", "--multiplier",
 )  # fmt: skip
 """Options of a layer that `run` takes from its arrays."""
+
+
+def command_meant(name: str) -> str | None:
+    """The command for which people also have this name.
+
+    >>> command_meant("receptive_field"), command_meant("FLOPs"), command_meant("frobnicate")
+    ('rf', 'cost', None)
+    """
+    return _CALLED.get(name.lower().replace("_", "-"))
 
 
 def instead(name: str, command: str, options: Mapping[str, Mapping[str, bool]], arguments: Sequence[str]) -> str:
@@ -89,7 +109,8 @@ def instead(name: str, command: str, options: Mapping[str, Mapping[str, bool]], 
         return _answered(plain, command)
     if owners:
         return f"{'it' if ours == name else ours} is an option of {' and '.join(', '.join(owners).rsplit(', ', 1))}"
-    return did_you_mean(long, [each for each in own if each.startswith("--")]).strip()
+    near = nearest(plain, [each[2:] for each in own if each.startswith("--")])
+    return f"did you mean --{near[0]}?" if near else ""
 
 
 def _answered(column: str, command: str) -> str:

@@ -174,11 +174,16 @@ class SharedOptions:
             others.remove("type")
         if others:
             other = others[0].replace("_", "-")
+            if self.type is None and len(self.words) == 1 and self.words[0] in BY_NAME:
+                raise NotationError(
+                    f"{self.command}: a type alone is no layer word, got {quoted(self.words[0])} and --{other}; "
+                    f"use -t {self.words[0]}"
+                )
             raise NotationError(
                 f"{self.command}: takes layer words or the options of one layer, got both, --{other} among them; "
                 f"leave --{other} out and write it into the words, as k3s2p1"
             )
-        parse_words(self.words, tuple(BY_NAME))  # an unreadable word is reported before a missing size
+        self._check_words()  # an unreadable word is reported before a missing size
         if not self.sized and self.command != "rf":
             alone = next((word for word in self.words if word in BY_NAME), None)
             if alone is not None:
@@ -187,12 +192,26 @@ class SharedOptions:
                     f"{self.command}: a type alone is no layer word, got {quoted(alone)}; "
                     f"use -t {alone}, or {alone}{kernel} after the input's size"
                 )
+            before = [self.command] if self.leading is None else [self.command, self.leading]
             raise NotationError(
                 f"{self.command}: must have the size of the input before layer words, got none; "
-                f"use convcalc {self.command} {example_input(self.words)} {shortened(shlex.join(self.words))}"
+                f"use convcalc {' '.join(before)} {example_input(self.words)} {shortened(shlex.join(self.words))}"
             )
         layer = self.layer
         return row_graph(self.words, layer.input, batch=self.batch, bias=layer.bias, layout=layer.layout)
+
+    def _check_words(self) -> None:
+        """Raises NotationError for words that are no layers; a network has its own command."""
+        try:
+            parse_words(self.words, tuple(BY_NAME))
+        except NotationError:
+            from convcalc.readers import zoo_family
+
+            found = next((names[0] for word in self.words if (names := zoo_family(word))), None)
+            if found is None:
+                raise
+            net = "draw net" if self.command == "draw" else "net"
+            raise NotationError(f"{self.command}: takes layers, got a network; use convcalc {net} {found}") from None
 
     def report(self, dtype: str = "float32") -> Report:
         """The report of that graph."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -35,6 +36,29 @@ def zoo_name(written: str) -> str | None:
     return {simplified(name): name for name in names}.get(simplified(written))
 
 
+def zoo_family(written: str) -> tuple[str, ...]:
+    """The networks of the zoo that are meant: by name, by the beginning of it, or by a name with more behind it.
+
+    >>> zoo_family("ResNet-50"), zoo_family("mobilenet_v1_0.25_96"), zoo_family("mobilenetv3"), zoo_family("k3s2")
+    (('resnet50',), ('mobilenet-v1',), ('mobilenet-v3-large',), ())
+    >>> zoo_family("MobileNet")
+    ('mobilenet-v1', 'mobilenet-v2', 'mobilenet-v3-large')
+    """
+    exact = zoo_name(written)
+    if exact is not None:
+        return (exact,)
+    text = simplified(written)
+    begun = tuple(name for name in zoo_names() if _family_in(text, name) and simplified(name).startswith(text))
+    longer = sorted((name for name in zoo_names() if text.startswith(simplified(name))), key=len)
+    return begun or tuple(longer[-1:])
+
+
+def _family_in(text: str, name: str) -> bool:
+    """Whether the text begins with the letters that the name of the network begins with, mobilenet of mobilenet-v2."""
+    family = re.split(r"\d|-", name, maxsplit=1)[0]
+    return len(family) > 1 and text.startswith(family)
+
+
 def load_network(model: str, *, input: PerAxis | None = None, batch: int = 1, width: Fraction | float = 1) -> Graph:
     """The network of that name in the zoo, or in that .toml or .onnx file, on its own input or on another.
 
@@ -64,6 +88,9 @@ def _unknown(model: str) -> str:
     export = export_of(one_line(model))
     if export is not None:
         return f"{where}, got {export[0]}; export it: {export[1]}"
+    family = zoo_family(model)
+    if family:
+        return f"{where}; did you mean {' or '.join(family)}? convcalc net lists the zoo"
     return f"{where}; {did_you_mean(model.lower(), zoo_names())}convcalc net lists the zoo"
 
 

@@ -76,6 +76,8 @@ def row_graph(
 def example_input(texts: Sequence[str]) -> str:
     """An input that a row could have: its first layer's channels and its number of axes."""
     words = parse_words(texts, tuple(BY_NAME))
+    if "in_features" in words[0].values:
+        return f"{words[0].values['in_features']}x1"
     dims = min(_stated_axes(words) or 2, 3)
     channels = _Row(words, dims, bias=False).first_channels()
     return show_size((channels if channels > 1 else 3, *(224,) * dims))

@@ -105,7 +105,7 @@ def request_for(
     `filters` is the number to take if the options give none; the worked example's by default.
     Raises NotationError for values that cannot be read and for options the type does not have.
     """
-    _check_stated(recipe, options, channels)
+    _check_stated(recipe, options, channels, spatial)
     explicit_filters = None if options.filters is None else whole_number(options.filters, "filters")
     multiplier = None if options.multiplier is None else whole_number(options.multiplier, "multiplier")
     mid_channels = None if options.mid_channels is None else whole_number(options.mid_channels, "mid-channels")
@@ -149,13 +149,17 @@ def _check_options(recipe: Recipe, asked: Sequence[str]) -> None:
             raise NotationError(f"{typed}: is not an option of {recipe.name}; {remedy}")
 
 
-def _check_stated(recipe: Recipe, options: LayerOptions, channels: int) -> None:
+def _check_stated(recipe: Recipe, options: LayerOptions, channels: int, spatial: Axes | None) -> None:
     """Raises ShapeError unless the stated input channels are the input's, and the type can have the padding mode."""
     stated = channels if options.in_channels is None else whole_number(options.in_channels, "in-channels")
     if stated != channels:
+        other = ""
+        if options.input is not None and spatial is not None:
+            sides = (channels, *spatial) if spatial == (channels,) else spatial  # 56x56 is a map without its channels
+            other = f" or --input {show_size((stated, *sides), parse_layout(options.layout))}"
         raise ShapeError(
             f"in-channels: must be the input's, got {stated} and {plural(channels, 'channel')}; "
-            f"use --in-channels {channels}"
+            f"use --in-channels {channels}{other}"
         )
     mode = _mode(options)
     if mode != "zeros" and recipe.name == "transposed":

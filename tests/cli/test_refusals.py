@@ -13,6 +13,9 @@ from tests.commands import ASKING, DEFECT, Run, exit_code
     ("arguments", "message"),
     [
         (["shap"], "convcalc: no such command 'shap'; did you mean shape?"),
+        (["receptive_field", "k3"], "convcalc: no such command 'receptive_field'; did you mean rf?"),
+        (["FLOPs"], "convcalc: no such command 'FLOPs'; did you mean cost?"),
+        (["cost", "--budget", "1M"], "cost: no such option: --budget; see 'convcalc cost --help'"),
         (["frobnicate"], "convcalc: no such command 'frobnicate'; the commands: shape, params, cost, rf"),
         (["shape", "--stirde", "2"], "shape: no such option: --stirde"),
         (["shape", "-z"], "shape: no such option: -z"),

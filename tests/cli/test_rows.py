@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 import pytest
@@ -229,6 +230,35 @@ def test_a_row_without_a_size_says_where_to_write_it(command: str, refusal: Run)
     assert refusal(command, "k3s2", "k3") == f"{answered} convcalc {command} 3x224x224 k3s2 k3"
     code = "Conv1d(6, 8, 3)"
     assert refusal(command, code, "bn") == f"{answered} convcalc {command} 6x224 '{code}' bn"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ("params", "nn.Conv2d(256, 256, 3, padding=1, groups=32)", "relu"),
+        ("cost", "nn.Linear(4096, 1000)"),
+        ("shape", "nn.Conv3d(3, 4, 3)"),
+        ("shape", "grouped:k3g4f8", "max:k2"),
+        ("draw", "rf", "k3", "max:k2s2*2"),
+    ],
+)
+def test_the_row_named_with_a_size_works_when_typed(row: tuple[str, ...], output: Run, refusal: Run) -> None:
+    typed = shlex.split(refusal(*row).partition("use convcalc ")[2])
+    assert [word for word in typed if not word[0].isdigit()] == [*row]
+    assert output(*typed)
+
+
+def test_a_type_beside_options_is_told_where_it_goes(output: Run, refusal: Run) -> None:
+    options = ("-i", "1x2x2", "-k", "3", "-s", "2", "-f", "1")
+    told = "shape: a type alone is no layer word, got 'transposed' and --kernel; use -t transposed"
+    assert refusal("shape", "transposed", *options) == told
+    assert answer(output, "shape", "-t", "transposed", *options)["output"] == [1, 5, 5]
+
+
+@pytest.mark.parametrize(("command", "net"), [("rf", "net"), ("cost", "net"), ("draw", "draw net")])
+def test_a_network_has_its_own_command(command: str, net: str, output: Run, refusal: Run) -> None:
+    assert refusal(command, "ResNet_18") == f"{command}: takes layers, got a network; use convcalc {net} resnet18"
+    assert output(*net.split(), "resnet18")
 
 
 @pytest.mark.parametrize(("name", "word"), [("ds", "ds:k3"), ("pointwise", "pointwise")])

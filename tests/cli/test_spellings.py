@@ -58,6 +58,11 @@ def test_channels_that_are_not_the_inputs(refusal: Run, output: Run) -> None:
     assert refusal("shape", "-i", "3x8x9", "--in-channels", "4").startswith(
         "in-channels: must be the input's, got 4 and"
     )
+    assert (
+        refusal("shape", "-i", "56x56", "--in-channels", "4")
+        .partition("; input 56x56")[0]
+        .endswith("use --in-channels 56 or --input 4x56x56")
+    )
     assert "64x7x7" in output("shape", "--in-channels", "64")
 
 
