@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import sys
@@ -98,3 +99,9 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
         return lines
 
     return run
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests stay for good: the garbage collector need not look at them again and again."""
+    gc.collect()
+    gc.freeze()

@@ -1013,7 +1013,7 @@ LARGE: dict[str, tuple[tuple[int, ...], int, tuple[Window, ...]]] = {
     "positions far apart": ((1, 64, 5, 60_100), 4, (Window(5), Window(5, 1200))),
     "many filters, in half precision": ((1, 1, 160, 160), 350, (SAME, SAME)),
 }
-ENOUGH = {("tall tiles of many filters", "rows"): 300, ("many filters, in half precision", "fft"): 90}
+ENOUGH = {("tall tiles of many filters", "rows"): 60, ("many filters, in half precision", "fft"): 90}
 """Filters where the algorithm goes through them one by one, so that the working memory does not depend on them."""
 
 
