@@ -14,7 +14,9 @@ IMAGE_CHANNELS = (1, 3, 4)
 WAS_READ = " was read as "
 """In every question about a size."""
 MIN_SIDE = 8
-"""A shorter axis is not taken for a side of an image."""
+"""A shorter axis is not taken for a side of an image,"""
+MIN_SQUARE = 4
+"""unless all sides are equal, as in the 7x7x3 of textbooks."""
 
 
 def size_in_words(size: Sequence[int]) -> str:
@@ -94,6 +96,10 @@ def _looks_like_image(size: Axes) -> bool:
     return len(size) > 2 and size[0] in IMAGE_CHANNELS and min(size[1:]) >= MIN_SIDE
 
 
+def _looks_like_square(size: Axes) -> bool:
+    return len(size) == 3 and size[0] in IMAGE_CHANNELS and size[1] == size[2] >= MIN_SQUARE
+
+
 def _check_axes(size: Axes, order: Layout, stated: int | None, has_layout: bool) -> None:
     """Raises NotationError for a batch in front, and for an image without its channel."""
     typed = _typed(size, order)
@@ -137,7 +143,7 @@ def _meant(size: Axes, order: Layout, stated: int | None, has_layout: bool) -> s
         return f"for a batch of {size[0]} write {show_size(size[1:])}{batch}"
     else:
         moved = (size[-1], *size[:-1])
-        if _looks_like_image(moved):
+        if _looks_like_image(moved) or (moved != size and _looks_like_square(moved)):
             layout = ", or add --layout channels-last" if has_layout else ""
             return f"for {_channels_of(moved)} write {show_size(moved)}{layout}"
     if len(size) == 2 and size[0] == size[1] > 1 and stated is None:
