@@ -14,7 +14,7 @@ import numpy as np
 from convcalc.engine.ops.convolution import kernel_order
 from convcalc.errors import DataError, plural
 from convcalc.graph.primitives import Convolution, Correlate, TransposedCorrelate
-from convcalc.notation import Axes, Layout
+from convcalc.notation import Axes, Layout, show_size
 from convcalc.recipes.options import LayerOptions, layer_graph
 from convcalc.recipes.recipe import Recipe
 
@@ -105,6 +105,26 @@ def full_kernels(recipe: Recipe, kernels: Sequence[Named], channels: int, dims: 
         channels = array.shape[0]
         full.append(Named(kernel.name, array, kernel.array.shape))
     return full
+
+
+def order_questions(recipe: Recipe, kernels: Sequence[Named], dims: int, layout: Layout) -> tuple[str, ...]:
+    """A note for every kernel that would be a square one on as many channels if its axes were in the other layout."""
+    notes = []
+    for kernel, stage in zip(kernels, kernel_stages(recipe, dims)[1], strict=False):
+        shape = kernel.array.shape
+        if len(shape) != dims + 2 or _is_depthwise(stage):
+            continue
+        own = isinstance(stage, Correlate)
+        first = shape[2:], shape[1 if own else 0]
+        last = shape[:-2], shape[-2 if own else -1]
+        (read, channels), (other, same) = (first, last) if layout == "channels-first" else (last, first)
+        if channels == same and len(set(read)) > 1 and len(set(other)) == 1:
+            ends = "(-1, -2), (0, 1)" if layout == "channels-first" else "(0, 1), (-1, -2)"
+            notes.append(
+                f"{kernel.name} was read as kernels of {show_size(read)}; "
+                f"if they are {show_size(other)}, give np.moveaxis(k, {ends}) of it"
+            )
+    return tuple(notes)
 
 
 def kernel_stages(recipe: Recipe, dims: int) -> tuple[list[str], list[Convolution]]:

@@ -16,7 +16,7 @@ from convcalc.notation import Axes, Layout, asking, parse_layout, size_in_words,
 from convcalc.proof.arrays import Arrays
 from convcalc.proof.checks import check_multiplications, check_parameters, check_shape, measured, together
 from convcalc.proof.executed import Check, Convolved, Executed, agree
-from convcalc.proof.forms import Named, full_input, restored
+from convcalc.proof.forms import Named, full_input, order_questions, restored
 from convcalc.proof.planned import Kernels, RunOptions, dims_of, kernels_of, planned, unfactored
 from convcalc.proof.probe_layer import check_receptive_field
 from convcalc.proof.remedies import with_remedy
@@ -156,7 +156,10 @@ def _fitted(input: Named, kernels: Sequence[Named], biases: Sequence[Named], opt
     dims = dims_of(options, recipe, input, kernels, layout)
     x = full_input(input, dims, layout)
     made = kernels_of(options, recipe, kernels, x.shape[1], dims, layout)
-    questions = _questions(input, kernels, x.shape[1:], layout)
+    questions = (
+        *_questions(input, kernels, x.shape[1:], layout),
+        *order_questions(recipe, kernels, dims, layout),
+    )
     with asking(questions):
         graph, arrays = planned(options, recipe, x.shape, made.stages, biases)
     return Prepared(replace(graph, notes=(*questions, *graph.notes)), x, arrays, made, dims)

@@ -143,3 +143,23 @@ def test_a_kernel_that_does_not_say_the_channels_asks_where_they_are(saved: Save
         assert how in stderr
     _, _, stderr = invoked(saved("x", np.ones(HWC)), saved("k", np.ones((3, 3))), "-t", "depthwise", *LAST)
     assert "was read as" not in stderr
+
+
+@pytest.mark.parametrize("shape", [(8, 3, 3, 3), (3, 8, 3, 3)])
+def test_a_kernel_in_the_other_order_that_fits_all_the_same_is_asked_about(
+    shape: tuple[int, ...], saved: Saved, invoked: Invoked
+) -> None:
+    """As many filters as taps: (3, 3, 3, 8) is 3 filters of 3x8, or 8 of 3x3 as TensorFlow has them."""
+    type = "standard" if shape[1] == 3 else "transposed"
+    pytorch = whole(np.random.default_rng(3), *shape)
+    tensorflow = pytorch.transpose(2, 3, 1, 0)
+    for x, right, wrong, options, ends in (
+        (CHW, pytorch, tensorflow, (), ((-1, -2), (0, 1))),
+        (HWC, tensorflow, pytorch, LAST, ((0, 1), (-1, -2))),
+    ):
+        array = saved("x", np.ones(x))
+        assert "was read as" not in "".join(invoked(array, saved("k", right), "-t", type, *options)[1:])
+        code, _, stderr = invoked(array, saved("k", wrong), "-t", type, *options)
+        assert code == 0
+        assert f"; if they are 3x3, give np.moveaxis(k, {ends[0]}, {ends[1]}) of it" in stderr
+        np.testing.assert_array_equal(np.moveaxis(wrong, *ends), right)
