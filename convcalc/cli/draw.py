@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import partial
 from math import isfinite
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
 from convcalc.cli import ANSWERED
 from convcalc.cli.answer import print_json
@@ -22,10 +22,14 @@ from convcalc.questions.schema import SCHEMA
 from convcalc.recipes import BY_NAME
 
 if TYPE_CHECKING:
+    from convcalc.explain.rows import Explanation
     from convcalc.graph.graph import Graph
+    from convcalc.questions.compare import Comparison
+    from convcalc.render.table import Table
     from convcalc.scenes.scene import Scene
     from convcalc.scenes.sums import Sums
 
+Explained: TypeAlias = "tuple[Table, Sequence[Explanation]]"
 PANEL = "Picture"
 PICTURES = ("rf", "matrix", "channels", "cost", "net")
 AT = option("--at", metavar="N[,N]", help="The output position to show [one that reads no padding].", panel=PANEL)
@@ -95,15 +99,19 @@ def command(
         raise NotationError("draw: --fps is the speed of --animate, got it alone; add --animate")
     where = None if at is None else _position(at)
     graph: Graph | None = None
+    explained: Callable[[], Explained]
     match options.leading:
         case "cost":
             from convcalc.scenes.bars import cost_scene
 
-            scenes = [cost_scene(compared(options, compare_with or ["all"], "float32")[1])]
+            comparison = compared(options, compare_with or ["all"], "float32")[1]
+            scenes = [cost_scene(comparison)]
+            explained = partial(_comparison_explained, comparison, options)
         case "net":
-            scenes = _network(options)
+            scenes, explained = _network(options)
         case _:
             asked = _asked(options, array, kernel_array, mode)
+            explained = partial(_layers_explained, asked.graph, options)
             graph = asked.graph if asked.picture is None and array is None else None
 
             def scenes_at(rows: int, columns: int) -> list[Scene]:
@@ -130,18 +138,46 @@ def command(
     for path, text in files.items():
         _write(path, text)
     if options.json:
-        print_json({"schema": SCHEMA, "files": [*files], "pictures": [scene_dict(scene) for scene in scenes]})
-    elif files:
+        value: dict[str, Any] = {"schema": SCHEMA, "files": [*files]}
+        value["pictures"] = [scene_dict(scene) for scene in scenes]
+        if options.explain:
+            value["explanations"] = [row._asdict() for row in explained()[1]]
+        print_json(value)
+        return ANSWERED
+    if files:
         print("\n".join(files))
     elif animate:
         play(scenes, speed, ascii)
     else:
         show_scenes(scenes, ascii)
+    if options.explain:
+        from convcalc.render.explanations import show_explanations
+
+        print()
+        show_explanations(*explained())
     return ANSWERED
 
 
-def _network(options: SharedOptions) -> list[Scene]:
-    """The blocks of a network of the zoo or of a file, and its memory over time."""
+def _layers_explained(graph: Graph, options: SharedOptions) -> Explained:
+    """The table of the layers' shapes, and the working-out behind the picture."""
+    from convcalc.explain import whole
+    from convcalc.questions.report import layer_report
+    from convcalc.render.views import shape_view
+
+    report = layer_report(graph)
+    rows = whole.explain_rf(report) if options.leading == "rf" else whole.explain_shape(report)
+    return shape_view(report, options.layout), rows
+
+
+def _comparison_explained(comparison: Comparison, options: SharedOptions) -> Explained:
+    from convcalc.explain import whole
+    from convcalc.render.views import compare_view
+
+    return compare_view(comparison, options.layout), whole.explain_comparison(comparison)
+
+
+def _network(options: SharedOptions) -> tuple[list[Scene], Callable[[], Explained]]:
+    """The blocks of a network of the zoo or of a file, and its memory over time; and their working-out."""
     from convcalc.questions.models import NetworkOptions, report_of
     from convcalc.questions.summary import rows_of
     from convcalc.scenes.network import map_scene, memory_scene
@@ -151,7 +187,15 @@ def _network(options: SharedOptions) -> list[Scene]:
             f"draw net: takes one network, got {len(options.words)}; for example convcalc draw net resnet18"
         )
     report = report_of(options.words[0], NetworkOptions(options.layer.input, options.batch, layout=options.layout))
-    return [map_scene(report, rows_of(report, report.layers, None)), memory_scene(report)]
+    rows = rows_of(report, report.layers, None)
+
+    def explained() -> Explained:
+        from convcalc.explain import whole
+        from convcalc.render.network import network_view
+
+        return network_view(report, rows, options.layout), whole.explain_network(report, report.layers, rows)
+
+    return [map_scene(report, rows), memory_scene(report)], explained
 
 
 def _write(path: str, text: str) -> None:

@@ -210,3 +210,19 @@ def test_weights_and_multiplications_are_those_of_the_other_commands(output: Run
     assert entries <= whole
     window = json.loads(output("draw", *layer, "--json"))["pictures"][0]
     assert len(window["grids"][1]["cells"]) == prod(report["output"][1:])
+
+
+@pytest.mark.parametrize(
+    ("command", "quantity", "numbers"),
+    [
+        ("draw 1x7x9 k3s2p1f1", "output height", "floor((7 + 1 + 1 - 3) / 2) + 1"),
+        ("draw rf 1x9x9 k3 k3d2", "coverage along height and width", "count(0, 1, 2)"),
+        ("draw cost -i 4x9x9 -k 3 -f 8 --compare ds", "ratio of multiplications", None),
+        ("draw net resnet18", "multiplications", None),
+    ],
+)
+def test_the_working_out_comes_after_the_picture(command: str, quantity: str, numbers: str | None, output: Run) -> None:
+    rows = [line.split("\t") for line in output(*command.split(), "--explain").splitlines() if "\t" in line]
+    assert any(row[1] == quantity and numbers in (None, row[3]) for row in rows)
+    told = json.loads(output(*command.split(), "--explain", "--json"))
+    assert [row["quantity"] for row in told["explanations"]] == [row[1] for row in rows[1:]]
