@@ -106,6 +106,8 @@ def _parsed(text: str) -> ast.Call:
         raise WordError("is not a constructor that can be read", f"write for example {EXAMPLE}") from None
     if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Call):
         tree = tree.func  # Keras code often applies a layer at once: Conv2D(64, 3)(x)
+    if isinstance(tree, ast.Call) and _name(tree) == "add" and len(tree.args) == 1:
+        tree = tree.args[0]  # model.add(Conv2D(64, 3))
     if not isinstance(tree, ast.Call):
         raise WordError("is not one constructor", f"paste one layer per word, such as {EXAMPLE}")
     return tree

@@ -166,6 +166,12 @@ def test_what_changes_no_number_is_passed_over(text: str) -> None:
     assert read(text) == ("standard", {"in_channels": 3, "filters": 64, "kernel": 7, "bias": True}, 2)
 
 
+def test_keras_code_that_adds_a_layer_is_that_layer() -> None:
+    assert read("model.add(layers.Conv2D(8, 3, input_shape=(32, 32, 3)))") == read("Conv2D(8, 3)")
+    with pytest.raises(NotationError, match="is not one constructor"):
+        parse_words(["model.add(layer)"], ())
+
+
 def test_keras_options_that_change_no_number_are_passed_over() -> None:
     text = (
         "x = layers.Conv2D(64, 7, data_format='channels_first', activation=tf.nn.relu, name='stem', trainable=False,"
