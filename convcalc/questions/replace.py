@@ -39,8 +39,12 @@ def replaced(graph: Graph, rule: str) -> Graph:
         kinds = sorted({kind for group in graph.groups if (kind := type_of(graph, group)) is not None})
         more = ["depthwise-separable"] if pairs else []
         raise NotationError(f"replace: the network has no {wanted} convolution; it has {', '.join(kinds + more)}")
-    with located("replace"):
+    try:
         changed = with_type(graph, chosen, recipe, dropped)
+    except ShapeError as error:
+        fitting = "standard" if wanted == "depthwise-separable" else "depthwise-separable"  # these fit all channels
+        problem = str(error).partition("; ")[0]  # what would work for one layer alone cannot be typed here
+        raise ShapeError(f"replace: {problem}; use --replace {old}={fitting}") from None
     note = f"{plural(len(chosen), f'{wanted} convolution')} replaced by {recipe.name}"
     return Graph(
         graph.name, changed.nodes, changed.groups, changed.output, (*graph.notes, note), graph.source, changed.labels,

@@ -36,7 +36,11 @@ def test_replacing_keeps_the_sizes() -> None:
         ("standard=", "replace: must be TYPE=TYPE"),
         ("standart=flattened", "replace: type: unknown convolution type 'standart'; did you mean standard"),
         ("grouped=standard", "has no grouped convolution; it has depthwise, pointwise, standard, depthwise-separable"),
-        ("standard=shuffled-grouped", "replace: 1: grouped: groups must divide in_channels"),
+        (
+            "standard=shuffled-grouped",
+            "replace: 1: grouped: groups must divide in_channels, got groups=2 and in_channels=3; "
+            "use --replace standard=depthwise-separable",
+        ),
     ],
 )
 def test_rules_that_do_not_work(rule: str, message: str) -> None:
