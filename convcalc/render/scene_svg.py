@@ -72,7 +72,7 @@ def _file(scenes: Sequence[Scene], drawn: Sequence[tuple[list[str], float]], wid
         y += height
     height = round(y + MARGIN)
     movement = f"@media (prefers-reduced-motion:no-preference){{{rules}}}" if rules else ""
-    title = "; ".join(f"{scene.title}: {scene.description}" for scene in scenes)
+    title = "; ".join(f"{scene.title}: {scene.described}" for scene in scenes)
     words = " ".join(line for scene in scenes for line in scene.steps[scene.shown].lines)
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' height='{height}' "
@@ -99,7 +99,7 @@ def _drawn(scene: Scene, number: int, animated: bool, width: int) -> tuple[list[
     """One picture, and its height."""
     parts: list[str] = []
     y = float(MARGIN)
-    for text, weight in ((scene.title, "bold"), (scene.description, "")):
+    for text, weight in ((scene.title, "bold"), (scene.described, "")):
         for line in _wrapped(text, width):
             y += LINE
             parts.append(text_at(MARGIN, y, line, TEXT, "ink", weight=weight))

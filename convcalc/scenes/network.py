@@ -42,13 +42,14 @@ def map_scene(report: Report, rows: Sequence[Row]) -> Scene:
     lines = [f"{row.name}: {float(row.share):.1%} of the multiplications" for row in largest if row.share]
     return Scene(
         f"{report.graph.name}: {show_size(report.input)} -> {show_size(report.output or ())}",
-        f"{report.parameters:,} parameters, {report.multiplications:,} multiplications; as high as the map's side, "
-        "as wide as the logarithm of its channels, the darker the more multiplications",
+        f"{report.parameters:,} parameters, {report.multiplications:,} multiplications",
         (),
         (Step("map", (), tuple(lines)),),
         ((Role.WEIGHT, "share of the multiplications"),),
         blocks=blocks,
         arcs=tuple(sorted(arcs)),
+        scale="as high as the map's side, as wide as the logarithm of its channels, "
+        "the darker the more multiplications",
     )
 
 

@@ -92,6 +92,7 @@ class Block(NamedTuple):
 class Scene(NamedTuple):
     """A whole picture. `shown` is the step of a still picture; `legend` says what each role in it means.
 
+    `scale` says what the measures of blocks stand for; in a terminal blocks are bars, which have none of them.
     `arcs` lead from one block to a later one. `notes` are remarks for the reader, such as steps that were left out.
     """
 
@@ -106,13 +107,19 @@ class Scene(NamedTuple):
     blocks: tuple[Block, ...] = ()
     arcs: tuple[tuple[int, int], ...] = ()
     notes: tuple[str, ...] = ()
+    scale: str = ""
+
+    @property
+    def described(self) -> str:
+        """The description of a picture to scale."""
+        return f"{self.description}; {self.scale}" if self.scale else self.description
 
 
 def scene_dict(scene: Scene) -> dict[str, Any]:
     """The picture as plain JSON values."""
     return {
         "title": scene.title,
-        "description": scene.description,
+        "description": scene.described,
         "grids": [
             {
                 "title": grid.title,

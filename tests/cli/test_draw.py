@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from html import unescape
 from math import prod
 from pathlib import Path
 from xml.etree import ElementTree
@@ -104,6 +105,13 @@ def test_a_refusal_is_one_line_and_writes_nothing(refusal: Run, command: str, me
 def test_what_a_refusal_advises_works(refusal: Run, output: Run, refused: str, advised: str) -> None:
     refusal("draw", *shlex.split(refused))
     assert output("draw", *shlex.split(advised))
+
+
+def test_only_a_file_says_to_which_scale_a_network_is_drawn(output: Run, tmp_path: Path) -> None:
+    """In a terminal a block is a bar of its share of the multiplications, with no height and no shade."""
+    assert "darker" not in output("draw", "net", "resnet18")
+    output("draw", "net", "resnet18", "--svg", str(tmp_path / "net.svg"))
+    assert "the darker the more multiplications" in unescape((tmp_path / "net.svg").read_text())
 
 
 @pytest.mark.parametrize(
