@@ -179,6 +179,11 @@ class SharedOptions:
                     f"{self.command}: a type alone is no layer word, got {quoted(self.words[0])} and --{other}; "
                     f"use -t {self.words[0]}"
                 )
+            if self.type is not None and f"{self.type}-{self.words[0]}" in BY_NAME:
+                typed = f"{self.type} {self.words[0]}"
+                raise NotationError(
+                    f"{self.command}: a type is one word, got {quoted(typed)}; use -t {typed.replace(' ', '-')}"
+                )
             raise NotationError(
                 f"{self.command}: takes layer words or the options of one layer, got both, --{other} among them; "
                 f"leave --{other} out and write it into the words, as k3s2p1"

@@ -8,14 +8,15 @@ import typer
 
 from convcalc.cli.answer import print_json
 from convcalc.cli.options import JSON, complete_type
+from convcalc.errors import NotationError, shortened
 from convcalc.questions.schema import SCHEMA
-from convcalc.recipes import RECIPES
+from convcalc.recipes import BY_NAME, RECIPES
 from convcalc.render.table import show
 from convcalc.render.views import types_view
 
 NAME = Annotated[
-    str | None,
-    typer.Argument(metavar="[TYPE]", help="One type, explained.", autocompletion=complete_type, show_default=False),
+    list[str] | None,
+    typer.Argument(metavar="TYPE", help="One type, explained.", autocompletion=complete_type, show_default=False),
 ]
 
 
@@ -27,8 +28,8 @@ def command(type: NAME = None, json: JSON = False) -> int:
       convcalc types depthwise-separable
       convcalc types --json
     """
-    if type is not None:
-        return _lesson(type, json)
+    if type:
+        return _lesson(_one(type), json)
     if json:
         types = [
             {
@@ -44,6 +45,14 @@ def command(type: NAME = None, json: JSON = False) -> int:
     else:
         show(types_view())
     return 0
+
+
+def _one(words: list[str]) -> str:
+    """The type that the words name, perhaps in two words as in `depthwise separable`."""
+    joined = "-".join(words)
+    if len(words) > 1 and joined.lower() not in BY_NAME:
+        raise NotationError(f"types: takes one type, got {shortened(' '.join(words))}; use convcalc types {words[0]}")
+    return joined
 
 
 def _lesson(type: str, json: bool) -> int:

@@ -62,6 +62,11 @@ def test_the_version(output: Run) -> None:
     assert output("--version") == f"convcalc {__version__}\n"
 
 
+@pytest.mark.parametrize("words", [("depthwise", "separable"), ("Pointwise", "Grouped"), ("shuffled grouped",)])
+def test_a_type_may_be_told_in_two_words(words: tuple[str, ...], output: Run) -> None:
+    assert output("types", *words) == output("types", "-".join(words).lower().replace(" ", "-"))
+
+
 def test_the_types_are_all_listed_with_a_formula(output: Run) -> None:
     _, *rows = (line.split("\t") for line in output("types").splitlines())
     assert [row[0] for row in rows] == [recipe.name for recipe in RECIPES]

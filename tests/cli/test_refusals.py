@@ -41,7 +41,11 @@ from tests.commands import ASKING, DEFECT, Run, exit_code
         (["rf", "k3", "-t", "dilated"], "rf: takes layer words or the options of one layer, got both"),
         (["rf", "k3q"], "k3q: cannot read 'q'"),
         (["rf", ""], ""),
-        (["types", "depthwise", "grouped"], "types: got unexpected extra argument"),
+        (
+            ["types", "depthwise", "grouped"],
+            "types: takes one type, got depthwise grouped; use convcalc types depthwise",
+        ),
+        (["cost", "-t", "spatially", "separable"], "cost: a type is one word, got 'spatially separable'; use -t spat"),
         (["--json"], "convcalc: no such option: --json"),
         (["rf", "k3\nq5"], "k3"),
         (["shape", "-t", "a\x1b[31mb\nc"], "type: unknown convolution type"),
