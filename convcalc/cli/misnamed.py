@@ -13,8 +13,9 @@ from convcalc.recipes import BY_NAME
 _ALSO = {
     "type": "conv-type convolution kind op layer layer-type",
     "input": "input-size input-shape in-size size shape image image-size img-size resolution",
-    "kernel": "kernel-shape kernel-dim kernels filter-size ksize window window-size pool-size",
-    "filters": "filter num-filters n-filters output-channels channels-out num-outputs out-ch out-planes units",
+    "kernel": "kernel-size kernel-shape kernel-dim kernels filter-size ksize window window-size pool-size",
+    "filters": "out-channels filter num-filters n-filters output-channels channels-out num-outputs out-ch units "
+    "out-planes",
     "in-channels": "input-channels channels channels-in num-channels in-ch in-planes in-features",
     "stride": "strides step steps",
     "padding": "pad pads paddings",
@@ -40,6 +41,8 @@ _ALSO = {
     "flip": "flipped true-convolution",
 }  # fmt: skip
 """Our option, and other names for it."""
+_OF_A_LAYER = (*_ALSO,)[: [*_ALSO].index("bias")]
+"""The options of a layer that have a value."""
 _OPTION_OF = {other: ours for ours, others in _ALSO.items() for other in others.split()}
 _WHOLE = {
     **{name: f"--type {name}" for name in BY_NAME},
@@ -82,6 +85,23 @@ def command_meant(name: str) -> str | None:
     return _CALLED.get(name.lower().replace("_", "-"))
 
 
+def as_options(words: Sequence[str]) -> str | None:
+    """The options that `padding=same kernel=3` means; None if a word is no pair of a layer's option and its value.
+
+    >>> as_options(["padding=same", "kernel_size=3"]), as_options(["k3"]), as_options(["color=3"])
+    ('--padding same --kernel 3', None, None)
+    """
+    typed = []
+    for word in words:
+        name, sign, value = word.partition("=")
+        plain = name.strip().lower().replace("_", "-")
+        ours = _OPTION_OF.get(plain, plain)
+        if not sign or ours not in _OF_A_LAYER:
+            return None
+        typed += [f"--{ours}", shlex.quote(value.strip())]
+    return " ".join(typed)
+
+
 def instead(name: str, command: str, options: Mapping[str, Mapping[str, bool]], arguments: Sequence[str]) -> str:
     """What to type instead of the option `name`, which `command` does not have; nothing if that cannot be told.
 
@@ -94,8 +114,11 @@ def instead(name: str, command: str, options: Mapping[str, Mapping[str, bool]], 
     plain = name.lstrip("-").lower().replace("_", "-")
     long = name if len(plain) == 1 else f"--{plain}"
     ours = long if long in own else f"--{_OPTION_OF.get(plain, plain)}" if len(plain) > 1 else long
+    value = _value(name, arguments)
+    if plain == "op" and value is not None and value.isdigit() and "--output-padding" in own:
+        ours = "--output-padding"
     if ours in own:
-        return f"use {_with_value(ours, own[ours], _value(name, arguments))}"
+        return f"use {_with_value(ours, own[ours], value)}"
     positive = long.replace("--no-", "--").replace("--without-", "--")
     if positive != long and positive in own:
         return f"leave it out, it is so without {positive}"

@@ -206,12 +206,19 @@ class SharedOptions:
         return row_graph(self.words, layer.input, batch=self.batch, bias=layer.bias, layout=layer.layout)
 
     def _check_words(self) -> None:
-        """Raises NotationError for words that are no layers; a network has its own command."""
+        """Raises NotationError for words that are no layers; a network has its own command, options have dashes."""
         try:
             parse_words(self.words, tuple(BY_NAME))
         except NotationError:
+            from convcalc.cli.misnamed import as_options
             from convcalc.readers import zoo_family
 
+            typed = as_options(self.words)
+            if typed is not None:
+                got = quoted(" ".join(self.words))
+                raise NotationError(
+                    f"{self.command}: an option is written with dashes, got {got}; use {typed}"
+                ) from None
             found = next((names[0] for word in self.words if (names := zoo_family(word))), None)
             if found is None:
                 raise
