@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
 from typing import Any
 
 from convcalc.errors import shortened
@@ -74,6 +75,9 @@ _FROM_ARRAYS = (
     "-m", "--multiplier",
 )  # fmt: skip
 """Options of a layer that `run` takes from its arrays."""
+_PICTURE = ("o", "output", "out", "save", "png", "pdf", "jpg", "gif", "file")
+NEAR = 0.65
+"""How alike a name must be to be taken for a slip of the fingers."""
 
 
 def command_meant(name: str) -> str | None:
@@ -125,6 +129,8 @@ def instead(name: str, command: str, options: Mapping[str, Mapping[str, bool]], 
     whole = _WHOLE.get(plain, "")
     if whole and whole.split()[0] in own:
         return f"use {whole}"
+    if command == "draw" and plain in _PICTURE:
+        return "use --svg FILE.svg"
     owners = [other for other, names in options.items() if ours in names]
     if command == "run" and (ours in _FROM_ARRAYS or long in _FROM_ARRAYS):
         return "leave it out, the arrays give it"
@@ -132,7 +138,11 @@ def instead(name: str, command: str, options: Mapping[str, Mapping[str, bool]], 
         return _answered(plain, command)
     if owners:
         return f"{'it' if ours == name else ours} is an option of {' and '.join(', '.join(owners).rsplit(', ', 1))}"
-    near = nearest(plain, [each[2:] for each in own if each.startswith("--")])
+    near = [
+        each
+        for each in nearest(plain, [each[2:] for each in own if each.startswith("--")])
+        if SequenceMatcher(None, plain, each).ratio() > NEAR
+    ]
     return f"did you mean --{near[0]}?" if near else ""
 
 

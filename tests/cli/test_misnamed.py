@@ -57,6 +57,8 @@ def test_an_option_under_another_name_names_ours(command: str, typed: str, inste
         (f"shape {LAYER} --op 1", "use --output-padding 1"),
         ("shape -i 3x9x9 padding=same kernel_size=5", "use --padding same --kernel 5"),
         ("rf 3x9x9 stride='(2, 2)'", "use --stride '(2, 2)'"),
+        ("draw transposed --png t.png", "use --svg FILE.svg"),
+        ("draw transposed -o t.svg", "use --svg FILE.svg"),
         (f"shape {LAYER} --zzz", "see 'convcalc shape --help'"),
         ("net resnet18 mobilenet-v2", "use --compare mobilenet-v2"),
         ("net resnet18 VGG16 net.onnx", "use --compare VGG16 --compare net.onnx"),
