@@ -61,12 +61,15 @@ def _candidates(options: RunOptions, input: Named, kernels: Sequence[Named], ask
     first = parse_layout(options.layout) == "channels-first"
     swapped = _with_other_order(options, input)
     if swapped is not None:
-        yield from (_Candidate(typed, other, input, kernels) for typed, other in _other_layouts(options))
+        layouts = [_Candidate(typed, other, input, kernels) for typed, other in _other_layouts(options)]
+        in_order = first and all(map(_is_pytorch_order, kernels))  # in the other layout it would fit by chance
+        yield from () if in_order else layouts
         both = first and all(kernel.array.ndim > 3 for kernel in kernels)
         kernel = f"--layout channels-last with {_TO_LAST} of the kernel, or " if both else ""
         moving = f"{kernel}np.moveaxis(x, {'-1, -3' if first else '-3, -1'}) of {input.name}"
         yield _Candidate(moving, options, swapped, kernels)
         yield _Candidate(f"{moving} with --dims 2", replace(options, dims=2), swapped, kernels)
+        yield from layouts if in_order else ()
     if not first and all(map(_is_pytorch_order, kernels)):
         moved = [_moved(kernel) for kernel in kernels]
         yield _Candidate(f"{_TO_LAST} of it, which is in PyTorch's order", options, input, moved)

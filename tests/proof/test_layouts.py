@@ -95,6 +95,7 @@ MOVED = "use --layout channels-last with np.moveaxis(k, (0, 1), (-1, -2)) of the
     [
         (HWC, (5, 5, 3, 8), "", ["(N, C/groups, *k), got shape (5, 5, 3, 8) on 24 ", "use --layout channels-last"]),
         (HWC, (8, 3, 5, 5), "", [MOVED]),
+        (HWC, (8, 3, 3, 3), "", [MOVED]),
         ((2, *HWC), (8, 3, 5, 5), "", [MOVED]),
         (HWC, (3, 5, 5), "", ["use np.moveaxis(x, -1, -3) of", "with --dims 2"]),
         (HWC, (5, 5), "", ["got shape (5, 5) on 24 channels", "use --layout channels-last --type depthwise"]),
