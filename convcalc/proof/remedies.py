@@ -28,6 +28,8 @@ def with_remedy(
     `fits` raises ConvcalcError unless they do, with those options, that input and those kernels.
     """
     problem = str(error).partition("; ")[0]
+    if "the window must fit" in problem and len(kernels) == 1:
+        return _perhaps_swapped(error, options, input, kernels[0], fits)
     if not isinstance(error, DataError) and "groups must divide" not in problem:
         return error
     if "of the readings; use --dims" in str(error) and "fits none" not in problem:
@@ -42,6 +44,21 @@ def with_remedy(
     if "--dims" in str(error):
         return type(error)(f"{problem}; use a kernel with as many spatial axes as the input")
     return error
+
+
+def _perhaps_swapped(
+    error: ConvcalcError,
+    options: RunOptions,
+    input: Named,
+    kernel: Named,
+    fits: Callable[[RunOptions, Named, Sequence[Named]], object],
+) -> ConvcalcError:
+    """With the order of the arrays, if they fit the other way round."""
+    try:
+        fits(options, kernel, [input])
+    except ConvcalcError:
+        return error
+    return type(error)(f"{error}; the input comes first, got {input.name}, then the kernel, got {kernel.name}")
 
 
 _TO_LAST = "np.moveaxis(k, (0, 1), (-1, -2))"

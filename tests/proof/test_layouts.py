@@ -164,3 +164,13 @@ def test_a_kernel_in_the_other_order_that_fits_all_the_same_is_asked_about(
         assert code == 0
         assert f"; if they are 3x3, give np.moveaxis(k, {ends[0]}, {ends[1]}) of it" in stderr
         np.testing.assert_array_equal(np.moveaxis(wrong, *ends), right)
+
+
+def test_a_kernel_larger_than_its_input_is_told_the_order_if_it_fits_the_other_way_round(
+    saved: Saved, invoked: Invoked
+) -> None:
+    large, small, deep = saved("large", np.ones((9, 9))), saved("small", np.ones((3, 3))), saved("deep", np.ones(CHW))
+    told = f"the smallest input that fits is 9; the input comes first, got {small}, then the kernel, got {large}"
+    assert refusal(invoked, small, large).rstrip().endswith(told)
+    assert invoked(large, small)[0] == 0
+    assert "comes first" not in refusal(invoked, deep, saved("wide", np.ones((2, 3, 40, 40))))
