@@ -254,7 +254,7 @@ def _peak(report: Report) -> Iterator[Explanation]:
 def _by_kind(report: Report) -> Iterator[Explanation]:
     """The totals of every kind of layer that has any."""
     for kind, whole in report.by_kind().items():
-        own = [layer.cost for layer in report.layers if layer.kind == kind]
+        own = [layer.cost for layer in report.of_kind[kind]]
         names = [name for name in ("parameters", "multiplications", "activations") if whole.counts()[name]]
         for row in counts.sums("total", f"the {kind} layers", own, whole, names):
             yield row._replace(quantity=f"{kind}: {row.quantity}")

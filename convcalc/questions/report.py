@@ -265,13 +265,17 @@ class Report(Counted):
         """A cost's multiplications as a share of the graph's."""
         return Fraction(cost.multiplications, self.multiplications or 1)
 
+    @cached_property
+    def of_kind(self) -> dict[str, list[LayerReport]]:
+        """The layers of every kind there is, in a fixed order."""
+        found: dict[str, list[LayerReport]] = {kind: [] for kind in KINDS}
+        for layer in self.layers:
+            found[layer.kind].append(layer)
+        return {kind: layers for kind, layers in found.items() if layers}
+
     def by_kind(self) -> dict[str, Cost]:
         """The totals of every kind of layer there is, in a fixed order."""
-        return {
-            kind: total(layer.cost for layer in self.layers if layer.kind == kind)
-            for kind in KINDS
-            if any(layer.kind == kind for layer in self.layers)
-        }
+        return {kind: total(layer.cost for layer in layers) for kind, layers in self.of_kind.items()}
 
     def total(self, name: str) -> int:
         """A total by its name in JSON: a count, or the peak of memory."""
@@ -289,7 +293,7 @@ class Report(Counted):
             "at_least": bool(self.unsupported),
             "by_kind": {
                 kind: {
-                    "layers": sum(layer.kind == kind for layer in self.layers),
+                    "layers": len(self.of_kind[kind]),
                     "parameters": part.parameters,
                     "multiplications": part.multiplications,
                     "activations": part.activations,

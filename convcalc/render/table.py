@@ -106,7 +106,11 @@ def show(table: Table, file: TextIO | None = None) -> None:
         _show_on_terminal(table.on_terminal or table, terminal(file))
     else:
         print("\t".join(table.columns), file=file)
-        file.writelines("\t".join([_plain(cell) for cell in row]) + "\n" for row in table.rows)
+        # Most cells of a long table are plain text, which needs no call.
+        plain = (
+            [cell if type(cell) is str and cell.isprintable() else _plain(cell) for cell in row] for row in table.rows
+        )
+        file.writelines("\t".join(row) + "\n" for row in plain)
         for line in (*_notes(table), *([table.verdict] if table.verdict else [])):
             print(one_line(line), file=sys.stderr)
 
