@@ -15,7 +15,7 @@ from convcalc.scenes.plane import plane
 from convcalc.scenes.scene import Cell, Grid, Mark, Role, Scene, Step
 from convcalc.scenes.taps import meets
 from convcalc.scenes.view import View, chosen, position_text
-from convcalc.scenes.words import described
+from convcalc.scenes.words import described, map_title
 
 
 def matrix_scene(node: Node, view: View) -> Scene:
@@ -68,7 +68,7 @@ def matrix_scene(node: Node, view: View) -> Scene:
         (Role.TAP, "the row of this output"),
     )
     return Scene(
-        f"{node.name}: {show_size(node.input_shapes[0][1:])} -> {show_size(node.shape[1:])}",
+        map_title(node),
         f"{'transposed, ' if transposed else ''}{described(node.primitive)}, as a matrix times the flat input",
         (forward, backward),
         (Step(f"row {row}", marks, lines),),

@@ -16,7 +16,7 @@ from convcalc.scenes.scene import Cell, Grid, Mark, Role, Scene, Step
 from convcalc.scenes.sums import Sums
 from convcalc.scenes.taps import meets
 from convcalc.scenes.view import View, chosen, position_text, spread_steps
-from convcalc.scenes.words import described
+from convcalc.scenes.words import described, map_title
 
 LEGEND = {
     Role.INPUT: "input",
@@ -85,7 +85,7 @@ def transposed_scene(node: Node, view: View, sums: Sums | None = None) -> Scene:
     steps = tuple(_step(axes, sizes, place, planes, sums) for place in places)
     seen = {cell.role for grid in grids for cell in grid.cells} | {mark.role for step in steps for mark in step.marks}
     return Scene(
-        f"{node.name}: {show_size(node.input_shapes[0][1:])} -> {show_size(node.shape[1:])}",
+        map_title(node),
         f"transposed, {described(node.primitive)}",
         grids,
         steps,

@@ -16,7 +16,7 @@ from convcalc.scenes.scene import Cell, Grid, Mark, Role, Scene, Step
 from convcalc.scenes.sums import Sums
 from convcalc.scenes.taps import read_by
 from convcalc.scenes.view import View, chosen, position_text, spread_steps
-from convcalc.scenes.words import described, reach_text
+from convcalc.scenes.words import described, map_title, reach_text
 
 LEGEND = {
     Role.INPUT: "input",
@@ -71,7 +71,7 @@ def window_scene(node: Node, view: View, sums: Sums | None = None) -> Scene:
         {cell.role for cell in input_grid.cells} | {mark.role for step in steps for mark in step.marks} | {Role.OUTPUT}
     )
     return Scene(
-        f"{node.name}: {show_size(node.input_shapes[0][1:])} -> {show_size(node.shape[1:])}",
+        map_title(node),
         described(node.primitive, view.mode),
         (input_grid, output_grid),
         steps,

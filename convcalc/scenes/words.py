@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from convcalc.graph.graph import Node
 from convcalc.graph.primitives import Correlate, TransposedCorrelate, Windowed, windows
-from convcalc.notation import show_axes
+from convcalc.notation import show_axes, show_size
 
 
 def described(primitive: Windowed, mode: str = "zeros") -> str:
@@ -35,6 +36,14 @@ def described(primitive: Windowed, mode: str = "zeros") -> str:
     if isinstance(primitive, Correlate | TransposedCorrelate) and primitive.groups > 1:
         parts.append(f"{primitive.groups} groups")
     return ", ".join(parts)
+
+
+def map_title(node: Node) -> str:
+    """The layer and its sizes; in a row of words, layers have numbers for names."""
+    assert node.input_shapes[0] is not None
+    assert node.shape is not None
+    name = f"layer {node.name}" if node.name.isdecimal() else node.name
+    return f"{name}: {show_size(node.input_shapes[0][1:])} -> {show_size(node.shape[1:])}"
 
 
 def _short(values: Sequence[object]) -> str:

@@ -65,7 +65,7 @@ def pictures(lines: list[str]) -> list[list[str]]:
     """The lines of every picture of an answer; a blank line and a layer's number begin the next."""
     found: list[list[str]] = [[]]
     for number, line in enumerate(lines):
-        if number and not lines[number - 1] and re.match(r"\d+: ", line):
+        if number and not lines[number - 1] and re.match(r"layer \d+: ", line):
             found.append([])
         found[-1].append(line)
     return found
