@@ -37,5 +37,5 @@ def test_every_picture_has_its_command_below() -> None:
 
 def test_pictures_in_the_readme_are_there() -> None:
     shown = re.findall(r"docs/pictures/[\w-]+\.svg", (DOCS.parent / "README.md").read_text(encoding="utf-8"))
-    assert len({*shown}) == 2
+    assert len({*shown}) == 4
     assert all((DOCS.parent / path).is_file() for path in shown)
