@@ -119,9 +119,7 @@ def command(
                 first, *others = [*asked.before, *scenes_of(asked.graph, view, asked.picture, asked.sums)]
                 if asked.caption:
                     first = first._replace(description=f"{first.description}. {asked.caption}")
-                # What is not said of counts: the picture shows the padding itself.
-                notes = [note for note in asked.graph.notes if not note.startswith("padding mode")]
-                return [first._replace(notes=(*first.notes, *notes)), *others]
+                return [first._replace(notes=(*first.notes, *asked.graph.notes)), *others]
 
             in_file = svg is not None or html is not None or options.json
             largest = LARGEST_OF_NUMBERS if asked.sums else LARGEST
@@ -159,13 +157,14 @@ def command(
 
 
 def _layers_explained(graph: Graph, options: SharedOptions) -> Explained:
-    """The table of the layers' shapes, and the working-out behind the picture."""
+    """The table of the layers' shapes, and the working-out of what the picture counts."""
     from convcalc.explain import whole
     from convcalc.questions.report import layer_report
     from convcalc.render.views import shape_view
 
     report = layer_report(graph)
-    rows = whole.explain_rf(report) if options.leading == "rf" else whole.explain_shape(report)
+    explain = {"rf": whole.explain_rf, "matrix": whole.explain_cost, "channels": whole.explain_params}
+    rows = explain.get(options.leading or "", whole.explain_shape)(report)
     return shape_view(report, options.layout), rows
 
 
@@ -266,14 +265,13 @@ def _with_numbers(options: SharedOptions, array: str | None, kernel_array: str |
         raise NotationError(f"draw: the arrays give --{extra[0].replace('_', '-')}, got it too; leave it out")
     run = RunOptions(**{**given, "type": options.type, "layout": options.layout, "padding_mode": mode})
     layer = prepared(Named(array, read_npy(array)), [Named(kernel_array, read_npy(kernel_array))], [], run)
-    done = [each for each in executed_nodes(layer, run) if isinstance(each.node.primitive, Convolution)]
     sums = [
-        sums_of(each.node.primitive, each.inputs[0], each.arrays[0], None, each.out, mode=mode)
-        for each in done
+        sums_of(each.node.primitive, each.inputs[0], each.arrays[0], each.out, mode=mode)
+        for each in executed_nodes(layer, run)
         if isinstance(each.node.primitive, Convolution)
     ]
     before = []
     if layer.made.whole is not None and layer.dims == 2:
-        column, row = (each.arrays[0][0, 0].ravel() for each in done)
+        column, row = (each.weight[0].ravel() for each in sums)
         before.append(factors_scene(column, row))
     return Asked(layer.graph, None, sums, before)

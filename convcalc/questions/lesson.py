@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from convcalc.errors import ShapeError
 from convcalc.notation import show_size
 from convcalc.questions.chain import chain_fields
 from convcalc.questions.compare import compare
@@ -54,10 +53,10 @@ def taught(name: str) -> Taught:
 def _sentences(recipe: Recipe, lesson: Lesson, report: Report) -> list[str]:
     """The example in numbers."""
     found = [f"{show_size(report.input)} -> {show_size(report.output or ())}: {_sum(report)} multiplications"]
-    if recipe.name != "standard":
-        standard = _standard(recipe, lesson)
-        if standard is not None:
-            found[0] += f"; the standard convolution {standard.multiplications:,}"
+    if lesson.compared:
+        example = LayerOptions(**lesson.example)
+        [standard] = compare(recipe.name, example, ["standard"], batch=1, dtype="float32").compared
+        found[0] += f"; the standard convolution {standard.report.multiplications:,}"
     for words, options in lesson.beside:
         other = analyze(recipe.name, **options)
         found.append(f"{words}: {show_size(other.input[1:])} becomes {show_size((other.output or ())[1:])}")
@@ -73,14 +72,3 @@ def _sum(report: Report) -> str:
     parts = [stage.multiplications for stage in report.stages if stage.multiplications]
     total = f"{report.multiplications:,}"
     return total if len(parts) == 1 else f"{' + '.join(f'{part:,}' for part in parts)} = {total}"
-
-
-def _standard(recipe: Recipe, lesson: Lesson) -> Report | None:
-    """The standard convolution that maps the example's input to its output, if there is one."""
-    if recipe.name in ("transposed", "dilated", "pointwise"):
-        return None  # as many multiplications, or another kernel
-    try:
-        options = LayerOptions(**lesson.example)
-        return compare(recipe.name, options, ["standard"], batch=1, dtype="float32").compared[0].report
-    except ShapeError:
-        return None

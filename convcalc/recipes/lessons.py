@@ -10,7 +10,8 @@ class Lesson(NamedTuple):
     """A type for a student: what it is for, what it saves, what it costs, and options for an example.
 
     `picture` is what `convcalc draw` shows of the example: a name of its pictures, or None for the window. `beside` are
-    more examples, each with a few words, whose numbers are given in one line.
+    more examples, each with a few words, whose numbers are given in one line. `compared` says whether the standard
+    convolution for the same map is a fair comparison: not if it multiplies as often or needs another kernel.
     """
 
     purpose: str
@@ -21,6 +22,7 @@ class Lesson(NamedTuple):
     beside: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     fields: tuple[str, ...] = ()
     """A row of layer words whose receptive fields are worth seeing."""
+    compared: bool = True
 
 
 LESSONS = {
@@ -30,6 +32,7 @@ LESSONS = {
         "Against a fully connected layer: weights do not grow with the image.",
         "Every filter meets every channel, so the cost is channels times filters times taps.",
         {"input": (3, 7, 7), "kernel": 3, "filters": 128},
+        compared=False,
     ),
     "pointwise": Lesson(
         "Mixes channels and sees one pixel: to have fewer channels before an expensive layer, or more after it, or one "
@@ -38,6 +41,7 @@ LESSONS = {
         "It never looks at a neighbour; something else has to.",
         {"input": (3, 7, 7), "filters": 2},
         "channels",
+        compared=False,
     ),
     "dilated": Lesson(
         "Sees further with the same taps, by leaving gaps between them: for segmentation and audio, where the output "
@@ -47,6 +51,7 @@ LESSONS = {
         "such as 1, 2, 4.",
         {"input": (1, 7, 7), "kernel": 3, "dilation": 2, "padding": 2, "filters": 1},
         fields=("k3", "k3d2", "k3d4"),
+        compared=False,
     ),
     "transposed": Lesson(
         "Makes maps larger with learned weights: decoders, generators, U-Nets. It is the transpose of a convolution, "
@@ -59,18 +64,19 @@ LESSONS = {
             ("stride 1", {"input": (1, 2, 2), "kernel": 3, "filters": 1}),
             ("stride 2", {"input": (1, 2, 2), "kernel": 3, "stride": 2, "filters": 1}),
         ),
+        compared=False,
     ),
     "grouped": Lesson(
         "Splits the channels into groups that do not see each other: to share a layer among machines, or for more "
         "filters at the same cost.",
-        "Weights and multiplications by the number of groups.",
+        "Divides weights and multiplications by the number of groups.",
         "Channels of different groups never meet; mix them in the next layer.",
         {"input": (4, 5, 5), "kernel": 3, "filters": 4, "groups": 2},
         "channels",
     ),
     "depthwise": Lesson(
         "Filters every channel alone: the spatial half of a depthwise separable convolution.",
-        "Multiplications by the number of channels.",
+        "Divides the multiplications by the number of channels.",
         "No channel learns of another, and there is little to compute for every value that is read, so that it is "
         "bound by memory rather than arithmetic.",
         {"input": (3, 7, 7), "kernel": 3},
@@ -78,14 +84,14 @@ LESSONS = {
     ),
     "depthwise-separable": Lesson(
         "Looks around in every channel alone, then mixes the channels pixel by pixel: MobileNet's layer.",
-        "About the number of taps: the ratio to a standard convolution is 1/filters + 1/taps.",
+        "Multiplications fall to 1/filters + 1/taps of the standard convolution's.",
         "Fewer weights, so that a small network may lose accuracy; the depthwise half is bound by memory.",
         {"input": (3, 7, 7), "kernel": 3, "filters": 128},
         "channels",
     ),
     "spatially-separable": Lesson(
         "A column, then a row, in place of a square kernel: blurs, Sobel, and long kernels such as 1x7 and 7x1.",
-        "2k taps for k*k.",
+        "2k taps in place of k*k.",
         "Only kernels of rank 1 can be written so; trained ones seldom are.",
         {"input": (1, 5, 5), "kernel": 3, "filters": 1},
     ),
@@ -98,7 +104,7 @@ LESSONS = {
     ),
     "pointwise-grouped": Lesson(
         "A 1x1 convolution within groups of channels, for networks whose 1x1 layers cost most.",
-        "Multiplications by the number of groups.",
+        "Divides the multiplications by the number of groups.",
         "Groups never meet; a channel shuffle after it mends that.",
         {"input": (6, 5, 5), "filters": 6, "groups": 3},
         "channels",
@@ -106,7 +112,7 @@ LESSONS = {
     "shuffled-grouped": Lesson(
         "A grouped convolution whose outputs are then dealt out to all groups of the next layer: ShuffleNet's way to "
         "make groups meet.",
-        "Multiplications by the number of groups; the shuffle is free of them.",
+        "Divides the multiplications by the number of groups; the shuffle itself multiplies nothing.",
         "The shuffle moves memory.",
         {"input": (6, 5, 5), "kernel": 3, "filters": 6, "groups": 3},
         "channels",

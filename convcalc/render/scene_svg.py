@@ -1,8 +1,7 @@
 """A scene as one SVG file: light and dark, still or animated, without scripts, links or fonts.
 
 Attributes alone make a good picture; the style sheet only changes colours in the dark and moves the marks. Custom
-properties (`var()`) are not used, as some programs that draw SVG stop at them. Source: measured with browsers,
-librsvg, CairoSVG and Inkscape.
+properties (`var()`) are not used, as some programs that draw SVG do not know them.
 """
 
 from __future__ import annotations

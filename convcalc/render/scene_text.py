@@ -108,7 +108,7 @@ def _block_lines(scene: Scene, width: int, signs: Signs) -> Iterator[Line]:
         yield [
             (f"{block.label:<{label}}  {block.text:>{text}}  ", ""),
             (bar, COLOURS[Role.TAP]),
-            (f"{skip:>{0}}", "dim"),
+            (skip, "dim"),
         ]
     yield []
 

@@ -38,8 +38,8 @@ Paths = Counter[int]
 def field_scene(graph: Graph, view: View) -> Scene:
     """The inputs that one output of every layer reads; in 1-D, the paths through the layers over time.
 
-    Each number counts the paths from an input to the output, which are the sums of products of weights that it goes
-    through. Raises ShapeError for a graph that is not a row of windows.
+    Each number counts the paths from an input to the output: in how many ways its value gets there.
+    Raises ShapeError for a graph that is not a row of windows.
     """
     nodes = _row(graph)
     shape = graph.inputs[0].shape
@@ -107,11 +107,11 @@ def _windows(node: Node) -> tuple[tuple[Window, ...], bool]:
 
 def _back(nodes: Sequence[Node], output: Axes) -> list[list[Paths]]:
     """Axis by axis, the paths before each node, the last node's first."""
-    result = []
-    for axis, at in enumerate(output):
-        along = tuple((_windows(node)[0][axis], _sizes(node)[0][axis], _windows(node)[1]) for node in nodes)
-        result.append(paths_back(along, at))
-    return result
+    each = [(*_windows(node), _sizes(node)[0]) for node in nodes]
+    return [
+        paths_back(tuple((axes[axis], sizes[axis], transposed) for axes, transposed, sizes in each), at)
+        for axis, at in enumerate(output)
+    ]
 
 
 def _growth(nodes: Sequence[Node], sizes: Axes, view: View) -> Scene:
@@ -181,7 +181,7 @@ def _over_time(nodes: Sequence[Node], sizes: Axes, view: View) -> Scene:
                 text = count_text(paths[position]) if row == len(nodes) and paths[position] else ""
                 cells.append(Cell(hit if paths[position] else plain, row, shown.place((position,))[1], text))
     for row, node in enumerate(reversed(nodes)):
-        (axes, transposed), (size, _) = _windows(node), (_sizes(node)[0][0], 0)
+        (axes, transposed), size = _windows(node), _sizes(node)[0][0]
         for position in (at for at in shown.shown[0] if at in used[row]):
             for source, _ in meets(axes[0], size, position, transposed):
                 if (source,) in shown:

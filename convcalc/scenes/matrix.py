@@ -11,7 +11,7 @@ from convcalc.axis.window import Window, pairs_inside
 from convcalc.graph.graph import Node
 from convcalc.graph.primitives import Correlate, TransposedCorrelate, windows
 from convcalc.notation import Axes, show_size
-from convcalc.scenes.plane import plane
+from convcalc.scenes.plane import flat, plane
 from convcalc.scenes.scene import Cell, Grid, Mark, Role, Scene, Step
 from convcalc.scenes.taps import meets
 from convcalc.scenes.view import View, chosen, position_text
@@ -29,9 +29,9 @@ def matrix_scene(node: Node, view: View) -> Scene:
     rows, columns, weights = prod(outputs), prod(sizes), _weights(axes, sizes, outputs, transposed)
     taps = [*product(*(range(axis.kernel) for axis in axes))]
     names = dict(zip(taps, ascii_letters, strict=False)) if len(taps) <= len(ascii_letters) else {}
-    row = _flat(at, outputs)
+    row = flat(at, outputs)
     wide = view._replace(columns=2 * view.columns)
-    first = _flat(tuple(_first_met(*each, transposed) for each in zip(axes, sizes, at, strict=True)), sizes)
+    first = flat(tuple(_first_met(*each, transposed) for each in zip(axes, sizes, at, strict=True)), sizes)
     around = range(row, row + 1), range(first, first + wide.columns)
     sheet = plane([range(rows), range(columns)], wide, around)
     turned = plane([range(columns), range(rows)], wide, around[::-1])
@@ -105,15 +105,8 @@ def _first_met(axis: Window, size: int, at: int, transposed: bool) -> int:
     return min((source for source, _ in meets(axis, size, at, transposed)), default=0)
 
 
-def _flat(place: Axes, sizes: Axes) -> int:
-    number = 0
-    for at, size in zip(place, sizes, strict=True):
-        number = number * size + at
-    return number
-
-
 def _unflat(number: int, sizes: Axes) -> Axes:
-    """The place of which `_flat` makes this number."""
+    """The place of which `flat` makes this number."""
     place = []
     for size in reversed(sizes):
         number, at = divmod(number, size)

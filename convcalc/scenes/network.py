@@ -7,7 +7,6 @@ from math import log2, prod
 
 from convcalc.notation import show_size
 from convcalc.questions.cost import BYTES
-from convcalc.questions.memory import deployed, peak
 from convcalc.questions.report import Report
 from convcalc.questions.summary import Row
 from convcalc.scenes.scene import Bar, Block, Role, Scene, Step
@@ -19,16 +18,17 @@ MOST_BUFFERS = 24
 def map_scene(report: Report, rows: Sequence[Row]) -> Scene:
     """A block per row: as high as its output's side, as wide as the logarithm of its channels, skips as arcs."""
     shapes = [row.output or (1,) for row in rows]
-    highest = max((prod(shape[1:]) ** (1 / (len(shape) - 1)) for shape in shapes if len(shape) > 1), default=1)
+    sides = [prod(shape[1:]) ** (1 / max(1, len(shape) - 1)) for shape in shapes]
+    highest = max(sides, default=1)
     blocks = tuple(
         Block(
             row.name,
             1 + log2(shape[0]),
-            (prod(shape[1:]) ** (1 / (len(shape) - 1)) if len(shape) > 1 else 1) / highest,
+            side / highest,
             float(row.share),
             show_size(shape),
         )
-        for row, shape in zip(rows, shapes, strict=True)
+        for row, shape, side in zip(rows, shapes, sides, strict=True)
     )
     row_of = {layer.name: number for number, row in enumerate(rows) for layer in row.layers}
     arcs = {
@@ -56,8 +56,7 @@ def map_scene(report: Report, rows: Sequence[Row]) -> Scene:
 def memory_scene(report: Report) -> Scene:
     """A bar per buffer of a deployment, from the layer that makes it to the last that reads it."""
     graph, size = report.graph, BYTES[report.dtype]
-    placement = deployed(graph)
-    most = peak(graph, placement)
+    placement, most = report.placement, report.peak
     count = len(graph.nodes)
     buffers = [
         (number, min(last, count - 1))

@@ -85,3 +85,15 @@ def _shown(every: range, limit: int, around: range) -> range:
     middle = (around[0] + around[-1]) // 2 if around else every[0]
     first = min(max(middle - limit // 2, every[0]), every[-1] + 1 - limit)
     return range(first, first + limit)
+
+
+def flat(place: Axes, sizes: Axes) -> int:
+    """The number of a place when all are counted, the last axis fastest.
+
+    >>> flat((1, 2), (3, 4))
+    6
+    """
+    number = 0
+    for at, size in zip(place, sizes, strict=True):
+        number = number * size + at
+    return number

@@ -28,7 +28,6 @@ class Sums(NamedTuple):
     convolution: Convolution
     x: np.ndarray
     weight: np.ndarray
-    bias: float | None
     out: np.ndarray
     mode: str = "zeros"
 
@@ -53,8 +52,7 @@ class Sums(NamedTuple):
             lines.append(start + " + ".join(terms) if terms else f"{start}nothing")
         if len(self.x) > MAX_CHANNELS:
             lines.append(f"and the products of {len(self.x) - MAX_CHANNELS} more channels")
-        bias = "" if self.bias is None else f", bias {number_text(self.bias)} included"
-        return (*lines, f"sum {self.output_text(place)}{bias}")
+        return (*lines, f"sum {self.output_text(place)}")
 
     def _pairs(self, place: Axes) -> Iterator[tuple[Axes | None, Axes]]:
         """(where the value under a tap comes from, None for a padding zero; the tap) for every tap that counts."""
@@ -72,14 +70,17 @@ class Sums(NamedTuple):
 
 
 def sums_of(
-    convolution: Convolution, x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, out: np.ndarray,
-    *, filter: int = 0, mode: str = "zeros",
-) -> Sums:  # fmt: skip
+    convolution: Convolution,
+    x: np.ndarray,
+    weight: np.ndarray,
+    out: np.ndarray,
+    *,
+    filter: int = 0,
+    mode: str = "zeros",
+) -> Sums:
     """The numbers of one filter, from whole arrays: x and out (1, channels, *spatial), weight in the layer's layout."""
     per_group = convolution.in_channels // convolution.groups
     group, own = divmod(filter, convolution.out_channels // convolution.groups)
     channels = slice(group * per_group, (group + 1) * per_group)
     kernel = weight[filter] if isinstance(convolution, Correlate) else weight[channels, own]
-    return Sums(
-        convolution, x[0, channels], kernel, None if bias is None else bias[filter].item(), out[0, filter], mode
-    )
+    return Sums(convolution, x[0, channels], kernel, out[0, filter], mode)

@@ -11,7 +11,7 @@ from convcalc.axis.window import Window, outputs_reached
 from convcalc.graph.graph import Node
 from convcalc.graph.primitives import Correlate, Pool, windows
 from convcalc.notation import Axes, show_size
-from convcalc.scenes.plane import Plane, plane
+from convcalc.scenes.plane import Plane, flat, plane
 from convcalc.scenes.scene import Cell, Grid, Mark, Role, Scene, Step
 from convcalc.scenes.sums import Sums
 from convcalc.scenes.taps import read_by
@@ -67,9 +67,7 @@ def window_scene(node: Node, view: View, sums: Sums | None = None) -> Scene:
         line=int(len(sizes) != 2),
         left_out=made.left_out,
     )
-    seen = (
-        {cell.role for cell in input_grid.cells} | {mark.role for step in steps for mark in step.marks} | {Role.OUTPUT}
-    )
+    seen = {cell.role for cell in input_grid.cells} | {mark.role for step in steps for mark in step.marks}
     return Scene(
         map_title(node),
         described(node.primitive, view.mode),
@@ -126,16 +124,9 @@ def _input_cells(
         if sums is not None:
             text = sums.input_text(origin) if len(origin) == len(sizes) else "0"
         elif mode != "zeros" and len(origin) == len(sizes):
-            text = str(_number(origin, sizes))
+            text = str(flat(origin, sizes))
         crossed = not all(ats[at] for ats, at in zip(read, place, strict=True))
         yield Cell(Role.INPUT if inside else Role.PADDING, *sheet.place(place), text, crossed)
-
-
-def _number(source: Axes, sizes: Axes) -> int:
-    number = 0
-    for at, size in zip(source, sizes, strict=True):
-        number = number * size + at
-    return number
 
 
 def _step(axes: tuple[Window, ...], sizes: Axes, place: Axes, sheet: Plane, made: Plane, sums: Sums | None) -> Step:

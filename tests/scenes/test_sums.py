@@ -57,7 +57,7 @@ def test_the_products_add_up_to_the_engine_s_output(type: str, options: dict[str
         )
         out = conv_transpose(x, w, padding=primitive.padding, output_padding=primitive.output_padding, **settings)
     for filter in {0, primitive.out_channels - 1}:
-        sums = sums_of(primitive, x, w, None, out, filter=filter, mode=mode)
+        sums = sums_of(primitive, x, w, out, filter=filter, mode=mode)
         for place in np.ndindex(out.shape[2:]):
             *products, total = sums.lines(place)
             assert added_up(tuple(products)) == out[0, filter][place]
@@ -66,7 +66,7 @@ def test_the_products_add_up_to_the_engine_s_output(type: str, options: dict[str
 
 def test_of_many_channels_the_first_are_written_out() -> None:
     x, w = np.ones((1, 9, 3), int), np.ones((1, 9, 2), int)
-    sums = sums_of(Correlate(9, 1, (2,), (1,), ((0, 0),), (1,)), x, w, None, conv(x, w))
+    sums = sums_of(Correlate(9, 1, (2,), (1,), ((0, 0),), (1,)), x, w, conv(x, w))
     lines = sums.lines((0,))
     assert len(lines) == MAX_CHANNELS + 2
     assert lines[-2:] == ("and the products of 5 more channels", "sum 18")
@@ -76,7 +76,7 @@ def numbers(x: object, w: object) -> Sums:
     """Of one channel and a kernel that fits it once."""
     arrays = np.array([[x]]), np.array([[w]])
     primitive = Correlate(1, 1, (arrays[1].size,), (1,), ((0, 0),), (1,))
-    return sums_of(primitive, *arrays, None, conv(*arrays))
+    return sums_of(primitive, *arrays, conv(*arrays))
 
 
 @pytest.mark.parametrize(
@@ -98,6 +98,6 @@ def test_cells_have_the_first_channel_s_numbers_and_the_outputs() -> None:
     node = row("1x3x4", "k2").nodes[1]
     assert isinstance(node.primitive, Correlate)
     out = conv(x, w)
-    scene = window_scene(node, View(None, 9, 9), sums_of(node.primitive, x, w, None, out))
+    scene = window_scene(node, View(None, 9, 9), sums_of(node.primitive, x, w, out))
     assert [cell.text for cell in scene.grids[0].cells] == [str(number) for number in range(12)]
     assert [cell.text for cell in scene.grids[1].cells] == [str(number) for number in out.ravel()]
