@@ -48,7 +48,7 @@ def measured(run: Executed) -> Numbers:
     """The numbers that one node's run showed."""
     convolution = convolved(run)
     if convolution is None or run.counter.as_defined:
-        return Numbers(run.out.shape, run.parameters, run.counter.multiplications, not run.counter.as_defined)
+        return Numbers(run.out.shape, run.parameters, run.counter.multiplications)
     counted, sample = counted_along_axes(convolution)
     return Numbers(run.out.shape, run.parameters, counted, by_axes=True, sample=sample)
 

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from convcalc.engine.algorithms import AUTO
+from convcalc.engine.arithmetic import all_finite
 from convcalc.graph.graph import Graph, Group
 from convcalc.proof.arrays import Arrays, drawn_arrays, drawn_for, held
 from convcalc.proof.checks import (
@@ -25,6 +26,7 @@ from convcalc.proof.checks import (
 from convcalc.proof.executed import Check, agree, skipped
 from convcalc.proof.probe import Probe, check_fields, probe_count
 from convcalc.proof.reference import Reference, check_reference
+from convcalc.proof.rounding import run_count
 from convcalc.proof.statistics import output_dict
 from convcalc.proof.walk import NodeError, check_runnable, executed, numbered_inputs
 from convcalc.questions.cost import cost, total
@@ -87,13 +89,15 @@ def check_network(
     drawn = [drawn_for(node.shape or (1,), seed, types.get(node.name)) for seed, node in enumerate(graph.inputs)]
     inputs = drawn if x is None else [x, *drawn[1:]]
     inputs = [held(x, node.name, types.get(node.name)) for node, x in zip(graph.inputs, inputs, strict=True)]
-    finite = inputs if np.isfinite(inputs[0]).all() else [drawn[0], *inputs[1:]]
+    finite = inputs if all_finite(inputs[0]) else [drawn[0], *inputs[1:]]
     arrays = {**drawn_arrays(graph), **({} if arrays is None else arrays)}
     fields = receptive_fields(graph) if fields is None else fields
     count = len(graph.nodes) - len(graph.inputs)
-    shown = _Shown(progress, count)
+    shown, again = _Shown(progress, count), 0
+    if reference is not None and reference.run is not None:
+        again = run_count(min(max(1, graph.nodes[i].elements) for i in (graph.output, *graph.others)))
     probe = Probe(graph, fields, finite, arrays, graph.nodes[fields.mapped].shape or (), ran=lambda: shown.more(count))
-    shown.of += count * (probe_count(probe) + (2 if reference is not None and reference.run is not None else 0))
+    shown.of += count * (probe_count(probe) + again)
     began = perf_counter()
     ran, failed = dict[int, Numbers](), None
     wanted, outs = {graph.output, *graph.others}, numbered_inputs(graph, inputs)

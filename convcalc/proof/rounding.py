@@ -39,6 +39,11 @@ Outputs = dict[int, np.ndarray]
 """By the number of the node."""
 
 
+def run_count(few: int) -> int:
+    """How often `rounding_errors` runs a network whose smallest output has so many values."""
+    return 1 + ceil(SAMPLES / few)
+
+
 def rounding_errors(
     graph: Graph,
     outputs: Collection[int],
@@ -57,7 +62,7 @@ def rounding_errors(
     wide = _outputs(graph, outputs, _as(inputs, np.float64), _InDtype(arrays, np.float64), ran)
     few = min(wide[number].size for number in outputs)
     off: Outputs = {}
-    for again in range(ceil(SAMPLES / few)):
+    for again in range(run_count(few) - 1):
         random = np.random.default_rng(again)
 
         def change(run: Executed, random: np.random.Generator = random) -> np.ndarray:

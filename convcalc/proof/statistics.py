@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from convcalc.engine.arithmetic import all_finite
+
 
 class Range(NamedTuple):
     """The extremes and the mean of some values."""
@@ -45,7 +47,7 @@ def statistics(out: np.ndarray) -> Statistics:
 
 def not_finite(array: np.ndarray) -> tuple[int, int]:
     """How many values are NaN, and how many infinite."""
-    if array.dtype.kind not in "fc" or np.isfinite(array).all():
+    if all_finite(array):
         return 0, 0
     nan = int(np.isnan(array).sum())
     return nan, int((~np.isfinite(array)).sum()) - nan

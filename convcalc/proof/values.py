@@ -48,7 +48,7 @@ def check_values(executed: Sequence[Executed], whole: Convolved | None = None) -
         return skipped("values", "every output may overflow on its way, and the order of its terms decides"), float(
             "nan"
         )
-    note = "" if checked == of else ", corners and edges among them"
+    note = "" if checked + passed == of else f", {_always_among([*filter(None, map(convolved, executed)), whole])}"
     detail = f"{checked:,} of {of:,} outputs against the direct sum{note}"
     if passed:
         detail += f"; {passed:,} more may overflow on their way and are not compared"
@@ -189,7 +189,7 @@ def _is_shuffled(x: np.ndarray, out: np.ndarray, groups: int) -> bool:
 def sampled(run: Convolved) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """((batch, *position) rows, filters of one group) to check, part by part: all on small arrays.
 
-    On larger ones corners, edges and random positions; with many groups or filters, each part has other positions.
+    On larger ones the positions of `_spots`; with many groups or filters, each part checks other ones.
     """
     primitive, sizes = run.primitive, (run.out.shape[0], *run.out.shape[2:])
     per_group, products = primitive.out_channels // primitive.groups, run.weight.size // primitive.out_channels
@@ -198,7 +198,7 @@ def sampled(run: Convolved) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         positions = np.indices(sizes).reshape(len(sizes), -1).T
         groups, most = list(range(primitive.groups)), per_group
     else:
-        positions = _spots(sizes, max(MIN_POSITIONS, SAMPLED_PRODUCTS // products), random)
+        positions = _spots(sizes, _most_positions(run), random)
         at_each = max(1, SUMMED_PRODUCTS // (len(positions) * products))
         groups = _spread(primitive.groups, min(at_each, SAMPLED_GROUPS))
         most = min(per_group, max(1, at_each // len(groups)))
@@ -211,14 +211,30 @@ def sampled(run: Convolved) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def _spots(sizes: tuple[int, ...], most: int, random: np.random.Generator) -> np.ndarray:
-    """Up to `most` positions, batch first: the first and the last, other corners, edges, the centre, random ones."""
+    """Up to `most` positions, batch first: the marked ones, then random ones."""
+    more = random.integers(0, sizes, (SAMPLED_POSITIONS, len(sizes))).tolist()
+    return np.unique([*_marked(sizes), *more][:most], axis=0)
+
+
+def _most_positions(run: Convolved) -> int:
+    """How many positions a sample has, the fewer the more products an output takes."""
+    return max(MIN_POSITIONS, SAMPLED_PRODUCTS * run.primitive.out_channels // run.weight.size)
+
+
+def _always_among(runs: Sequence[Convolved | None]) -> str:
+    """Which positions are in the samples of all of these, in words."""
+    given = [run for run in runs if run is not None]
+    whole = all(len(_marked((run.out.shape[0], *run.out.shape[2:]))) <= _most_positions(run) for run in given)
+    return f"{'corners and edges' if whole else 'the first and the last'} among them"
+
+
+def _marked(sizes: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """The positions that a sample begins with: the first, the last, the centre, other corners, then edges."""
     ends = [dict.fromkeys((0, size - 1)) for size in sizes]
     middles = [{0: None, sizes[0] - 1: None}, *(dict.fromkeys((0, size - 1, size // 2)) for size in sizes[1:])]
     last = tuple(size - 1 for size in sizes)
     centre = (0, *(size // 2 for size in sizes[1:]))
-    marked = dict.fromkeys(((0,) * len(sizes), last, centre, *product(*ends), *product(*middles)))
-    more = random.integers(0, sizes, (SAMPLED_POSITIONS, len(sizes))).tolist()
-    return np.unique([*marked, *more][:most], axis=0)
+    return [*dict.fromkeys(((0,) * len(sizes), last, centre, *product(*ends), *product(*middles)))]
 
 
 def _spread(count: int, most: int) -> list[int]:

@@ -113,12 +113,13 @@ def live_tensors(graph: Graph, placement: Placement, at: Peak) -> Iterator[tuple
 
 
 def last_reads(graph: Graph) -> list[int]:
-    """The number of each tensor's last reader: its own if there is none, beyond all nodes for the output."""
+    """The number of each tensor's last reader: its own if there is none, beyond all nodes for an output."""
     last_read = list(range(len(graph.nodes)))
     for number, node in enumerate(graph.nodes):
         for i in node.inputs:
             last_read[i] = number
-    last_read[graph.output] = len(graph.nodes)
+    for i in (graph.output, *graph.others):
+        last_read[i] = len(graph.nodes)
     return last_read
 
 
@@ -137,13 +138,14 @@ def free_nodes(graph: Graph) -> Sequence[bool]:
     """Whether each node costs a deployment no time: nothing of it is read or written apart from the layer before.
 
     These are what does nothing to the elements, and what goes element by element on the output of a single layer that
-    nobody else reads: it is applied as that layer writes, and a batch norm is part of its weights.
+    nobody else reads: it is applied as that layer writes, or folded into its weights if it is a batch norm after some.
     """
     readers = [0] * len(graph.nodes)
     for node in graph.nodes:
         for i in {*node.inputs}:
             readers[i] += 1
-    readers[graph.output] += 1
+    for i in (graph.output, *graph.others):
+        readers[i] += 1
     writes: list[bool] = []
     """Whether a node's values are just being written, so that a function can be applied to them."""
     free = []

@@ -92,7 +92,7 @@ def sizes(text: str) -> tuple[str, ...]:
         if found:
             first, last = (Fraction(whole_number(number, "sweep")) for number in found.group(1, 2))
             step = Fraction(whole_number(found[3], "sweep")) if found[3] else None
-            values += map(str, _range(first, last, step, part))
+            values += map(str, _range(first, last, step, part, "sweep"))
         else:
             values.append(show_size([whole_number(number, "sweep") for number in part.split("x")]))
     return tuple(dict.fromkeys(values))
@@ -110,19 +110,19 @@ def widths(text: str) -> tuple[str, ...]:
         if found:
             first, last = (width_of(number, "sweep-width") for number in found.group(1, 2))
             step = width_of(found[3], "sweep-width") if found[3] else None
-            values += map(_decimal, _range(first, last, step, part))
+            values += map(_decimal, _range(first, last, step, part, "sweep-width"))
         else:
             width_of(part, "sweep-width")
             values.append(part)
     return tuple(dict.fromkeys(values))
 
 
-def _range(first: Fraction, last: Fraction, step: Fraction | None, part: str) -> list[Fraction]:
+def _range(first: Fraction, last: Fraction, step: Fraction | None, part: str, name: str) -> list[Fraction]:
     """First, first + step, ... up to the last; without a step, a sensible one."""
     if step is None:
         step = _sensible_step(first, last)
     if first > last or not step or (last - first) / step >= MAX_POINTS:
-        raise NotationError(f"sweep: a range goes up, in at most {MAX_POINTS} steps, got {part}")
+        raise NotationError(f"{name}: a range goes up, with at most {MAX_POINTS:,} values, got {part}")
     return [first + i * step for i in range(int((last - first) / step) + 1)]
 
 

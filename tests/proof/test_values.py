@@ -193,6 +193,23 @@ def test_a_sample_has_corners_and_edges_and_as_many_positions_as_the_taps_allow(
         assert marks <= positions or most < 9
 
 
+@pytest.mark.parametrize(
+    ("products", "among"), [(4 << 20, "corners and edges"), (1, "the first and the last")], ids=["many", "few"]
+)
+def test_a_sample_says_which_positions_are_in_it(products: int, among: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(values, "SAMPLED_PRODUCTS", products)
+    monkeypatch.setattr(values, "EVERYTHING", 0)
+    report = analyze(input=(1, 200, 301), kernel=3, filters=1, padding=1)
+    [node] = run_nodes(report)
+    [run] = filter(None, [convolved(node)])
+    seen = {tuple(row) for rows, _ in values.sampled(run) for row in rows.tolist()}
+    corners = {(0, y, x) for y in (0, 199) for x in (0, 300)}
+    edges = {(0, 0, 150), (0, 199, 150), (0, 100, 0), (0, 100, 300)}
+    assert check_values([node])[0].how.endswith(f", {among} among them")
+    assert {(0, 0, 0), (0, 199, 300)} <= seen
+    assert (corners | edges <= seen) == (among == "corners and edges")
+
+
 def test_checks_of_very_long_kernels_end() -> None:
     """A signal of 150,000 samples under 60,000 taps: the definition has 5.4 billion products."""
     rng = np.random.default_rng(0)

@@ -189,3 +189,21 @@ def test_what_others_read_too_takes_time() -> None:
     layers = network_from_toml(text.encode(), "net.toml")
     found = dict(zip(layers.labels, free_nodes(layers), strict=True))
     assert [name for name, free in found.items() if free] == ["relu2", "flatten1"]
+
+
+def test_further_outputs_stay_to_the_end_and_are_written() -> None:
+    """A pool of 4x4 values, then two functions of it, all three of them outputs: none may write over another."""
+    net = Builder()
+    at = net.input((1, 1, 8, 8))
+    pool = net.add("pool", "max_pool", p.Pool("max", (2, 2), (2, 2), ((0, 0), (0, 0)), (1, 1)), [at])
+    first = net.add("first", "relu", p.Elementwise("relu"), [pool])
+    last = net.add("last", "relu", p.Elementwise("relu"), [first])
+    alone, several = net.graph("alone", last), net.graph("several", last, others=(pool, first))
+    assert peak(alone, deployed(alone)).elements == 64 + 16  # the functions write over the pool
+    assert peak(several, deployed(several)).elements == 64 + 16
+    assert peak(several, layer_by_layer(several)).elements == 64 + 16
+    assert [*deployed(alone).buffers] == [0, 1, 1, 1]
+    assert [*deployed(several).buffers] == [0, 1, 2, 3]
+    assert deployed(several).last_uses[1:] == (4, 4, 4)
+    assert [*free_nodes(alone)] == [False, False, True, True]
+    assert [*free_nodes(several)] == [False, False, False, False]

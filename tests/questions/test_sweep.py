@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from convcalc.errors import ConvcalcError
@@ -83,3 +85,14 @@ def test_if_nothing_fits_the_first_value_s_error_is_told() -> None:
         swept(
             "size", ["4"], lambda n: network_report(network_from_toml(deep.encode(), "net.toml", input=(3, int(n), 9)))
         )
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "name"),
+    [(widths, "1..0.25", "sweep-width"), (sizes, "1..1001:1", "sweep")],
+    ids=["widths", "sizes"],
+)
+def test_a_range_that_is_none_names_its_option(read: Callable[[str], object], text: str, name: str) -> None:
+    with pytest.raises(ConvcalcError) as error:
+        read(text)
+    assert str(error.value) == f"{name}: a range goes up, with at most 1,000 values, got {text}"
