@@ -34,7 +34,7 @@ _ALSO = {
     "width": "alpha width-mult width-multiplier",
     "compare": "versus vs against",
     "output": "out out-file output-file save",
-    "array": "data x",
+    "array": "data",
     "explain": "verbose why how formula formulas",
     "check": "verify prove",
     "no-check": "nocheck skip-check",

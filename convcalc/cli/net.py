@@ -16,7 +16,7 @@ import typer
 from convcalc.cli import ANSWERED
 from convcalc.cli.answer import Form, answer, print_json
 from convcalc.cli.conflicts import NET, check_conflicts
-from convcalc.cli.options import EXPLAIN, JSON, LAYOUT, check_one_size, complete_dtype, flag, option
+from convcalc.cli.options import EXPLAIN, JSON, LAYOUT, check_one_size, complete_dtype, flag, option, with_kernel
 from convcalc.errors import NotationError, first_of, shortened
 from convcalc.notation import is_size, parse_features, parse_layout, whole_number
 from convcalc.readers import zoo_name, zoo_names
@@ -175,14 +175,18 @@ def _one_model(models: Sequence[str]) -> str | None:
     if not models:
         return None
     from convcalc.questions.models import is_layer_word
+    from convcalc.readers.words import example_input
 
     first, *others = models
     if not zoo_name(first) and is_layer_word(first):
-        words = shlex.join(models if is_size(first) else ["3x224x224", *models])
+        named = [with_kernel(word) for word in models]
+        words = shlex.join(named if is_size(first) else [example_input(named), *named])
         raise NotationError(f"net: takes a MODEL, got the layer word {shortened(first)}; use convcalc cost {words}")
     if not others:
         return first
-    if is_size(others[0]):
+    if zoo_name("-".join(models)):
+        raise NotationError(f"net: a network is one word, got {' '.join(models)}; use convcalc net {'-'.join(models)}")
+    if is_size(others[0]) and len(others[0].split("x")) > 2:
         raise NotationError(f"net: takes one MODEL, got {shortened(others[0])} too; use --input {others[0]}")
     models_too = all(zoo_name(other) or other.lower().endswith((".toml", ".onnx")) for other in others)
     remedy = "use " + " ".join(f"--compare {shlex.quote(other)}" for other in others)

@@ -192,10 +192,9 @@ class SharedOptions:
         if not self.sized and self.command != "rf":
             alone = next((word for word in self.words if word in BY_NAME), None)
             if alone is not None:
-                kernel = "" if recipe_named(alone).default_kernel == 1 else ":k3"
                 raise NotationError(
                     f"{self.command}: a type alone is no layer word, got {quoted(alone)}; "
-                    f"use -t {alone}, or {alone}{kernel} after the input's size"
+                    f"use -t {alone}, or {with_kernel(alone)} after the input's size"
                 )
             before = [self.command] if self.leading is None else [self.command, self.leading]
             raise NotationError(
@@ -228,6 +227,12 @@ class SharedOptions:
     def report(self, dtype: str = "float32") -> Report:
         """The report of that graph."""
         return layer_report(self.graph(), dtype=dtype)
+
+
+def with_kernel(word: str) -> str:
+    """A word that is a type alone with the kernel that makes it a layer word."""
+    bare = word in BY_NAME and recipe_named(word).default_kernel != 1
+    return f"{word}:k3" if bare else word
 
 
 def layer_command(function: Callable[..., int], leading: Collection[str] = ()) -> Callable[..., int]:

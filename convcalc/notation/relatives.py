@@ -47,9 +47,7 @@ _KNOWN = {
         "it is no convolution", "", "export the network to ONNX, for net"
     ),
     "coordconv": Relative("it is a convolution with coordinates added", "standard", "with 2 more input channels"),
-    "ghost ghostmodule mbconv fusedmbconv invertedresidual bottleneck residual resblock squeezeexcitation": (
-        Relative(_BLOCK, "", _TOML)
-    ),
+    "ghost ghostmodule mbconv fusedmbconv invertedresidual bottleneck residual resblock": (Relative(_BLOCK, "", _TOML)),
     "squeezeexcitation se inception fire": Relative(_BLOCK, "", _TOML),
     "weightstandardized spectralnorm": Relative(
         "it is a convolution with other weights", "standard", "which costs as much"
@@ -84,7 +82,8 @@ def relative(name: str) -> Relative | None:
     """
     key = simplified(name)
     for ending in ("", "1d", "2d", "3d", "convolution", "conv", "convolution2d", "conv2d"):
-        found = RELATIVES.get(key.removesuffix(ending)) if key.endswith(ending) else None
+        known = key.removesuffix(ending)
+        found = RELATIVES.get(known) if key.endswith(ending) else None
         if found is not None:
-            return found._replace(what=found.what.format(name=name.lower()))
+            return found._replace(what=found.what.format(name=known))
     return None

@@ -221,9 +221,7 @@ def parse_padding_mode(value: object, name: str = "padding-mode") -> str:
     """
     mode = mode_spelling(value) if isinstance(value, str) else None
     if mode is None:
-        raise NotationError(
-            f"{name}: must be one of {', '.join(PADDING_MODES)}, got {quoted(value)}; use --padding-mode zeros"
-        )
+        raise NotationError(f"{name}: must be one of {', '.join(PADDING_MODES)}, got {quoted(value)}")
     return mode
 
 

@@ -15,6 +15,7 @@ from convcalc.notation.layer_word import MAX_LAYERS, LayerWord, WordError
 from convcalc.notation.relatives import relative
 from convcalc.notation.spellings import (
     PADDING_WORDS,
+    mode_spelling,
     nearest,
     padding_spelling,
     pool_spelling,
@@ -254,6 +255,10 @@ def _typed(text: str, types: Sequence[str]) -> LayerWord:
             )
         if not text:
             raise WordError("cannot read ''", HOW_WORDS)
+        if padding := padding_spelling(text):
+            raise NotationError(f"is a padding, not a layer; write k3p{padding}")
+        if mode_spelling(text):
+            raise NotationError("is a padding mode, not a layer, and changes no size or count; leave it out")
         known = relative(text)
         if known is not None:
             instead = f"write {known.type}:k3, {known.what}" if known.type else known.what

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 from convcalc.errors import NotationError, quoted
-from convcalc.notation import relative, stated_dims, type_spelling
+from convcalc.notation import did_you_mean, relative, stated_dims, type_spelling
 from convcalc.recipes.depthwise import DEPTHWISE
 from convcalc.recipes.depthwise_separable import DEPTHWISE_SEPARABLE
 from convcalc.recipes.dilated import DILATED
@@ -49,8 +47,7 @@ def _unknown(name: str) -> str:
     """Why a name is no type, and what answers instead."""
     known = relative(name)
     if known is None:
-        near = get_close_matches(name, BY_NAME, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
+        hint = did_you_mean(name, BY_NAME)
         return f"type: unknown convolution type {quoted(name)}; {hint}the types: {', '.join(r.name for r in RECIPES)}"
     instead = f"use --type {known.type}, {known.what}" if known.type else known.what
     return f"type: {quoted(name)} is no type here: {known.why}; {instead}"

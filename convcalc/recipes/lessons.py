@@ -46,7 +46,8 @@ LESSONS = {
     "dilated": Lesson(
         "Sees further with the same taps, by leaving gaps between them: for segmentation and audio, where the output "
         "must be as large as the input.",
-        "A receptive field that doubles with every layer, at no more weights or multiplications.",
+        "With dilations 1, 2, 4 and so on, the receptive field doubles with every layer, at no more weights or "
+        "multiplications.",
         "The gaps: with the same dilation in every layer some pixels are never seen together (gridding). Use dilations "
         "such as 1, 2, 4.",
         {"input": (1, 7, 7), "kernel": 3, "dilation": 2, "padding": 2, "filters": 1},
@@ -92,7 +93,7 @@ LESSONS = {
     "spatially-separable": Lesson(
         "A column, then a row, in place of a square kernel: blurs, Sobel, and long kernels such as 1x7 and 7x1.",
         "2k taps in place of k*k.",
-        "Only kernels of rank 1 can be written so; trained ones seldom are.",
+        "With one channel between the two, only kernels of rank 1 can be written so, and trained ones seldom have it.",
         {"input": (1, 5, 5), "kernel": 3, "filters": 1},
     ),
     "flattened": Lesson(

@@ -126,6 +126,7 @@ def test_names_of_other_libraries_find_their_type(name: str, type: str, dims: in
         ("gated", "it is two convolutions, one of which gates the other; use --type standard, with twice the"),
         ("MaxPool2d", "it is a pool; write it as a layer word, such as max:k2"),
         ("causal", "it is a padding; use --padding causal instead"),
+        ("causal_conv", "it is a padding; use --padding causal instead"),
         ("winograd", "it is a way to compute any type; use --algorithm winograd with run"),
         ("MBConv", "it is a block of several layers; write its layers as words or as a TOML file"),
     ],
