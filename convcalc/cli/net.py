@@ -19,7 +19,7 @@ from convcalc.cli.conflicts import NET, check_conflicts
 from convcalc.cli.options import EXPLAIN, JSON, LAYOUT, check_one_size, complete_dtype, flag, option, with_kernel
 from convcalc.errors import NotationError, first_of, shortened
 from convcalc.notation import is_size, parse_features, parse_layout, whole_number
-from convcalc.readers import zoo_name, zoo_names
+from convcalc.readers import is_model, zoo_name, zoo_names
 
 
 def _complete_model(incomplete: str) -> list[str]:
@@ -188,7 +188,7 @@ def _one_model(models: Sequence[str]) -> str | None:
         raise NotationError(f"net: a network is one word, got {' '.join(models)}; use convcalc net {'-'.join(models)}")
     if is_size(others[0]) and len(others[0].split("x")) > 2:
         raise NotationError(f"net: takes one MODEL, got {shortened(others[0])} too; use --input {others[0]}")
-    models_too = all(zoo_name(other) or other.lower().endswith((".toml", ".onnx")) for other in others)
+    models_too = all(map(is_model, others))
     remedy = "use " + " ".join(f"--compare {shlex.quote(other)}" for other in others)
     raise NotationError(
         f"net: takes one MODEL, got {first_of(others, 3)} too; {remedy if models_too else 'leave the others out'}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import shlex
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import wraps
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ from convcalc.notation import (
     LAYOUTS,
     PADDING_MODES,
     PADDING_WORDS,
+    Axes,
     Layout,
     is_size,
     parse_layout,
@@ -30,6 +31,12 @@ from convcalc.questions.cost import BYTES
 from convcalc.questions.report import Report, layer_report
 from convcalc.recipes import BY_NAME, recipe_named
 from convcalc.recipes.options import LayerOptions, layer_graph
+
+if TYPE_CHECKING:
+    from convcalc.questions.subject import Subject
+
+SIZELESS = ("rf", "tile", "stream", "lint")
+"""Commands that answer for a row of layer words without the size of the input."""
 
 
 def complete_type(incomplete: str) -> list[tuple[str, str]]:
@@ -161,35 +168,46 @@ class SharedOptions:
         """The layer that the options describe, or the row of layer words."""
         if not self.words:
             return layer_graph("standard" if self.type is None else self.type, self.layer, self.batch)
-        from convcalc.readers.words import example_input, row_graph
+        from convcalc.readers.words import row_graph
 
-        if self.words[0] == "1x1" and not self.sized and self.command != "rf":
+        self._check_row()
+        layer = self.layer
+        return row_graph(self.words, layer.input, batch=self.batch, bias=layer.bias, layout=layer.layout)
+
+    def subject(self) -> Subject:
+        """The layer, the row or the model of a command that takes a MODEL too; it can be placed on other inputs."""
+        from convcalc.questions.subject import Subject, subject_of
+        from convcalc.readers import is_model
+
+        if self.words:
+            if is_model(self.words[0]):
+                self._check_alone("a model")
+            else:
+                self._check_row()
+            layer = self.layer
+            return subject_of(self.words, layer.input, batch=self.batch, bias=layer.bias, layout=self.layout)
+        type = "standard" if self.type is None else self.type
+
+        def build(size: Axes) -> Graph:
+            return layer_graph(type, replace(self.layer, input=size, layout="channels-first"), self.batch)
+
+        graph = self.graph()
+        return Subject(type, (graph.inputs[0].shape or ())[1:], (), graph, build)
+
+    def _check_row(self) -> None:
+        """Raises NotationError for a row without a size where one is needed, and for options of a layer beside it."""
+        from convcalc.readers.words import example_input
+
+        sizeless = self.sized or self.command in SIZELESS
+        if self.words[0] == "1x1" and not sizeless:
             row = shortened(" ".join(self.words))
             raise NotationError(
                 f"{self.command}: must have the size of the input first, got the pointwise convolution 1x1; "
                 f"write 3x224x224 {row}, or --input 1x1 if it is the size"
             )
-        others = [name for name in ("type", *self.layer.given()) if name not in ("input", "bias")]
-        if self.type is None:
-            others.remove("type")
-        if others:
-            other = others[0].replace("_", "-")
-            if self.type is None and len(self.words) == 1 and self.words[0] in BY_NAME:
-                raise NotationError(
-                    f"{self.command}: a type alone is no layer word, got {quoted(self.words[0])} and --{other}; "
-                    f"use -t {self.words[0]}"
-                )
-            if self.type is not None and f"{self.type}-{self.words[0]}" in BY_NAME:
-                typed = f"{self.type} {self.words[0]}"
-                raise NotationError(
-                    f"{self.command}: a type is one word, got {quoted(typed)}; use -t {typed.replace(' ', '-')}"
-                )
-            raise NotationError(
-                f"{self.command}: takes layer words or the options of one layer, got both, --{other} among them; "
-                f"leave --{other} out and write it into the words, as k3s2p1"
-            )
+        self._check_alone("layer words")
         self._check_words()  # an unreadable word is reported before a missing size
-        if not self.sized and self.command != "rf":
+        if not sizeless:
             alone = next((word for word in self.words if word in BY_NAME), None)
             if alone is not None:
                 raise NotationError(
@@ -201,8 +219,30 @@ class SharedOptions:
                 f"{self.command}: must have the size of the input before layer words, got none; "
                 f"use convcalc {' '.join(before)} {example_input(self.words)} {shortened(shlex.join(self.words))}"
             )
-        layer = self.layer
-        return row_graph(self.words, layer.input, batch=self.batch, bias=layer.bias, layout=layer.layout)
+
+    def _check_alone(self, what: str) -> None:
+        """Raises NotationError for options of a layer beside `what` the words are."""
+        others = [name for name in ("type", *self.layer.given()) if name not in ("input", "bias")]
+        if self.type is None:
+            others.remove("type")
+        if not others:
+            return
+        other = others[0].replace("_", "-")
+        if self.type is None and len(self.words) == 1 and self.words[0] in BY_NAME:
+            raise NotationError(
+                f"{self.command}: a type alone is no layer word, got {quoted(self.words[0])} and --{other}; "
+                f"use -t {self.words[0]}"
+            )
+        if self.type is not None and f"{self.type}-{self.words[0]}" in BY_NAME:
+            typed = f"{self.type} {self.words[0]}"
+            raise NotationError(
+                f"{self.command}: a type is one word, got {quoted(typed)}; use -t {typed.replace(' ', '-')}"
+            )
+        remedy = "" if what == "a model" else " and write it into the words, as k3s2p1"
+        raise NotationError(
+            f"{self.command}: takes {what} or the options of one layer, got both, --{other} among them; "
+            f"leave --{other} out{remedy}"
+        )
 
     def _check_words(self) -> None:
         """Raises NotationError for words that are no layers; a network has its own command, options have dashes."""

@@ -33,7 +33,7 @@ from convcalc.questions.replace import replaced
 from convcalc.questions.report import Report, network_report
 from convcalc.questions.roofline import Machine
 from convcalc.questions.sweep import Sweep, sizes, swept, width_of, widths
-from convcalc.readers import load_network, zoo_name
+from convcalc.readers import is_model, load_network
 from convcalc.readers.words import row_graph
 from convcalc.recipes import BY_NAME
 
@@ -93,7 +93,7 @@ def _words(model: str | PathLike[str] | Sequence[str]) -> Sequence[str] | None:
         return None
     if isinstance(model, str):
         words = split_words(model)
-        if zoo_name(model) or model.lower().endswith((".toml", ".onnx")):
+        if is_model(model):
             return None
         return words if len(words) > 1 or (words and is_layer_word(words[0])) else None
     if isinstance(model, bytes) or not isinstance(model, Iterable):

@@ -36,6 +36,15 @@ def zoo_name(written: str) -> str | None:
     return {simplified(name): name for name in names}.get(simplified(written))
 
 
+def is_model(word: str) -> bool:
+    """Whether a word names a network of the zoo, or a file with one.
+
+    >>> is_model("ResNet-50"), is_model("net.onnx"), is_model("k3s2")
+    (True, True, False)
+    """
+    return zoo_name(word) is not None or word.lower().endswith((".toml", ".onnx"))
+
+
 def zoo_family(written: str) -> tuple[str, ...]:
     """The networks of the zoo that are meant: by name, by the beginning of it, or by a name with more behind it.
 

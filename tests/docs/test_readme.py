@@ -1,4 +1,4 @@
-"""The README and the conventions page, run: every console block prints what it shows, on a terminal of 100 columns.
+"""The README and the pages in docs/, run: every console block prints what it shows, on a terminal of 100 columns.
 
 `python -m tests.docs.test_readme` writes the outputs afresh; read the difference before keeping it.
 """
@@ -21,7 +21,7 @@ import pytest
 from convcalc.cli import exit_code
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/conventions.md")
+PAGES = ("README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")))
 PYTHON = re.compile(r"(?<=```python\n)(>>> .*?)(?=```)", re.DOTALL)
 BLOCK = re.compile(r"(?<=```console\n)(\$ .*?)(?=```)", re.DOTALL)
 
