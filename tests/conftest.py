@@ -16,6 +16,7 @@ NEEDED = (
     ("torch", "oracle (PyTorch)", "oracle"),
     ("onnxruntime", "oracle (ONNX Runtime)", "oracle"),
     ("onnx", "ONNX", "onnx"),
+    ("PIL", "Pillow", "images"),
     ("mypy", "mypy", "lint"),
 )
 """Module, what it is called, and the extra that brings it."""

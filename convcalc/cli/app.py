@@ -28,7 +28,7 @@ class Convcalc(Group):
         },
         "Prove it": {
             "draw": "pictures of a layer",
-            "run": "convolve .npy arrays and check every number by execution",
+            "run": "convolve arrays and check every number by execution",
         },
         "Look up": {
             "types": "the convolution types with their formulas",

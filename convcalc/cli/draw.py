@@ -250,7 +250,7 @@ def _with_numbers(options: SharedOptions, array: str | None, kernel_array: str |
     from convcalc.proof.run import RunOptions, executed_nodes, prepared
     from convcalc.scenes.factors import factors_scene
     from convcalc.scenes.sums import sums_of
-    from convcalc.storage.npy import read_npy
+    from convcalc.storage.arrays import called, read_array
 
     if array is None or kernel_array is None:
         raise NotationError(
@@ -264,7 +264,9 @@ def _with_numbers(options: SharedOptions, array: str | None, kernel_array: str |
     if extra:
         raise NotationError(f"draw: the arrays give --{extra[0].replace('_', '-')}, got it too; leave it out")
     run = RunOptions(**{**given, "type": options.type, "layout": options.layout, "padding_mode": mode})
-    layer = prepared(Named(array, read_npy(array)), [Named(kernel_array, read_npy(kernel_array))], [], run)
+    last = options.layout == "channels-last"
+    x, kernel = (Named(called(each), read_array(each, channels_last=last)) for each in (array, kernel_array))
+    layer = prepared(x, [kernel], [], run)
     sums = [
         sums_of(each.node.primitive, each.inputs[0], each.arrays[0], each.out, mode=mode)
         for each in executed_nodes(layer, run)

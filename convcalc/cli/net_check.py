@@ -16,7 +16,7 @@ from convcalc.notation import Axes, Layout, show_size
 from convcalc.proof.forms import Named
 from convcalc.proof.network import check_network
 from convcalc.questions.report import Report
-from convcalc.storage.npy import check_output, read_npy, write_npy
+from convcalc.storage.arrays import called, check_output, read_array, write_array
 
 
 def answer_checked(
@@ -31,7 +31,7 @@ def answer_checked(
         raise NotationError("net: --json fills stdout, got --output - too; choose one")
     if output is not None:
         check_output(output, [name for name in (array, file) if name is not None], force)
-    given = None if array is None else Named(array, read_npy(array))
+    given = None if array is None else Named(called(array), read_array(array, channels_last=layout == "channels-last"))
     x = None if given is None else _whole(given, report.graph.inputs[0].shape or (), layout)
     arrays, weights, reference = None, "random weights", None
     if file is not None:
@@ -45,7 +45,7 @@ def answer_checked(
         without_batch = given is not None and x is not None and given.array.ndim < x.ndim
         run = replace(run, out=_in_order(run.out, layout, without_batch))
     if output is not None and run.out is not None:
-        write_npy(output, run.out)
+        write_array(output, run.out)
     if json:
         print_json({**value, **run.to_dict(output)})
     else:

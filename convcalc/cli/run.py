@@ -34,10 +34,13 @@ ALGORITHMS = ("auto", "direct", "rows", "bands", "planes", "winograd", "fft")
 
 
 READING = "Reading and writing"
-INPUT_FILE = Annotated[str, typer.Argument(metavar="INPUT.npy", help="The input array; - is stdin.")]
+INPUT_FILE = Annotated[
+    str,
+    typer.Argument(metavar="INPUT", help="The input: .npy, .npz, .csv, an image, [[1,2],[3,4]]; - is stdin."),
+]
 KERNEL_FILES = Annotated[
     list[str],
-    typer.Argument(metavar="KERNEL.npy", help="One kernel, or one per stage in stage order."),
+    typer.Argument(metavar="KERNEL", help="One kernel, or one per stage in stage order; in any form of the input."),
 ]
 BIAS_FILES = Annotated[
     list[str] | None,
@@ -54,7 +57,8 @@ ALGORITHM = option(
     help=f"{', '.join(ALGORITHMS)}; direct if it does not fit [auto].",
 )  # fmt: skip
 DIMS = option("--dims", metavar="D", help="Spatial axes: 1, 2 or 3.", panel=READING)
-OUTPUT_FILE = option("-o", "--output", metavar="OUT.npy", help="Write the result; - is stdout.", panel=READING)
+OUTPUT_FILE = option("-o", "--output", metavar="OUT", help="Write the result: .npy, .npz, .csv, .png; - is stdout.",
+                     panel=READING)  # fmt: skip
 PREVIEW = flag("--preview", help="Show the result as a picture, each channel or the one chosen.", panel=READING)
 CHANNEL = option("--channel", metavar="N", help="The channel that --preview shows, from 1 [all].", panel=READING)
 FORCE = flag("--force", help="Let the output overwrite an input.", panel=READING)
@@ -86,12 +90,13 @@ def command(
     explain: EXPLAIN = False,
     json: JSON = False,
 ) -> int:
-    """Convolve .npy arrays with NumPy, then check shape, parameters, multiplications, receptive field and values.
+    """Convolve arrays with NumPy, then check shape, parameters, multiplications, receptive field and values.
 
     Kernels are (N, C/groups, *k), transposed (C, N/groups, *k); inputs (batch, C, *spatial), batch and C optional.
 
     Examples:
       convcalc run examples/photo.npy examples/sobel.npy --preview
+      convcalc run "[[3,3,2,1,0],[0,0,1,3,1],[3,1,2,2,3],[2,0,0,2,2],[2,0,0,0,1]]" "[[0,1,2],[2,2,0],[0,1,2]]"
       convcalc run examples/photo.npy examples/blur.npy -t spatially-separable -p same -o blurred.npy
       convcalc run examples/photo-rgb.npy examples/edges-bank.npy -s 2 -p 1 --json
       convcalc run examples/sunspots.npy examples/eleven-years.npy --preview
@@ -100,7 +105,7 @@ def command(
     from convcalc.proof.run import RunOptions, run
     from convcalc.render.pictures import check_channel, show_picture
     from convcalc.render.run import run_view
-    from convcalc.storage.npy import check_output, read_npy, write_npy
+    from convcalc.storage.arrays import called, check_output, read_array, write_array
 
     order = parse_layout("channels-first" if layout is None else layout)
     if json and (preview or output == "-"):
@@ -120,12 +125,12 @@ def command(
         "padding_mode": "zeros" if padding_mode is None else parse_padding_mode(padding_mode),
         "algorithm": "auto" if algorithm is None else algorithm, "check": not no_check,
     }  # fmt: skip
-    data, *arrays = [Named(name, read_npy(name)) for name in names]
+    data, *arrays = [Named(called(name), read_array(name, channels_last=order == "channels-last")) for name in names]
     result = run(data, arrays[: len(kernels)], arrays[len(kernels) :], RunOptions(**given))
     if chosen is not None:
         check_channel(result, order, chosen)
     if output is not None:
-        write_npy(output, result.out)
+        write_array(output, result.out)
     shown_on = sys.stderr if output == "-" else sys.stdout
     if preview:
         show_picture(result, order, chosen, shown_on)

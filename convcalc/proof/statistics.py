@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import isfinite, prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from convcalc.engine.arithmetic import all_finite
+
+SMALL, ROWS = 12, 16
+"""Most rows and columns of a map whose numbers are shown, and most rows of all maps of an output."""
 
 
 class Range(NamedTuple):
@@ -69,7 +72,23 @@ def output_dict(out: np.ndarray, path: str | None) -> dict[str, Any]:
     found = statistics(out)
     finite = None if found.finite is None else found.finite.to_dict()
     counts = {"nan": found.nan, "inf": found.inf, "finite": finite}
-    return {"shape": list(out.shape), "dtype": str(out.dtype), "path": path, **found.whole.to_dict(), **counts}
+    about = {"shape": list(out.shape), "dtype": str(out.dtype), "path": path}
+    return {**about, **found.whole.to_dict(), **counts, "values": json_values(out) if is_small(out) else None}
+
+
+def is_small(out: np.ndarray) -> bool:
+    """Whether an output is shown number by number: maps of at most 12x12, few enough for a screen."""
+    return bool(max(out.shape[-2:], default=1) <= SMALL and prod(out.shape[:-1]) <= ROWS)
+
+
+def json_values(out: np.ndarray) -> Any:
+    """All values as nested JSON lists, complex ones as [real, imaginary]; null where JSON has no number."""
+    plain = np.stack([out.real, out.imag], -1) if out.dtype.kind == "c" else out
+    return _without_odd(plain.tolist())
+
+
+def _without_odd(value: Any) -> Any:
+    return [_without_odd(each) for each in value] if isinstance(value, list) else json_number(value)
 
 
 def json_number(value: float | int | None) -> float | int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from convcalc.notation import Layout
 from convcalc.proof.run import Engine, Run
 from convcalc.render.checks import agreement, checks_table, output_line
+from convcalc.render.numbers import number_lines
 from convcalc.render.table import Table, duration
 from convcalc.render.views import own_notes, title
 
@@ -21,6 +22,7 @@ def run_view(run: Run, layout: Layout, path: str | None) -> Table:
             *own_notes(run.report),
             *(f"{check.name}: {check.how}" for check in run.checks if check.name == "values" and check.ok is not None),
             output_line(run.out, path),
+            *(() if path == "-" else number_lines(run.out)),
         ),
         more=[_engine_line(run, stage) for stage in run.engine],
     )

@@ -63,7 +63,7 @@ def files() -> set[str]:
         ("--array x.npy --kernel-array w.npy 1x5x5 k3", "draw: --array gives the input's size, got words too"),
         ("matrix --array x.npy --kernel-array w.npy", "draw: --array gives the input's size, got words too"),
         ("cost --array x.npy --kernel-array w.npy", "draw cost: shows no numbers of arrays, got --array"),
-        ("--array none.npy --kernel-array w.npy", "none.npy: must be a readable .npy file"),
+        ("--array none.npy --kernel-array w.npy", "none.npy: must be a readable file with an array"),
         ("--array x.npy --kernel-array w.npy -t ds", "w.npy: depthwise-separable takes 2 kernels"),
         ("1x5x5 k3 --stride 2", "draw: takes layer words or the options of one layer, got both, --stride among them"),
         ("1x5x5 k3 --compare ds", "draw: --compare is for the bars of cost; use draw cost --compare all"),

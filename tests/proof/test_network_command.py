@@ -187,7 +187,7 @@ def test_refusals(refusal: Run, model: str, tmp_path: Path) -> None:
     assert "--json fills stdout, got --output -" in refusal("net", model, "--check", "--json", "-o", "-")
     assert "its directory must exist" in refusal("net", model, "--check", "-o", str(tmp_path / "no" / "y.npy"))
     np.save(path, np.zeros((3, 31, 26), np.float32))
-    for options, remedy in (((path,), "add --force"), ((out[:-3] + "png",), f"use -o {out}")):
+    for options, remedy in (((path,), "add --force"), ((out[:-3] + "jpg",), f"use -o {out}")):
         assert refusal("net", model, "--check", "--array", path, "-o", *options).endswith(remedy)
     assert "--force needs --output, got none" in refusal("net", model, "--check", "--force")
     assert not Path(out).exists()

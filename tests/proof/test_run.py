@@ -95,7 +95,7 @@ def test_json_schema(answered: Any) -> None:
     assert set(stage) == {"stage", "algorithm", "reason", "multiplications_executed"}
     assert (stage["stage"], stage["algorithm"]) == ("conv", "rows")
     assert stage["multiplications_executed"] == found["multiplications_executed"] == 2 * 9 * 9
-    assert set(found["output"]) == {"shape", "dtype", "path", "min", "max", "mean", "nan", "inf", "finite"}
+    assert set(found["output"]) == {"shape", "dtype", "path", "min", "max", "mean", "nan", "inf", "finite", "values"}
     assert found["output"]["path"].endswith("out.npy")
     for check in found["checks"]:
         assert {"name", "predicted", "measured", "ok"} <= set(check)
@@ -106,7 +106,7 @@ def test_statistics_that_are_no_numbers_are_null(answered: Any) -> None:
     found, out = answered(np.array([[1, NAN, 3], [4, 5, 6]]), [np.ones((2, 2))])
     assert found["output"] | {"path": ""} == {
         "shape": [1, 2], "dtype": "float64", "path": "", "min": None, "max": None, "mean": None,
-        "nan": 2, "inf": 0, "finite": None,
+        "nan": 2, "inf": 0, "finite": None, "values": [[None, None]],
     }  # fmt: skip
     assert np.isnan(out).all()
 
