@@ -98,6 +98,14 @@ def transposed_size(size: int, window: Window, output_padding: int = 0) -> int:
     return result
 
 
+def max_output_padding(window: Window) -> int:
+    """The longest output padding: with more, there would be outputs that no input size can explain.
+
+    Source: PyTorch, torch.nn.ConvTranspose2d: output_padding must be smaller than either stride or dilation.
+    """
+    return max(window.stride, window.dilation) - 1
+
+
 def pairs_inside(positions: int, size: int, window: Window) -> int:
     """How many (position, tap) pairs meet a real pixel: 0 <= p*stride + t*dilation - before < size.
 

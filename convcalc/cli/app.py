@@ -26,6 +26,9 @@ class Convcalc(Group):
         "Ask about a network": {
             "net": "every layer of a whole network, from the zoo, TOML or ONNX",
         },
+        "Work backwards": {
+            "solve": "layers that make one size of another, and the sizes that layers accept",
+        },
         "Prove it": {
             "draw": "pictures of a layer",
             "run": "convolve arrays and check every number by execution",

@@ -11,7 +11,7 @@ from math import gcd, prod
 from typing import NamedTuple, TypeVar, assert_never
 
 from convcalc.axis.padding import cropped, padded
-from convcalc.axis.window import Window, ceiled_size, output_size, transposed_size
+from convcalc.axis.window import Window, ceiled_size, max_output_padding, output_size, transposed_size
 from convcalc.errors import ShapeError
 from convcalc.graph.primitives import (
     AdaptivePool,
@@ -199,7 +199,7 @@ def _size(primitive: Windowed, axis: int, size: int, window: Window) -> int:
 
 def _check_output_padding(output_padding: int, window: Window) -> None:
     """Output padding beyond both stride and dilation would append outputs that no input size can explain."""
-    most = max(window.stride, window.dilation) - 1
+    most = max_output_padding(window)
     if output_padding > most:
         raise ShapeError(
             f"output-padding must be smaller than stride or dilation, got {output_padding} "

@@ -35,7 +35,9 @@ def test_every_example_of_the_help_runs(command: str, output: Run) -> None:
 
 def test_the_top_help_groups_the_commands(output: Run) -> None:
     text = output("--help")
-    headings = ["Ask about a layer or a row of layers:", "Ask about a network:", "Prove it:", "Look up:"]
+    headings = [
+        "Ask about a layer or a row of layers:", "Ask about a network:", "Work backwards:", "Prove it:", "Look up:",
+    ]  # fmt: skip
     assert [line for line in text.splitlines() if line in headings] == headings
     for command in COMMANDS:
         assert re.search(rf"^  {command}  +\w", text, re.MULTILINE), command
