@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,8 +27,12 @@ from convcalc.cli.options import (
     flag,
     option,
 )
-from convcalc.errors import NotationError
+from convcalc.errors import NotationError, quoted
 from convcalc.notation import parse_layout, parse_padding_mode, whole_number
+
+if TYPE_CHECKING:
+    from convcalc.proof.forms import Named
+    from convcalc.proof.run import Run, RunOptions
 
 ALGORITHMS = ("auto", "direct", "rows", "bands", "planes", "winograd", "fft")
 
@@ -63,6 +67,10 @@ PREVIEW = flag("--preview", help="Show the result as a picture, each channel or 
 CHANNEL = option("--channel", metavar="N", help="The channel that --preview shows, from 1 [all].", panel=READING)
 FORCE = flag("--force", help="Let the output overwrite an input.", panel=READING)
 NO_CHECK = flag("--no-check", help="Only convolve.", panel=READING)
+EXPECT = option("--expect", metavar="Y", help="Compare with somebody else's output; if it differs, say why.",
+                panel=READING)  # fmt: skip
+TOLERANCE = option("--tolerance", metavar="T", help="The error that --expect accepts [what rounding explains].",
+                   panel=READING)  # fmt: skip
 
 
 def command(
@@ -87,6 +95,8 @@ def command(
     preview: PREVIEW = False,
     channel: CHANNEL = None,
     no_check: NO_CHECK = False,
+    expect: EXPECT = None,
+    tolerance: TOLERANCE = None,
     explain: EXPLAIN = False,
     json: JSON = False,
 ) -> int:
@@ -113,7 +123,8 @@ def command(
     chosen = None if channel is None else whole_number(channel, "channel")
     if chosen is not None and not preview:
         raise NotationError("run: --channel chooses what --preview shows, got no --preview; add it")
-    names = [input, *kernels, *(bias or ())]
+    accepted = _tolerance(expect, tolerance)
+    names = [input, *kernels, *(bias or ()), *([] if expect is None else [expect])]
     if names.count("-") > 1:
         raise NotationError("run: stdin holds one array, got - more than once; put the others in files")
     if output is not None:
@@ -126,7 +137,9 @@ def command(
         "algorithm": "auto" if algorithm is None else algorithm, "check": not no_check,
     }  # fmt: skip
     data, *arrays = [Named(called(name), read_array(name, channels_last=order == "channels-last")) for name in names]
-    result = run(data, arrays[: len(kernels)], arrays[len(kernels) :], RunOptions(**given))
+    wanted = None if expect is None else arrays.pop()
+    settings, taken, biases = RunOptions(**given), arrays[: len(kernels)], arrays[len(kernels) :]
+    result = run(data, taken, biases, settings)
     if chosen is not None:
         check_channel(result, order, chosen)
     if output is not None:
@@ -134,6 +147,8 @@ def command(
     shown_on = sys.stderr if output == "-" else sys.stdout
     if preview:
         show_picture(result, order, chosen, shown_on)
+    if wanted is not None:
+        return _compared(result, (data, taken, biases, settings), wanted, accepted, Form(explain, json), output)
     answer(
         Form(explain, json),
         lambda: result.to_dict(output),
@@ -142,3 +157,39 @@ def command(
         shown_on,
     )
     return ANSWERED if result.ok else DISAGREED
+
+
+def _tolerance(expect: str | None, tolerance: str | None) -> float | None:
+    """The accepted error, None for what rounding explains."""
+    if tolerance is None:
+        return None
+    if expect is None:
+        raise NotationError("run: --tolerance is for --expect, got no --expect; add it")
+    try:
+        value = float(tolerance)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise NotationError(f"tolerance: must be a number from 0 on, got {quoted(tolerance)}; write one such as 1e-3")
+    return value
+
+
+def _compared(
+    result: Run, ran: tuple[Named, list[Named], list[Named], RunOptions], wanted: Named, tolerance: float | None,
+    form: Form, output: str | None,
+) -> int:  # fmt: skip
+    """Shows how the result compares with the expected output, and why it differs."""
+    from convcalc.cli.progress import progress
+    from convcalc.diagnosing.expect import expect
+    from convcalc.render.expectation import expectation_view
+
+    with progress("comparing") as shown:
+        found = expect(*ran, result, wanted, tolerance=tolerance, progress=shown)
+    answer(
+        form,
+        lambda: {**result.to_dict(output), "expect": found.to_dict()},
+        lambda: expectation_view(found, wanted.name, result.ok),
+        lambda whole: whole.explain_run(result.report),
+        sys.stderr if output == "-" else sys.stdout,
+    )
+    return ANSWERED if result.ok and found.agrees else DISAGREED

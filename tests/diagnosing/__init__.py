@@ -1,0 +1,1 @@
+"""Why somebody else's output differs."""
