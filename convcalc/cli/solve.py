@@ -57,9 +57,9 @@ def command(
       convcalc solve --input 1..100 --output 5n -k 10 --transposed
     """
     if sizes:
-        from convcalc.cli.solve_sizes import answer_sizes  # type: ignore[import-not-found, unused-ignore]
+        from convcalc.cli.solve_sizes import answer_sizes
 
-        return int(answer_sizes(words or [], input, from_, to, explain, json))
+        return answer_sizes(words or [], input, from_, to, explain, json)
     if words:
         raise NotationError(f"solve: layers go with --sizes, got {shortened(words[0])}; add --sizes")
     if input is None or output is None:

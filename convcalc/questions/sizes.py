@@ -1,0 +1,141 @@
+"""`solve --sizes`: the sizes that layers or a network accept, and what a size lacks that they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from convcalc.errors import ConvcalcError, NotationError, ShapeError
+from convcalc.graph.following import Rules, rules_of
+from convcalc.graph.size_rules import UnfollowedError
+from convcalc.notation import Axes, PerAxis, parse_features, parse_size
+from convcalc.questions.accepted import AcceptedSizes, accepted_sizes, nearest, placed_samples
+from convcalc.questions.schema import SCHEMA
+from convcalc.questions.skips import Unmet, unmet
+from convcalc.questions.subject import Subject, subject_of
+from convcalc.readers import is_model
+from convcalc.readers.words import example_input
+
+LIKELY = (224, 256, 1024, 1 << 16, 1 << 24, 1 << 40, 1 << 320)
+"""Sizes that networks are placed on if no size is given: one of them is large enough and divides well."""
+MAX_SMALL = 600
+"""Sizes that are tried one by one if none of those is accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedSize:
+    """Whether one input is accepted; if not, why, which branches do not meet, and the nearest sizes that are."""
+
+    input: Axes
+    accepted: bool
+    output: Axes | None
+    error: str = ""
+    unmet: tuple[Unmet, ...] = ()
+    below: Axes | None = None
+    above: Axes | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "input": list(self.input),
+            "accepted": self.accepted,
+            "output": None if self.output is None else list(self.output),
+            "error": self.error or None,
+            "skips": [each.to_dict() for each in self.unmet],
+            "below": None if self.below is None else list(self.below),
+            "above": None if self.above is None else list(self.above),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SizesAnswer:
+    """The sizes that are accepted and, if one input was asked about, what holds for it."""
+
+    sizes: AcceptedSizes
+    asked: AskedSize | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            **self.sizes.to_dict(),
+            "asked": None if self.asked is None else self.asked.to_dict(),
+        }
+
+
+def sizes_of(words: Sequence[str], input: PerAxis | None = None, first: int = 1, last: int = 512) -> SizesAnswer:
+    """The sizes from `first` to `last` that a model or a row of layer words accepts; `input` asks about one more.
+
+    Raises ConvcalcError, naming the word or the layer, for what cannot be read or fits no size.
+    """
+    if first > last:
+        raise NotationError(f"from: must be up to --to, got {first} and {last}; exchange them")
+    size = None if input is None else parse_features(input, "input")
+    subject = placed(words, size)
+    sizes = accepted_sizes(subject.graph, subject.at, first, last)
+    sizes = replace(sizes, name=subject.name)
+    if size is None and subject.words and sizes.alike:  # the input and its axes are made up
+        sizes = replace(sizes, own=None, axes=())
+    asked = None if size is None else _asked(subject, size, sizes)
+    return SizesAnswer(sizes, asked)
+
+
+def placed(words: Sequence[str], size: Axes | None) -> Subject:
+    """A model on its own input or, like a row of words, on one that it accepts, with the channels and axes of `size`.
+
+    Raises the error of the size asked for, or of a large one, if there is none.
+    """
+    if is_model(words[0]):
+        try:
+            return subject_of(words)
+        except NotationError:  # it has no input of its own
+            if size is None:
+                raise
+    like = parse_size(example_input(words)) if size is None else size
+    sizes = [*([like] if size else []), *((like[0], *(n,) * (len(like) - 1)) for n in LIKELY)]
+    refusal: ConvcalcError | None = None
+    for each in sizes:
+        try:
+            return subject_of(words, each)
+        except ShapeError as error:
+            refusal = error
+    if len(words) < 50:
+        for n in range(1, MAX_SMALL):
+            try:
+                return subject_of(words, (like[0], *(n,) * (len(like) - 1)))
+            except ShapeError:
+                continue
+    assert refusal is not None
+    raise refusal
+
+
+def _asked(subject: Subject, size: Axes, sizes: AcceptedSizes) -> AskedSize:
+    """What holds for one input."""
+    try:
+        graph = subject.at(size)
+    except ConvcalcError as error:
+        refusal = error
+    else:
+        shape = graph.nodes[graph.output].shape
+        return AskedSize(size, accepted=True, output=None if shape is None else shape[1:])
+    own = sizes.own or ()
+    if len(size) != len(own) or size[0] != own[0]:
+        raise refusal
+    try:
+        rules = rules_of(placed_samples(subject.graph, subject.at))
+    except UnfollowedError:
+        return AskedSize(size, accepted=False, output=None, error=str(refusal))
+    below, above = (_near(subject, rules, size, direction) for direction in (-1, 1))
+    return AskedSize(size, False, None, str(refusal), unmet(rules, size), below, above)
+
+
+def _near(subject: Subject, rules: Rules, size: Axes, direction: int) -> Axes | None:
+    """The nearest accepted size in one direction, axis by axis, if the network confirms it."""
+    found = [nearest(rules, size, axis, direction) for axis in range(len(size) - 1)]
+    if None in found:
+        return None
+    near = (size[0], *(n for n in found if n is not None))
+    try:
+        subject.at(near)
+    except ConvcalcError:
+        return None
+    return near
