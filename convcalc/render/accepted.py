@@ -27,12 +27,11 @@ def sizes_view(answer: SizesAnswer) -> Table:
     rows = tuple(
         (axis.axis, what, *each)
         for axis in several
-        for what, ranges in (("accepted", axis.accepted), ("returns", axis.returns))
+        for what, ranges in (("smallest", _only(axis.smallest)), ("accepted", axis.accepted), ("returns", axis.returns))
         for each in ranges
     )
     heading = f"{sizes.name}: sizes from {sizes.first:,} to {sizes.last:,}"
     table = Table(heading, ("axis", "sizes", "first", "last", "step"), rows, aside=(*notes, *sizes.notes))
-    smallest = [f"smallest: {_smallest(axis)}" + (f" ({axis.axis})" if len(several) > 1 else "") for axis in several]
     people: list[tuple[Cell, ...]] = [
         ("smallest", *(_smallest(axis) for axis in several)),
         ("accepted", *(_listed(axis.accepted) for axis in several)),
@@ -45,11 +44,15 @@ def sizes_view(answer: SizesAnswer) -> Table:
         heading, ("sizes", *(_named(axis, sizes) for axis in several)), tuple(people),
         aside=(*notes, *sizes.notes), folding=True,
     )  # fmt: skip
-    return replace(table, aside=(*smallest, *table.aside), on_terminal=terminal)
+    return replace(table, on_terminal=terminal)
 
 
 def _named(axis: AxisSizes, sizes: AcceptedSizes) -> str:
     return "on every axis" if axis is sizes.every else f"{axis.axis} alone"
+
+
+def _only(size: int | None) -> tuple[Range, ...]:
+    return () if size is None else (Range(size, size, 1),)
 
 
 def _smallest(axis: AxisSizes) -> str:
