@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # typing takes longer to import than signals may go uncaught
 if TYPE_CHECKING:
+    from typing import Any
+
     from convcalc.engine import conv as conv
     from convcalc.engine import conv_transpose as conv_transpose
     from convcalc.errors import ConvcalcError as ConvcalcError

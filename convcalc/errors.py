@@ -93,12 +93,31 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
-
-
 def one_line(text: str) -> str:
-    """The text with control characters written out, so that no file name can break a line or steer a terminal."""
-    return text.translate(_CONTROLS)
+    r"""Text from outside, with every character written out that has no glyph of its own.
+
+    So no name in a file or on the command line can break a line, reorder it or steer a terminal.
+
+    >>> print(one_line("a\x1b[31m\n\u202egpj.npy"))
+    a\x1b[31m\n\u202egpj.npy
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+_BETWEEN = re.compile(r"([\n\t]+)")
+
+
+def clean_lines(text: str) -> str:
+    r"""The same for text that was put together for people: its line breaks and tabs stay.
+
+    >>> clean_lines("a\tb\x07\n")
+    'a\tb\\x07\n'
+    """
+    if text.isprintable() or text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    return "".join(part if i % 2 else one_line(part) for i, part in enumerate(_BETWEEN.split(text)))
 
 
 def error_line(message: str) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
-from contextlib import suppress
-from io import TextIOWrapper
 
-ANSWERED, DISAGREED, AT_FAULT, INTERRUPTED, READER_GONE = 0, 1, 2, 130, 141
+from convcalc.cli.signals import INTERRUPTED, catch_signals
+
+ANSWERED, DISAGREED, AT_FAULT, READER_GONE = 0, 1, 2, 141
 
 
 def main() -> None:
     """Run convcalc on the arguments of this process and exit."""
+    if sys._getframe(1).f_globals.get("__name__") == "__main__":  # a program, not a function that others call
+        catch_signals()
+    import gc
+    from io import TextIOWrapper
+
     if sys.stderr is None:  # closed by the caller: messages are lost, the answer is not
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # open as long as the process
     if isinstance(sys.stdout, TextIOWrapper):  # a character that the encoding lacks becomes a question mark
@@ -23,42 +27,57 @@ def main() -> None:
 
 
 def exit_code(arguments: list[str]) -> int:
-    """The exit code of convcalc on these arguments."""
-    from convcalc.errors import ConvcalcError
+    """The exit code of convcalc on these arguments.
 
-    if sys.stdout is None:
-        return _fail("stdout: must be open, got a closed one; redirect it to a file")
+    The answer is printed first; then files take their names, and notes come last. So after an error there is nothing
+    but its one line, and no file has changed.
+    """
+    from convcalc.render.streams import Stream
+    from convcalc.storage import ending
+
+    closed = sys.stdout is None
+    out, notes = Stream(open(os.devnull, "w") if closed else sys.stdout), Stream(sys.stderr)  # noqa: SIM115
+    sys.stdout, sys.stderr = out, notes
+    ending.begin()
     try:
         from convcalc.cli.app import invoke
+        from convcalc.errors import DataError
 
+        if closed:
+            raise DataError("stdout: must be open, got a closed one; redirect it to a file")
         code = invoke(arguments)
-        sys.stdout.flush()
-        return code
-    except ConvcalcError as error:
-        return _fail(str(error))
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        _silence_stdout()
-        return READER_GONE
-    except MemoryError as error:
-        return _fail(f"memory: must hold the arrays, got a request beyond it ({error}); use smaller sizes")
-    except OSError as error:
-        _silence_stdout()
-        return _fail(f"output: could not be written, got {error.strerror or error}; free space or write elsewhere")
-    except Exception as error:  # a bug in convcalc is still one line for the user
-        return _fail(f"convcalc: internal error, got {type(error).__name__}: {error}; please report this command")
+        out.release()
+        ending.finish()
+    except (Exception, KeyboardInterrupt) as error:
+        ending.abandon()
+        out.discard()
+        notes.discard()
+        code, message = _failure(error)
+        notes.write(message)
+    finally:
+        sys.stdout, sys.stderr = out.real, notes.real
+    try:
+        notes.release()
+    except OSError:  # messages are lost, the answer is not
+        notes.discard()
+    return code
 
 
-def _fail(message: str) -> int:
-    from convcalc.errors import error_line
+def _failure(error: BaseException) -> tuple[int, str]:
+    """The exit code for an exception, and what is said about it."""
+    from convcalc.errors import ConvcalcError, error_line
 
-    print(f"error: {error_line(message)}", file=sys.stderr)
-    return AT_FAULT
-
-
-def _silence_stdout() -> None:
-    """Discard what is still buffered for stdout, so that the interpreter's last flush cannot fail again."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    match error:
+        case KeyboardInterrupt():
+            return INTERRUPTED, "interrupted\n"
+        case BrokenPipeError():
+            return READER_GONE, ""
+        case ConvcalcError():
+            message = str(error)
+        case MemoryError():
+            message = f"memory: must hold the arrays, got a request beyond it ({error}); use smaller sizes"
+        case OSError():
+            message = f"output: could not be written, got {error.strerror or error}; free space or write elsewhere"
+        case _:  # a bug in convcalc is still one line for the user
+            message = f"convcalc: internal error, got {type(error).__name__}: {error}; please report this command"
+    return AT_FAULT, f"error: {error_line(message)}\n"

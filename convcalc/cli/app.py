@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Annotated, Any, ClassVar
 
 import typer
@@ -74,7 +75,9 @@ def invoke(arguments: list[str]) -> int:
     """
     command = get_command(app)
     if COMPLETION_VARIABLE in os.environ:
-        command.main(arguments, prog_name="convcalc")
+        with suppress(SystemExit):
+            command.main(arguments, prog_name="convcalc")
+        return 0
     try:
         with command.make_context("convcalc", list(arguments)) as context:
             return command.invoke(context) or 0

@@ -15,9 +15,14 @@ def progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
         return
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-    from convcalc.render.table import terminal
+    from convcalc.errors import one_line
+    from convcalc.render.console import console
+    from convcalc.render.streams import live, with_cursor_back
 
+    file = live(sys.stderr)
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()
-    with Progress(*columns, console=terminal(sys.stderr), transient=True) as bar:
-        task = bar.add_task(what)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
+    with with_cursor_back(file, "\r\x1b[K") as shown:
+        with Progress(*columns, console=console(file), transient=True) as bar:
+            task = bar.add_task(one_line(what))
+            yield lambda done, of: bar.update(task, completed=done, total=of)
+        shown.keep()

@@ -9,13 +9,14 @@ from math import inf
 from typing import TextIO
 
 from convcalc.render.scene_text import ASCII, UNICODE, Line, Signs, scene_lines
+from convcalc.render.streams import HIDE_CURSOR, show_now, styled, with_cursor_back
 from convcalc.render.table import terminal
 from convcalc.scenes.scene import Scene
 
 PIPED = 80, 30
 LEAST = 4
 """Rows and columns of a grid that are shown however small the terminal is."""
-HIDE_CURSOR, SHOW_CURSOR, UP, CLEAR_REST, CLEAR_LINE = "\x1b[?25l", "\x1b[?25h", "\x1b[{}F", "\x1b[J", "\x1b[K"
+UP, CLEAR_REST, CLEAR_LINE = "\x1b[{}F", "\x1b[J", "\x1b[K"
 
 
 def signs_for(file: TextIO, ascii: bool) -> Signs:
@@ -90,13 +91,10 @@ def _longest(scene: Scene) -> int:
 
 def play(scenes: Sequence[Scene], steps_per_second: float, ascii: bool = False) -> None:
     """Show one step after the other in place; the last one stays. An interrupt leaves the cursor visible."""
-    sys.stdout.write(HIDE_CURSOR)
-    try:
+    with with_cursor_back(sys.stdout):
+        styled(sys.stdout).write(HIDE_CURSOR)
         for scene in scenes:
             _play(scene, steps_per_second, signs_for(sys.stdout, ascii))
-    finally:
-        sys.stdout.write(SHOW_CURSOR)
-        sys.stdout.flush()
 
 
 def _play(scene: Scene, steps_per_second: float, signs: Signs) -> None:
@@ -108,11 +106,12 @@ def _play(scene: Scene, steps_per_second: float, signs: Signs) -> None:
         if len(lines) >= height:  # what has left the screen cannot be redrawn
             missing = len(lines) - height + 2
             lines[height - 2 :] = [[(f"{missing} more lines need a higher terminal", "dim")]]
-        sys.stdout.write(UP.format(drawn) if drawn else "")
+        out = styled(sys.stdout)
+        out.write(UP.format(drawn) if drawn else "")
         for line in lines:
             _print(line, cleared=True)
-        sys.stdout.write(CLEAR_REST)
-        sys.stdout.flush()
+        out.write(CLEAR_REST)
+        show_now(sys.stdout)
         drawn = len(lines)
         if number + 1 < len(scene.steps):
             time.sleep(max(0.0, 1 / steps_per_second - (time.monotonic() - began)))
@@ -128,5 +127,5 @@ def _print(line: Line, cleared: bool = False) -> None:
     text = Text.assemble(*line)
     if cleared:
         text.truncate(console.width)
-        sys.stdout.write(CLEAR_LINE)
+        styled(sys.stdout).write(CLEAR_LINE)
     console.print(text)

@@ -12,6 +12,7 @@ from convcalc.notation import Layout
 from convcalc.proof.run import Run
 from convcalc.questions.report import Report
 from convcalc.render.preview import preview_lines
+from convcalc.render.streams import styled
 from convcalc.render.table import terminal
 
 
@@ -28,7 +29,7 @@ def show_picture(run: Run, layout: Layout, channel: int | None, file: TextIO) ->
         rgb=channel is None and keeps_colours(run.report),
     )
     for line in lines:
-        print(line, file=file)
+        print(line, file=styled(file))
 
 
 def check_channel(run: Run, layout: Layout, channel: int) -> None:

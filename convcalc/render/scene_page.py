@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from html import escape
 from importlib.resources import files
 
 from convcalc.formulas import OUTPUT_DILATED, OUTPUT_TRANSPOSED
@@ -15,6 +14,7 @@ from convcalc.graph.graph import Graph
 from convcalc.graph.primitives import Correlate, TransposedCorrelate, windows
 from convcalc.notation import show_size
 from convcalc.render.scene_svg import stepped_svg
+from convcalc.render.svg_style import escaped
 from convcalc.scenes.scene import Scene
 
 TYPES = ("standard", "pointwise", "dilated", "grouped", "depthwise", "depthwise-separable", "transposed")
@@ -31,12 +31,12 @@ def layer_page(graph: Graph) -> str | None:
         return None
     state, title = found
     # A script ends at the first "</", wherever that stands.
-    return _filled("page.html", TITLE=escape(title), STATE=json.dumps(state).replace("</", "<\\/"))
+    return _filled("page.html", TITLE=escaped(title), STATE=json.dumps(state).replace("</", "<\\/"))
 
 
 def scenes_page(scenes: Sequence[Scene]) -> str:
     """The pictures below one another, each with a slider over its steps."""
-    return _filled("steps.html", TITLE=escape(scenes[0].title), FIGURES="\n".join(map(_figure, scenes)))
+    return _filled("steps.html", TITLE=escaped(scenes[0].title), FIGURES="\n".join(map(_figure, scenes)))
 
 
 def _figure(scene: Scene) -> str:

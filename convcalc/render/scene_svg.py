@@ -7,7 +7,6 @@ properties (`var()`) are not used, as some programs that draw SVG do not know th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from html import escape
 from math import ceil
 from textwrap import wrap
 from typing import NamedTuple
@@ -26,6 +25,7 @@ from convcalc.render.svg_style import (
     TEXT,
     WIDTH,
     dark_colours,
+    escaped,
     text_at,
 )
 from convcalc.scenes.scene import Grid, Mark, Role, Scene
@@ -76,7 +76,7 @@ def _file(scenes: Sequence[Scene], drawn: Sequence[tuple[list[str], float]], wid
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' height='{height}' "
         f"role='img' font-family=\"{FONT}\">\n"
-        f"<title>{escape(title)}</title>\n<desc>{escape(words)}</desc>\n<style>{dark_colours()}{movement}</style>\n"
+        f"<title>{escaped(title)}</title>\n<desc>{escaped(words)}</desc>\n<style>{dark_colours()}{movement}</style>\n"
         f"<rect class='paper' width='{width}' height='{height}' fill='{PAPER}'/>\n" + "\n".join(parts) + "\n</svg>\n"
     )
 
@@ -268,7 +268,7 @@ def _value(here: Placed, row: int, column: int, text: str, role: Role) -> str:
     middle = x + here.cell / 2
     return (
         f"<text class='on-{role.value}' x='{middle:g}' y='{y + here.cell / 2 + size * 0.36:g}' "
-        f"font-size='{size:.3g}' fill='{LOOKS[role].ink}' text-anchor='middle'>{escape(text)}</text>"
+        f"font-size='{size:.3g}' fill='{LOOKS[role].ink}' text-anchor='middle'>{escaped(text)}</text>"
     )
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
-
-from convcalc.render.svg_style import FAINT, INK, LINE, LOOKS, MARGIN, SMALL, WIDTH, text_at
+from convcalc.render.svg_style import FAINT, INK, LINE, LOOKS, MARGIN, SMALL, WIDTH, escaped, text_at
 from convcalc.scenes.scene import Role, Scene
 
 BAR = 14
@@ -28,7 +26,7 @@ def blocks(scene: Scene, y: float) -> tuple[list[str], float]:
         )
         middles.append(x + wide / 2)
         at = f"{x + wide / 2 + 3:.5g} {ground + 6:.5g}"
-        words = escape(f"{block.label[:MOST_LABEL]}  {block.text}")
+        words = escaped(f"{block.label[:MOST_LABEL]}  {block.text}")
         parts.append(
             f"<text class='ink' transform='translate({at}) rotate(90)' font-size='{SMALL * 0.85:.3g}' "
             f"fill='{INK}'>{words}</text>"

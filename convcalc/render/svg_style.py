@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import NamedTuple
 
+from convcalc.errors import one_line
 from convcalc.scenes.scene import Role
 
 WIDTH, NARROWEST = 720, 440
@@ -39,13 +40,17 @@ LOOKS = {
 }
 
 
+def escaped(text: str) -> str:
+    """Text in a file of markup, without characters that XML forbids or that have no glyph."""
+    return escape(one_line(text))
+
+
 def text_at(x: float, y: float, text: str, size: float, kind: str, anchor: str = "start", weight: str = "") -> str:
     fill = INK if kind == "ink" else FAINT
     bold = f" font-weight='{weight}'" if weight else ""
     at = "" if anchor == "start" else f" text-anchor='{anchor}'"
-    return (
-        f"<text class='{kind}' x='{x:g}' y='{y:g}' font-size='{size:.3g}' fill='{fill}'{at}{bold}>{escape(text)}</text>"
-    )
+    place = f"x='{x:g}' y='{y:g}' font-size='{size:.3g}'"
+    return f"<text class='{kind}' {place} fill='{fill}'{at}{bold}>{escaped(text)}</text>"
 
 
 def dark_colours() -> str:

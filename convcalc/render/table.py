@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -123,17 +122,10 @@ def _notes(table: Table, hidden: Collection[str] = ()) -> tuple[str, ...]:
 
 
 def terminal(file: TextIO | None = None) -> Console:
-    """A console that styles by NO_COLOR's rule alone and never takes data for markup."""
-    from rich.console import Console
+    """A console for a file, stdout if None."""
+    from convcalc.render.console import console
 
-    return Console(
-        file=file,
-        force_terminal=True,
-        color_system=None if os.environ.get("NO_COLOR") else "auto",
-        markup=False,
-        highlight=False,
-        emoji=False,
-    )
+    return console(file or sys.stdout)
 
 
 def _plain(cell: Cell) -> str:
@@ -164,7 +156,7 @@ def _pretty(cell: Cell, bars: bool = True) -> str:
 
 def _show_on_terminal(table: Table, console: Console) -> None:
     """The first form that fits: whole, with columns hidden, rows and columns exchanged, or entry by entry."""
-    console.print(table.title, style="bold")
+    console.print(one_line(table.title), style="bold")
     fitting = (form for form in forms(table) if form.room(console.width) >= form.least(console.width))
     form = next(fitting, None) if table.rows else None
     if form is not None:
@@ -175,7 +167,7 @@ def _show_on_terminal(table: Table, console: Console) -> None:
     for line in (*(form.captions if form else ()), *_notes(table, form.hidden if form else ())):
         console.print(one_line(line), style="dim")
     if table.verdict:
-        console.print(table.verdict, style="bold green" if table.good else "bold red")
+        console.print(one_line(table.verdict), style="bold green" if table.good else "bold red")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,12 @@ import secrets
 import stat
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 from typing import BinaryIO, TypeAlias
 
-from convcalc.errors import DataError
+from convcalc.errors import DataError, one_line
+from convcalc.storage.ending import LOCK, Undone, last
 
 Write: TypeAlias = Callable[[BinaryIO], None]
 
@@ -18,9 +20,10 @@ Write: TypeAlias = Callable[[BinaryIO], None]
 def write_file(path: str, write: Write) -> None:
     """Lets `write` fill the file at exactly this path, or stdout for `-`.
 
-    A temporary file in the same directory is written and then renamed, so that a full disk or an interrupt leaves the
-    old file as it was; an existing file keeps its mode, a symbolic link stays one. Devices and pipes are written
-    directly. Raises DataError if that fails; a reader of stdout that went away is a BrokenPipeError.
+    A temporary file in the same directory is written and then renamed, so that a full disk or a signal leaves the old
+    file as it was; in a command it is renamed last, when the answer has been printed. An existing file keeps its mode,
+    a symbolic link stays one. Devices and pipes are written directly. Raises DataError if that fails; a reader of
+    stdout that went away is a BrokenPipeError.
     """
     check_writable(path)
     try:
@@ -34,12 +37,16 @@ def write_file(path: str, write: Write) -> None:
             with open(target, "wb") as file:
                 write(file)
             return
-        _replace(target, mode, write)
+        _replace(target, mode, write, path)
     except BrokenPipeError:
         raise
     except OSError as error:
-        name = "stdout" if path == "-" else shown(path)
-        raise DataError(f"{name}: must be written whole, got {reason(error)}; try another place") from None
+        raise _not_written(path, error) from None
+
+
+def _not_written(path: str, error: OSError) -> DataError:
+    name = "stdout" if path == "-" else shown(path)
+    return DataError(f"{name}: must be written whole, got {reason(error)}; try another place")
 
 
 def check_writable(path: str) -> None:
@@ -73,25 +80,42 @@ def shown(path: str) -> str:
     >>> print(shown("a\x1b[31m\n.npy"))
     a\x1b[31m\n.npy
     """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path) or "''"
+    return one_line(path) or "''"
 
 
-def _replace(target: str, mode: int | None, write: Write) -> None:
-    """Writes a temporary file next to `target` and renames it, with the mode of the file it replaces."""
+def _replace(target: str, mode: int | None, write: Write, path: str) -> None:
+    """Writes a temporary file next to `target`, which takes its name and the mode of the file there when all is well.
+
+    `path` is the target as it was given, for messages.
+    """
     temporary = os.path.join(os.path.dirname(target), f".convcalc-{secrets.token_hex(8)}.tmp")
-    try:
-        # "x" creates it like any new file, so that the umask decides if no mode is given.
-        with open(temporary, "xb") as file:
-            if mode is not None:
-                os.chmod(temporary, stat.S_IMODE(mode))
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:  # KeyboardInterrupt too: nothing is left behind
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
+    begun = Undone(partial(_remove, temporary))
+
+    def rename() -> None:
+        try:
+            with LOCK:
+                os.replace(temporary, target)
+                begun.keep()
+        except OSError as error:
+            raise _not_written(path, error) from None
+
+    with ExitStack() as stack:
+        stack.enter_context(begun)
+        with LOCK:  # "x" creates it like any new file, so that the umask decides if no mode is given
+            file = stack.enter_context(open(temporary, "xb"))
+        if mode is not None:
+            os.chmod(temporary, stat.S_IMODE(mode))
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+        file.close()
+        last(rename)
+        stack.pop_all()
+
+
+def _remove(path: str) -> None:
+    with suppress(OSError):
+        os.unlink(path)
 
 
 def mode_of(path: str) -> int | None:

