@@ -131,7 +131,7 @@ def completed(words: str, index: int) -> list[str]:
         ("convcalc shape -t de", 3, {"deconv", "depthwise", "depthwise-separable"}),
         ("convcalc cost --compare fl", 3, {"flattened"}),
         ("convcalc shape -t ", 3, set(BY_NAME)),
-        ("convcalc s", 1, {"shape"}),
+        ("convcalc sh", 1, {"shape"}),
         ("convcalc shape -p s", 3, {"same", "same-lower"}),
     ],
 )
