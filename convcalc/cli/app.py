@@ -29,6 +29,7 @@ class Convcalc(Group):
         },
         "Work backwards": {
             "solve": "layers that make one size of another, and the sizes that layers accept",
+            "lint": "what will hurt in layers or a network, and how to mend it",
         },
         "Prove it": {
             "draw": "pictures of a layer",

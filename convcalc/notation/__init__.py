@@ -45,6 +45,7 @@ from convcalc.notation.values import (
 )
 from convcalc.notation.vocabulary import plain_op
 from convcalc.notation.words import LETTERS, is_size, parse_layer, parse_words, parted_size, split_words, typed_words
+from convcalc.notation.writing import rewritten
 
 __all__ = [
     "FAST_PATH_LIMIT",
@@ -89,6 +90,7 @@ __all__ = [
     "plain_op",
     "pool_spelling",
     "relative",
+    "rewritten",
     "show_axes",
     "show_padding",
     "show_size",

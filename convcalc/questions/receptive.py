@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 from convcalc.axis.positions import Positions
@@ -31,10 +32,23 @@ MAX_NOTES = 4
 Seen = tuple[Along, ...]
 
 
+class Misaligned(NamedTuple):
+    """Branches that meet at a node but are misaligned along an axis of the input.
+
+    `what` differs, the `jump` or the `centre` of output 0: its values in pixels, each with a node that has it.
+    """
+
+    node: int
+    axis: int
+    what: str
+    branches: tuple[tuple[Fraction, int], ...]
+
+
 class Fields(NamedTuple):
     """The receptive field of every node, and the node whose field stands for the whole graph.
 
     `bound` is a note that says from which node on fields are only upper bounds, and why; it is among the `notes`.
+    `misaligned` has the merges of misaligned branches, each along the first axis on which they are.
     """
 
     fields: tuple[tuple[AxisField, ...], ...]
@@ -42,6 +56,7 @@ class Fields(NamedTuple):
     mapped: int
     notes: tuple[str, ...]
     bound: str | None
+    misaligned: tuple[Misaligned, ...] = ()
 
 
 def receptive_fields(graph: Graph) -> Fields:
@@ -58,7 +73,7 @@ def receptive_fields(graph: Graph) -> Fields:
     image = tuple(Along(axis + 2, itself) for axis in range(len(sizes)))
     seen: list[Seen] = []
     fields: list[tuple[AxisField, ...]] = []
-    misaligned: list[str] = []
+    misaligned: list[Misaligned] = []
     bound: tuple[int, str] | None = None
     known, causal = Cache(), set[int]()
     for number, node in enumerate(graph.nodes):
@@ -82,10 +97,10 @@ def receptive_fields(graph: Graph) -> Fields:
         notes.append(bound[1])
     if from_here not in (None, bound and bound[0]) and any(along.field.whole.runs for along in seen[mapped]):
         notes.append(f"receptive field: every output of {graph.labels[from_here]} depends on the whole image")
-    notes += misaligned[:MAX_NOTES]
+    notes += [misaligned_in_words(graph, each) for each in misaligned[:MAX_NOTES]]
     if len(misaligned) > MAX_NOTES:
         notes.append(f"{len(misaligned) - MAX_NOTES} more merges have misaligned branches")
-    return Fields(tuple(fields), tuple(seen), mapped, tuple(notes), bound and bound[1])
+    return Fields(tuple(fields), tuple(seen), mapped, tuple(notes), bound and bound[1], tuple(misaligned))
 
 
 def _all_after(
@@ -167,24 +182,34 @@ def _is_causal(node: Node, axis: int | None) -> bool:
             return False
 
 
-def _misaligned(graph: Graph, number: int, branches: Sequence[Seen], causal: Collection[int]) -> list[str]:
-    """Notes about a merge whose branches are misaligned, axis by axis.
+def misaligned_in_words(graph: Graph, found: Misaligned) -> str:
+    """The branches and what differs, in one sentence."""
+    axis = AXIS_NAMES[len(graph.inputs[0].shape or ()) - 2][found.axis]
+    listed = ", ".join(f"{_shown(value, found.what)} for {graph.labels[i]}" for value, i in found.branches)
+    what = "jump" if found.what == "jump" else "output 0 is centred on"
+    return f"{graph.labels[found.node]}: branches misaligned along {axis}: {what} {listed}"
+
+
+def _shown(value: Fraction, what: str) -> str:
+    return str(value) if what == "jump" else f"{float(value):g}"
+
+
+def _misaligned(graph: Graph, number: int, branches: Sequence[Seen], causal: Collection[int]) -> list[Misaligned]:
+    """The axes on which the branches of a merge are misaligned.
 
     Along the axes on which a layer is `causal`, branches that read nothing ahead are aligned on their newest pixel.
     """
-    notes, node = [], graph.nodes[number]
-    for a, name in enumerate(AXIS_NAMES[len(branches[0])] if branches[0] else ()):
+    found, node = [], graph.nodes[number]
+    for a in range(len(branches[0])):
         moving = [(i, seen[a].field) for i, seen in zip(node.inputs, branches, strict=True) if seen[a].field.strands]
-        where = f"{graph.labels[number]}: branches misaligned along {name}"
         if len({frozenset(strand.jump for strand in field.strands) for _, field in moving}) > 1:
             jumps = {strand.jump: i for i, field in moving for strand in field.strands}
-            notes.append(f"{where}: jump {', '.join(f'{jump} for {graph.labels[i]}' for jump, i in jumps.items())}")
+            found.append(Misaligned(number, a, "jump", tuple(jumps.items())))
             continue
         latest = {newest(field) for _, field in moving} if a in causal else set()
         if len(latest) == 1 and None not in latest:
             continue
         centres = {middle: i for i, field in reversed(moving) if (middle := centre(field)) is not None}
         if len(centres) > 1:
-            listed = ", ".join(f"{float(middle):g} for {graph.labels[i]}" for middle, i in centres.items())
-            notes.append(f"{where}: output 0 is centred on {listed}")
-    return notes
+            found.append(Misaligned(number, a, "centre", tuple(centres.items())))
+    return found

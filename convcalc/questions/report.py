@@ -377,7 +377,7 @@ def _report(
         names = tuple(graph.labels[i] for i in graph.nodes[group.nodes.start].inputs)
         share = Fraction(own.multiplications, whole.multiplications or 1)
         stages = tuple(
-            StageReport(_stage_name(group, graph.nodes[i]), i, graph.nodes[i], costs[i], fields.fields[i])
+            StageReport(stage_name(group, graph.nodes[i]), i, graph.nodes[i], costs[i], fields.fields[i])
             for i in group.nodes
         )
         layers.append(LayerReport(group, stages, names, own, share, moved, alone, bound, bound_alone))
@@ -391,7 +391,8 @@ def _report(
     return Report(graph, form, dtype, whole, tuple(layers), fields, (*graph.notes, *notes), machine)
 
 
-def _stage_name(group: Group, node: Node) -> str:
+def stage_name(group: Group, node: Node) -> str:
+    """A node as rows of stages call it."""
     return f"{group.name}/{node.stage}" if group.name else node.stage
 
 

@@ -26,6 +26,7 @@ class Subject:
     words: tuple[str, ...]
     graph: Graph
     build: Callable[[Axes], Graph] = field(repr=False)
+    is_model: bool = False
 
     def at(self, size: Axes) -> Graph:
         """The layers on an input of (channels, *spatial). Raises ShapeError, naming the layer, if they do not fit."""
@@ -73,4 +74,4 @@ def _model(words: Sequence[str], input: PerAxis | None, batch: int, bias: bool, 
     own = graph.inputs[0].shape
     if own is None:
         raise ShapeError(f"{model}: its input has no size, got none; give --input")
-    return Subject(zoo_name(model) or model, own[1:], (), graph, build)
+    return Subject(zoo_name(model) or model, own[1:], (), graph, build, is_model=True)

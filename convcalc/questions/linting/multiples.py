@@ -1,0 +1,109 @@
+"""Channels that are no multiple of 8, which matrix units pad to the next one.
+
+Source: NVIDIA, Deep Learning Performance Documentation, Tensor Core requirements: in FP16, channels in multiples of 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from math import lcm
+
+from convcalc.errors import plural
+from convcalc.graph.graph import Graph
+from convcalc.graph.primitives import Convolution, Correlate, Linear, Primitive, TransposedCorrelate
+from convcalc.questions.cost import cost
+from convcalc.questions.linting.problem import Change, Inspected, Problem, is_depthwise, replaced_node
+
+MULTIPLE = 8
+"""Channels of FP16 and BF16 that a tensor core takes at once: 16 bytes."""
+MIN_SHARE = Fraction(1, 100)
+"""Layers of one width that have less of the multiplications are not named: their padding costs nothing one can
+measure. Squeezes of 4 to 28 channels in EfficientNet-B0 have 0.2 % all together."""
+IMAGE_CHANNELS = 4
+"""An output of up to so many channels is an image or a mask."""
+
+
+def channels_off_multiple(inspected: Inspected) -> Iterator[Problem]:
+    """Convolutions and linear layers whose outputs are no multiple of MULTIPLE channels, except the network's own."""
+    graph = inspected.graph
+    found: dict[int, list[int]] = {}
+    ends = _ends(inspected)
+    for number, node in enumerate(graph.nodes):
+        made = _made(node.primitive)
+        if made % MULTIPLE and not is_depthwise(node.primitive) and number not in ends and _stated(inspected, number):
+            found.setdefault(made, []).append(number)
+    if not found:
+        return
+    costs = {number: cost(graph.nodes[number]).multiplications for numbers in found.values() for number in numbers}
+    whole = sum(cost(node).multiplications for node in graph.nodes) if inspected.sized else 0
+    for made, numbers in found.items():
+        share = Fraction(sum(costs[number] for number in numbers), whole) if whole else Fraction(1)
+        if share < MIN_SHARE:
+            continue
+        padded = -(-made // MULTIPLE) * MULTIPLE
+        text = f"{plural(made, 'channel')}, no multiple of {MULTIPLE}: a matrix unit computes {padded:,}"
+        for number in numbers:
+            change = _nearest(graph, number, made)
+            yield Problem((number,), text, (change,) if change else ())
+
+
+def _made(primitive: Primitive) -> int:
+    """The channels or features that a layer with weights makes, 0 for any other."""
+    match primitive:
+        case Correlate() | TransposedCorrelate():
+            return primitive.out_channels
+        case Linear():
+            return primitive.out_features
+        case _:
+            return 0
+
+
+def _stated(inspected: Inspected, number: int) -> bool:
+    """Whether the channels are those of the layer, and not of an input that is made up."""
+    if inspected.sized:
+        return True
+    graph = inspected.graph
+    request = graph.groups[graph.group_of[number]].request
+    return request is None or request.explicit_filters is not None
+
+
+def _ends(inspected: Inspected) -> set[int]:
+    """The last layers with weights before an output whose channels are what the task asks for.
+
+    Those are the outputs of a model; of a row, classes that a linear or pointwise layer makes, and images.
+    """
+    graph, ends = inspected.graph, set[int]()
+    stack = [graph.output, *graph.others]
+    seen = set(stack)
+    while stack:
+        number = stack.pop()
+        node = graph.nodes[number]
+        made = _made(node.primitive)
+        if made:
+            part = isinstance(node.primitive, Convolution) and set(node.primitive.kernel) != {1}
+            if inspected.model or not part or made <= IMAGE_CHANNELS:
+                ends.add(number)
+            if not is_depthwise(node.primitive):
+                continue
+        for i in node.inputs:
+            if i not in seen:
+                seen.add(i)
+                stack.append(i)
+    return ends
+
+
+def _nearest(graph: Graph, number: int, made: int) -> Change | None:
+    """The nearest multiple of MULTIPLE, and of the groups; the larger of two."""
+    primitive = graph.nodes[number].primitive
+    step = lcm(MULTIPLE, primitive.groups if isinstance(primitive, Convolution) else 1)
+    nearest = max(step, (2 * made + step) // (2 * step) * step)
+    own: Primitive
+    match primitive:
+        case Correlate() | TransposedCorrelate():
+            own = primitive._replace(out_channels=nearest)
+        case Linear():
+            own = primitive._replace(out_features=nearest)
+        case _:
+            return None
+    return Change(number, (own,)) if replaced_node(graph.nodes[number], own) is not None else None
