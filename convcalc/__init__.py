@@ -1,7 +1,7 @@
 """Exact arithmetic of convolutions, and a NumPy engine that proves it.
 
-`analyze` answers for a layer and `network` for many, without running them or importing NumPy; `conv` and
-`conv_transpose` run one.
+`analyze` answers for a layer and `network` for many, and `tiles` cuts a large input for them, without running them or
+importing NumPy; `conv` and `conv_transpose` run one.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from convcalc.questions.layer import analyze as analyze
     from convcalc.questions.models import network as network
     from convcalc.questions.report import Report as Report
+    from convcalc.questions.tile_plan import tiles as tiles
 
 __version__ = "0.1.0"
-__all__ = ["ConvcalcError", "Report", "analyze", "conv", "conv_transpose", "network"]
+__all__ = ["ConvcalcError", "Report", "analyze", "conv", "conv_transpose", "network", "tiles"]
 
 _HOMES = {
     "ConvcalcError": "convcalc.errors",
@@ -27,6 +28,7 @@ _HOMES = {
     "conv": "convcalc.engine",
     "conv_transpose": "convcalc.engine",
     "network": "convcalc.questions.models",
+    "tiles": "convcalc.questions.tile_plan",
 }
 
 

@@ -218,3 +218,17 @@ SPAN = Formula("last - first + 1", "the widest set of positions that one output 
 SPAN_OF_NONE = Formula("0", "no input is read")
 FIRST = Formula("first", "the first position that output 0 reads")
 COVERAGE = Formula("count(positions)", "the positions that one output reads, one by one")
+
+HALO_BEGIN = Formula(
+    "ceil(wrong_outputs / (outputs_per_pixel * multiple)) * multiple",
+    "a tile inside the input gets this many outputs wrong at its beginning, where layers read padding for data",
+)
+HALO_END = Formula(
+    "ceil((ceil(wrong_outputs / outputs_per_pixel) - remainder) / multiple) * multiple + remainder",
+    "a tile inside the input gets this many outputs wrong at its end, where layers read padding for data",
+)
+TILE_COUNT = Formula("min(ceil(input / tile), ceil(output / (tile * outputs_per_pixel)))", DEFINITION)
+TILE_READ = Formula("min(input, tile + halo_begin + halo_end)", "the most that a tile reads")
+RECOMPUTED = Formula(
+    "(of_tiles - of_whole) / of_whole", "multiplications that are done again, as a share of the whole's"
+)

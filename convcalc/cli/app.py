@@ -24,6 +24,9 @@ class Convcalc(Group):
             "cost": "multiplications, additions, memory; --compare with other types",
             "rf": "receptive field of a layer or along a row of layers",
         },
+        "Work backwards": {
+            "tile": "how to cut a large input into tiles: halo, grid, cost and memory",
+        },
         "Ask about a network": {
             "net": "every layer of a whole network, from the zoo, TOML or ONNX",
         },

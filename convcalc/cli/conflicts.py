@@ -58,6 +58,11 @@ NET: tuple[Rule, ...] = (
     ),  # the table of checks has no rows
 )
 """The rules of `convcalc net`."""
+TILES: tuple[Rule, ...] = (
+    Needs(("--check",), "--tile", remedy="add one, such as --tile 256"),
+    Exclude(("--check", "--explain")),
+)
+"""The rules of `convcalc tile`."""
 
 
 def check_conflicts(command: str, rules: tuple[Rule, ...], values: Mapping[str, object]) -> None:

@@ -7,7 +7,7 @@ primitive; a *group* is a layer as the user knows it: one node, or several that 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import NamedTuple
@@ -111,6 +111,25 @@ class Graph:
     def stages(self, group: Group) -> tuple[Node, ...]:
         """The nodes of a group."""
         return self.nodes[group.nodes.start : group.nodes.stop]
+
+
+def ancestors(graph: Graph, number: int) -> set[int]:
+    """A node and all nodes that it depends on, by their numbers."""
+    found, ahead = {number}, [number]
+    while ahead:
+        new = {*graph.nodes[ahead.pop()].inputs} - found
+        found |= new
+        ahead += new
+    return found
+
+
+def until(graph: Graph, name: str) -> Graph:
+    """The graph up to the layer of this name, which becomes its only output."""
+    number, group = next((number, group) for number, group in enumerate(graph.groups) if group.name == name)
+    return replace(
+        graph, nodes=graph.nodes[: group.last + 1], groups=graph.groups[: number + 1], output=group.last,
+        labels=graph.labels[: group.last + 1], others=(),
+    )  # fmt: skip
 
 
 class Builder:

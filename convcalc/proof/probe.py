@@ -17,12 +17,12 @@ import numpy as np
 from convcalc.axis.positions import Positions
 from convcalc.engine.work.blocks import Index
 from convcalc.engine.work.threads import run_all, thread_count
-from convcalc.graph.graph import Graph
+from convcalc.graph.graph import Graph, ancestors
 from convcalc.notation import Axes, show_axes
 from convcalc.proof.arrays import Arrays
 from convcalc.proof.borders import Sides, loose_ends, mirrored, padding_alone
 from convcalc.proof.executed import Check, skipped
-from convcalc.proof.walk import NodeError, executed, needed
+from convcalc.proof.walk import NodeError, executed
 from convcalc.questions.follow import Along
 from convcalc.questions.receptive import Fields
 
@@ -187,7 +187,7 @@ def _outputs(probe: Probe) -> list[tuple[int, ...]]:
     inside = [seen.runs and seen.first >= 0 and seen.last < size for seen, size in zip(reads, probe.sizes, strict=True)]
     away = [middle] if all(inside) else []
     nodes = probe.graph.nodes
-    if any(mirrored(nodes[number]) for number in needed(probe.graph, probe.fields.mapped)):
+    if any(mirrored(nodes[number]) for number in ancestors(probe.graph, probe.fields.mapped)):
         return away
     alone = any(
         any(padding_alone(node, along.axis))
@@ -248,7 +248,7 @@ def _axis_check(line: Line, output: int) -> Result:
     ):
         measured = line.ends(output)
     graph, fields = line.probe.graph, line.probe.fields
-    loose = loose_ends(graph, fields, needed(graph, fields.mapped), line.axis, output, line.size)
+    loose = loose_ends(graph, fields, ancestors(graph, fields.mapped), line.axis, output, line.size)
     return predicted, measured, not leaks and _within(measured, predicted, loose)
 
 

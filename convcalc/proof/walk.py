@@ -11,7 +11,7 @@ from convcalc.engine.algorithms import AUTO
 from convcalc.engine.counter import Counter
 from convcalc.engine.primitive import obstacle, run_primitive
 from convcalc.errors import DataError, first_of, located
-from convcalc.graph.graph import Graph, Node
+from convcalc.graph.graph import Graph, Node, ancestors
 from convcalc.graph.primitives import Correlate, Input, TransposedCorrelate
 from convcalc.proof.arrays import Arrays
 from convcalc.proof.executed import Executed
@@ -45,7 +45,7 @@ def executed(
     its actual inputs.
     """
     check_runnable(graph)
-    wanted = range(len(graph.nodes)) if until is None else needed(graph, until)
+    wanted = range(len(graph.nodes)) if until is None else ancestors(graph, until)
     given = iter(inputs)
     last, live = last_reads(graph), dict[int, np.ndarray]()
     for number, node in enumerate(graph.nodes):
@@ -73,16 +73,6 @@ def numbered_inputs(graph: Graph, inputs: Sequence[np.ndarray]) -> dict[int, np.
     """The arrays by the numbers of the graph's input nodes."""
     numbers = [number for number, node in enumerate(graph.nodes) if isinstance(node.primitive, Input)]
     return dict(zip(numbers, inputs, strict=True))
-
-
-def needed(graph: Graph, number: int) -> set[int]:
-    """A node and all nodes that it depends on."""
-    found, ahead = {number}, [number]
-    while ahead:
-        new = {*graph.nodes[ahead.pop()].inputs} - found
-        found |= new
-        ahead += new
-    return found
 
 
 def check_runnable(graph: Graph) -> None:

@@ -61,7 +61,7 @@ def network(
     44426
     """
     size = None if input is None else parse_features(input, "input", parse_layout(layout))
-    count, biased, words = whole_number(batch, "batch"), truth_value(bias, "bias"), _words(model)
+    count, biased, words = whole_number(batch, "batch"), truth_value(bias, "bias"), layer_words(model)
     if not (width is None or isinstance(width, str | Real)):
         raise NotationError(f"width: must be a number, got {quoted(width)}; write for example 0.5")
     if words is None:
@@ -87,7 +87,7 @@ def network(
     return report if replace is None else with_fields(report, before=network_report(graph, dtype=dtype))
 
 
-def _words(model: str | PathLike[str] | Sequence[str]) -> Sequence[str] | None:
+def layer_words(model: str | PathLike[str] | Sequence[str]) -> Sequence[str] | None:
     """The layer words that a model is given as, None if it is a name or a path."""
     if isinstance(model, PathLike):
         return None

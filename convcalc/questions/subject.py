@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from convcalc.errors import NotationError, ShapeError, shortened
-from convcalc.graph.graph import Graph
-from convcalc.notation import Axes, Layout, PerAxis, parse_features, parse_size
+from convcalc.errors import NotationError, ShapeError, first_of, quoted, shortened
+from convcalc.graph.graph import Graph, until
+from convcalc.notation import Axes, Layout, PerAxis, nearest, parse_features, parse_size
 from convcalc.questions.models import NetworkOptions, network_of
 from convcalc.readers import is_model, zoo_name
 from convcalc.readers.words import row_graph
@@ -54,6 +54,21 @@ def subject_of(
     size = None if input is None else parse_size(input, "input", layout)
     graph = row_graph(words, input, batch=batch, bias=bias, layout=layout)
     return Subject(" ".join(words), size, tuple(words), graph, build)
+
+
+def subject_until(subject: Subject, name: str) -> Subject:
+    """The subject up to a layer of this name, whose output becomes that of all. Raises NotationError if none has it."""
+    if not any(group.name == name for group in subject.graph.layers):
+        names = [group.name for group in subject.graph.layers]
+        near = nearest(name, names) or names[:3]
+        raise NotationError(
+            f"until: must be a layer of {shortened(subject.name)}, got {quoted(name)}; try {first_of(near, 3)}"
+        )
+
+    def build(size: Axes) -> Graph:
+        return until(subject.build(size), name)
+
+    return replace(subject, name=f"{subject.name} up to {name}", graph=until(subject.graph, name), build=build)
 
 
 def _model(words: Sequence[str], input: PerAxis | None, batch: int, bias: bool, layout: Layout) -> Subject:

@@ -1,0 +1,184 @@
+"""Tiles of a large input as data: their halo and grid, what each reads, crops and writes, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from itertools import product
+from math import prod
+from typing import Any, NamedTuple
+
+from convcalc.errors import NotationError
+from convcalc.graph.graph import Graph, ancestors
+from convcalc.notation import Axes, show_axes
+from convcalc.questions.cost import BYTES, cost
+from convcalc.questions.memory import deployed, peak
+from convcalc.questions.schema import SCHEMA
+
+MAX_TILES = 1 << 16
+"""Most tiles along one axis, and most that are listed."""
+
+
+class Span(NamedTuple):
+    """Positions from `start` up to, not including, `stop`, along one axis."""
+
+    start: int
+    stop: int
+
+    @property
+    def length(self) -> int:
+        return self.stop - self.start
+
+
+class Cut(NamedTuple):
+    """One axis of a tile: what it reads of the input, what to keep of its output, and where to put that."""
+
+    read: Span
+    crop: Span
+    write: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """Slices of the spatial axes: `output[write] = network(input[read])[crop]`, behind batch and channels."""
+
+    read: tuple[slice, ...]
+    crop: tuple[slice, ...]
+    write: tuple[slice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TiledAxis:
+    """One axis of a plan: sizes of the input, the output and a tile, in pixels of each; None if they are not known.
+
+    A tile answers for `tile` pixels of the input from a multiple of `multiple` on, and reads `halo` more at its
+    beginning and end, as far as there are any. An input pixel is worth `ratio` outputs; the output has the axis at
+    `place`. Without a halo, `wrong` outputs would be wrong at the beginning and end of a tile inside the input. What
+    tiles read leaves this `remainder` if it is divided by the multiple.
+    """
+
+    halo: tuple[int, int]
+    multiple: int
+    ratio: Fraction
+    place: int
+    wrong: tuple[int, int]
+    remainder: int = 0
+    size: int | None = None
+    output: int | None = None
+    tile: int | None = None
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """A plan: how to tile a graph, and what that costs. Without a size or a tile, `axes` alone is known.
+
+    `whole` is the graph on the whole input, `largest` on the largest tile; `multiplications` are those of all tiles.
+    """
+
+    name: str
+    input: Axes | None
+    axes: tuple[TiledAxis, ...]
+    output: str
+    whole: Graph
+    largest: Graph | None = None
+    multiplications: int | None = None
+
+    @cached_property
+    def cuts(self) -> tuple[tuple[Cut, ...], ...]:
+        """The tiles along every axis; every combination is a tile. None if the tiles are not known."""
+        return () if self.largest is None else tuple(cuts(axis) for axis in self.axes)
+
+    @property
+    def grid(self) -> Axes | None:
+        """Tiles per axis."""
+        return None if self.largest is None else tuple(map(len, self.cuts))
+
+    @property
+    def reads(self) -> Axes | None:
+        """The most pixels that a tile reads, per axis."""
+        return tuple(max(cut.read.length for cut in along) for along in self.cuts) if self.largest else None
+
+    @cached_property
+    def multiplications_whole(self) -> int:
+        return sum(cost(self.whole.nodes[i]).multiplications for i in ancestors(self.whole, self.whole.output))
+
+    @property
+    def recomputed(self) -> Fraction | None:
+        """The multiplications that are done again, as a share of those of the whole."""
+        if self.multiplications is None:
+            return None
+        whole = self.multiplications_whole
+        return Fraction(self.multiplications - whole, whole) if whole else Fraction(0)
+
+    def to_dict(self) -> dict[str, Any]:
+        known = self.largest is not None
+        tiles = [*listed(self)] if known else None
+        return {
+            "schema": SCHEMA,
+            "name": self.name,
+            "input": None if self.input is None else list(self.input),
+            "output": self.output,
+            "halo": [list(axis.halo) for axis in self.axes],
+            "multiple": [axis.multiple for axis in self.axes],
+            "tile": [axis.tile for axis in self.axes] if known else None,
+            "grid": list(self.grid or ()) if known else None,
+            "largest_tile": list(self.reads or ()) if known else None,
+            "tiles": tiles,
+            "multiplications": self.multiplications,
+            "multiplications_whole": self.multiplications_whole if self.input else None,
+            "recomputed": None if self.recomputed is None else float(self.recomputed),
+            "peak_activation_bytes": self.peak_bytes(self.largest),
+            "peak_activation_bytes_whole": self.peak_bytes(self.whole) if self.input else None,
+        }
+
+    def peak_bytes(self, graph: Graph | None) -> int | None:
+        """The most bytes of float32 activations that are alive at once, as deployed."""
+        return None if graph is None else peak(graph, deployed(graph)).elements * BYTES["float32"]
+
+
+def listed(tiling: Tiling) -> Iterator[dict[str, list[list[int]]]]:
+    """Every tile as [start, stop] per axis of what it reads, crops and writes, in row-major order."""
+    check_count(tiling)
+    for combined in product(*tiling.cuts):
+        yield {
+            "read": [[*cut.read] for cut in combined],
+            "crop": [[*cut.crop] for cut in combined],
+            "write": [[*cut.write] for cut in combined],
+        }
+
+
+def check_count(tiling: Tiling) -> None:
+    """Raises NotationError for more tiles than are listed."""
+    count = prod(tiling.grid or ())
+    if count > MAX_TILES:
+        tile = [axis.tile for axis in tiling.axes if axis.tile]
+        factor = 2
+        while prod(-(-n // factor) for n in tiling.grid or ()) > MAX_TILES:
+            factor *= 2
+        larger = show_axes([size * factor for size in tile])
+        raise NotationError(f"tile: at most {MAX_TILES:,} tiles are listed, got {count:,}; use --tile {larger}")
+
+
+def cuts(axis: TiledAxis) -> tuple[Cut, ...]:
+    """The tiles along one axis, in order: the first begins at 0, the last one ends where the input does.
+
+    >>> axis = TiledAxis((2, 2), 2, Fraction(1, 2), 2, (1, 1), size=10, output=5, tile=4)
+    >>> [tuple(map(tuple, cut)) for cut in cuts(axis)]
+    [((0, 6), (0, 2), (0, 2)), ((2, 10), (1, 3), (2, 4)), ((6, 10), (1, 2), (4, 5))]
+    """
+    assert axis.size is not None
+    assert axis.output is not None
+    assert axis.tile is not None
+    before, after = axis.halo
+    count = max(1, min(-(-axis.size // axis.tile), int(-(-axis.output // (axis.tile * axis.ratio)))))
+    found = []
+    for number in range(count):
+        start, last = number * axis.tile, number == count - 1
+        stop = axis.size if last else start + axis.tile
+        read = Span(max(0, start - before), min(axis.size, stop + after))
+        write = Span(int(start * axis.ratio), axis.output if last else int(stop * axis.ratio))
+        origin = int(read.start * axis.ratio)
+        found.append(Cut(read, Span(write.start - origin, write.stop - origin), write))
+    return tuple(found)
