@@ -24,14 +24,12 @@ class Convcalc(Group):
             "cost": "multiplications, additions, memory; --compare with other types",
             "rf": "receptive field of a layer or along a row of layers",
         },
-        "Work backwards": {
-            "tile": "how to cut a large input into tiles: halo, grid, cost and memory",
-        },
         "Ask about a network": {
             "net": "every layer of a whole network, from the zoo, TOML or ONNX",
         },
         "Work backwards": {
             "solve": "layers that make one size of another, and the sizes that layers accept",
+            "tile": "how to cut a large input into tiles: halo, grid, cost and memory",
             "lint": "what will hurt in layers or a network, and how to mend it",
         },
         "Prove it": {
