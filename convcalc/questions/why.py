@@ -15,7 +15,7 @@ from convcalc.questions.messages.known import Reading
 from convcalc.questions.messages.laid import laid_out
 from convcalc.questions.messages.place import Where, where
 from convcalc.questions.messages.text import numbers_in, plain, shapes_in
-from convcalc.questions.messages.troubles import Trouble
+from convcalc.questions.messages.troubles import UNSTATED, Trouble
 from convcalc.questions.schema import SCHEMA
 
 KINDS = {
@@ -76,7 +76,7 @@ class Why:
 def numbers(trouble: Trouble) -> dict[str, Any]:
     """What the message says, by name; shapes as lists, None for an open axis."""
     found = {name: _plain(value) for name, value in trouble._asdict().items()}
-    return {name: value for name, value in found.items() if value not in (None, [], "")}
+    return {name: value for name, value in found.items() if value not in (None, [], "", UNSTATED)}
 
 
 def _plain(value: Any) -> Any:

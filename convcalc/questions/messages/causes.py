@@ -7,6 +7,7 @@ from typing import assert_never
 from convcalc.questions.messages.answer import Answer
 from convcalc.questions.messages.axes import axes_answer, fed_answer
 from convcalc.questions.messages.channels import channels_answer, groups_answer, one_value_answer, weights_answer
+from convcalc.questions.messages.consistent import check_consistent
 from convcalc.questions.messages.sizes import elements_answer, features_answer, sizes_answer
 from convcalc.questions.messages.troubles import (
     Axes,
@@ -35,7 +36,11 @@ from convcalc.questions.messages.windows import (
 
 
 def answer_to(framework: str, trouble: Trouble) -> Answer:
-    """Cause, fix and evidence of a trouble, in the words of the framework."""
+    """Cause, fix and evidence of a trouble, in the words of the framework.
+
+    Raises NotationError for a message whose numbers contradict each other.
+    """
+    check_consistent(framework, trouble)
     match trouble:
         case Channels():
             return channels_answer(framework, trouble)

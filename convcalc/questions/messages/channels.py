@@ -9,7 +9,7 @@ from convcalc.graph.primitives import Correlate, TransposedCorrelate
 from convcalc.questions.messages.answer import Answer, accepts, confirm
 from convcalc.questions.messages.idioms import CHANNELS_FIRST, channel_axis, convolution, moved, shown, size_text
 from convcalc.questions.messages.text import Shape
-from convcalc.questions.messages.troubles import Channels, Groups, OneValue, Weights
+from convcalc.questions.messages.troubles import UNSTATED, Channels, Groups, OneValue, Weights
 
 FEW = (1, 3, 4)
 """Channels of an image as files have it."""
@@ -41,7 +41,7 @@ def _candidates(framework: str, trouble: Channels) -> list[tuple[str, str]]:
     if (weights := _weight_order(framework, trouble)) is not None:
         found.append(weights)
     if (image := _image(framework, trouble)) is not None:
-        found.append(image)
+        found.insert(0 if lifted and got in FEW else len(found), image)
     if trouble.groups > 1 and expected == got * trouble.groups:
         cause = f"the weight has all {got} channels for each of {trouble.groups} groups, as with one group"
         found.append((cause, f"weights for {got // trouble.groups} channels per group, or one group"))
@@ -151,7 +151,7 @@ def _norm(framework: str, trouble: Channels) -> Answer:
         )
     name = "nn.LayerNorm" if trouble.weight else "nn.BatchNorm2d"
     line = f"{name}({got})" if framework == "PyTorch" else f"build it for {plural(got, 'channel')}"
-    if expected == 0:
+    if expected == UNSTATED:
         return Answer(f"the normalization's arrays are not for the {got} channels that arrive.", line, evidence)
     return Answer(
         f"the normalization is for {plural(expected, 'channel')} and gets {got}.",
@@ -206,7 +206,6 @@ def groups_answer(framework: str, trouble: Groups) -> Answer:
     what = "channels of the input" if trouble.channels is not None else "filters"
     if groups < 1 or count < 1:
         return Answer(f"{groups} groups cannot share {count} {what}.", "use at least 1 of each")
-    confirm(count % groups, f"{groups} does not divide {count}")
     divisors = [n for n in range(1, min(count, 1 << 16) + 1) if count % n == 0]
     near = sorted(sorted(divisors, key=lambda n: (abs(n - groups), n))[:2])
     lower, upper = count // groups * groups, -(-count // groups) * groups

@@ -39,7 +39,7 @@ def _axes(layer: str, needed: int, got: int, shape: Shape | None) -> Trouble:
 
 
 def _conv_small(shape: Shape, weight: Shape, dilation: Shape) -> Trouble:
-    dims = len(weight) - 2
+    dims = max(len(weight) - 2, 0)
     extents = tuple((d or 1) * ((k or 1) - 1) + 1 for k, d in zip(weight[:dims], dilation, strict=False))
     return TooSmall(shape[1:-1], extents, shape, weight)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from convcalc.questions.messages.text import Value, value
@@ -13,6 +14,7 @@ from convcalc.questions.messages.troubles import Trouble
 NUMBER = r"(-?\d+)"
 SHAPE = r"(\[{1,2}[^\[\]]{0,200}\]{1,2}|\([^()]{0,200}\)|\{[^{}]{0,200}\}|\d+(?: \d+){1,7})"
 """In brackets of any kind, or numbers with spaces as people copy them."""
+BRACKETS = ("[", "(", "{")
 
 
 class Reading(NamedTuple):
@@ -38,11 +40,17 @@ class Known:
     read: Callable[..., Trouble | None]
 
 
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern.replace("<n>", NUMBER).replace("<shape>", SHAPE))
+
+
 def last_reading(known: Known, text: str) -> Reading | None:
     """The last place in the text that says so; None if there is none."""
-    pattern = known.pattern.replace("<n>", NUMBER).replace("<shape>", SHAPE)
-    for match in reversed(list(re.finditer(pattern, text))):
+    for match in reversed(list(_compiled(known.pattern).finditer(text))):
         parts: list[Value] = [value(part) for part in match.groups()]
+        if any(isinstance(part, str) and part[:1] in BRACKETS for part in parts):  # words where a shape should be
+            continue
         trouble = known.read(*parts)
         if trouble is not None:
             return Reading(known.framework, match[0].strip(), match.end(), trouble)

@@ -54,25 +54,30 @@ def laid_out(words: Sequence[str], input: PerAxis | None, layout: Layout) -> Lai
     if is_model(words[0]):
         own = subject_of(words)
         return Laid(_steps(own, own.graph), size, own, stop)
-    count = len(parse_words(words, tuple(BY_NAME)))
-    if len(words) != count or input is None:
+    if input is None:
         return Laid((), size, None, stop)
-    low, high = 0, count  # the first `low` words fit, the first `high` do not
+    each = layer_words(words)
+    low, high = 0, len(each)  # the first `low` layers fit, the first `high` do not
     fits: Subject | None = None
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            fits = subject_of(words[:middle], input, layout=layout)
+            fits = subject_of(each[:middle], input, layout=layout)
             low = middle
         except ShapeError:
             high = middle
     return Laid(() if fits is None else _steps(fits, fits.graph), size, fits, stop)
 
 
+def layer_words(words: Sequence[str]) -> tuple[str, ...]:
+    """A word for every layer of a row: what is repeated, repeated."""
+    return tuple(word.text for word in parse_words(words, tuple(BY_NAME)))
+
+
 def _steps(subject: Subject, graph: Graph) -> tuple[Step, ...]:
     found = []
     for group in graph.layers:
-        label = f"layer {group.name}, {group.op}" if subject.words else group.name
+        label = f"layer {group.name} ({group.op})" if subject.words else group.name
         for number in group.nodes:
             node = graph.nodes[number]
             if node.shape is not None and node.input_shapes and node.input_shapes[0] is not None:

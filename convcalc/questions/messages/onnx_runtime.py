@@ -7,6 +7,7 @@ import re
 from convcalc.questions.messages.known import Known, shape_of
 from convcalc.questions.messages.text import Shape
 from convcalc.questions.messages.troubles import (
+    UNSTATED,
     Axes,
     Channels,
     Elements,
@@ -93,7 +94,7 @@ MESSAGES = (
     ),
     Known(
         "ONNX Runtime", "BatchNormalization node .. Invalid input scale: 0th dimension != 32",
-        r"Invalid input (?:scale|B|mean|var): 0th dimension != <n>", lambda got: Channels(0, got, layer="norm"),
+        r"Invalid input (?:scale|B|mean|var): 0th dimension != <n>", lambda got: Channels(UNSTATED, got, layer="norm"),
     ),
     Known(
         "ONNX Runtime", "Pad reflect: pre-pad (24) exceeds maximum allowed (17) for axis 2",

@@ -7,18 +7,22 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from convcalc.errors import ShapeError
+from convcalc.errors import ShapeError, first_of, plural
 from convcalc.graph.graph import Graph
 from convcalc.graph.primitives import Correlate, Linear, Normalize, Pool, TransposedCorrelate, Windowed, windows
 from convcalc.notation import Axes, show_size
 from convcalc.questions.messages.answer import confirm
 from convcalc.questions.messages.idioms import CHANNELS_FIRST, channel_axis, linear
-from convcalc.questions.messages.laid import Laid, Step, shown_size, side_where
+from convcalc.questions.messages.laid import Laid, Step, layer_words, shown_size, side_where
 from convcalc.questions.messages.text import Shape
 from convcalc.questions.messages.troubles import Channels, Elements, Features, Fed, Sizes, TooSmall, Trouble
+from convcalc.questions.subject import subject_of
 
 MULTIPLES = tuple(2**n for n in range(1, 9))
 """Multiples of which the nearest larger input is tried."""
+
+MAX_PLACES = 3
+"""Layers that a message may be about, of which each is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ def _channels(framework: str, trouble: Channels, laid: Laid) -> Where | None:
             if trouble.shape:
                 axis = channel_axis(framework, trouble.shape)
                 rest = trouble.shape[1:axis] + trouble.shape[axis + 1 :]
-                text += f"; {trouble.got} channels of {show_size([n or 1 for n in rest])} arrive"
+                text += f"; {plural(trouble.got, 'channel')} of {show_size([n or 1 for n in rest])} arrive"
             return _of(step, text)
     return None
 
@@ -120,7 +124,8 @@ def _features(framework: str, trouble: Features, laid: Laid) -> Where | None:
         text += f"; {got} for an input of {show_size(other)}"
     elif prod(before[1:]) != expected:
         return None
-    return _of(ahead, text, None if other is None else f"resize the image to {show_size(laid.size)}")
+    resized = other is not None and prod(before[1:]) == expected
+    return _of(ahead, text, f"resize the image to {show_size(laid.size)}" if resized else None)
 
 
 def _product(shape: Axes) -> str:
@@ -171,11 +176,13 @@ def _window(framework: str, trouble: TooSmall, laid: Laid) -> Where | None:
     if laid.stop is not None:
         last = laid.steps[-1] if laid.steps else None
         return Where(None, laid.stop, None if last is None else last.shape[1:], None, fix)
-    for step in _candidates(framework, trouble, laid):
-        size = _input_with(framework, trouble, laid, step)
-        if size is not None:
-            text = f"{step.label} gets this map if the input is {show_size(size)}{more}"
-            return _of(step, text, fix)
+    found = [
+        (step, f"{step.label} gets this map if the input is {show_size(size)}")
+        for step in _candidates(framework, trouble, laid)
+        if (size := _input_with(framework, trouble, laid, step)) is not None
+    ]
+    if found:
+        return _of(found[0][0], first_of([text for _, text in found], MAX_PLACES, ", or ") + more, fix)
     return Where(None, f"all layers fit {show_size(laid.size)}{more}", None, None, fix) if laid.size else None
 
 
@@ -199,15 +206,13 @@ def _input_with(framework: str, trouble: TooSmall, laid: Laid, step: Step) -> Ax
     if subject is None or not subject.words or laid.size is None:
         return None
     position = int(step.layer) - 1
-    from convcalc.questions.subject import subject_of
-
     if position == 0:
         primitive = step.primitive
         assert isinstance(primitive, Windowed)
         pads = [(w.before + w.after if framework == "PyTorch" and not trouble.pool else 0) for w in windows(primitive)]
         own = tuple((n or 0) - pad for n, pad in zip(trouble.sizes, pads, strict=True))
         return (laid.size[0], *own) if min(own) > 0 else None
-    before = subject_of(subject.words[:position], laid.size)
+    before = subject_of(layer_words(subject.words)[:position], laid.size)
     output = before.graph.output
 
     def sizes(graph: Graph) -> Axes:

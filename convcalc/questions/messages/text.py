@@ -49,6 +49,8 @@ def value(text: str | None) -> Value:
     if _INTEGER.fullmatch(text):
         return _integer(text)
     entries = _ENTRY.findall(text)
+    if not text.strip("[](){} "):
+        return ()
     if not entries or re.search(r"[A-Za-wyz]", text.replace("None", "")):
         return text
     if len(entries) > MAX_AXES:

@@ -6,11 +6,14 @@ from typing import NamedTuple, TypeAlias
 
 from convcalc.questions.messages.text import Shape
 
+UNSTATED = -1
+"""Channels that a message leaves out."""
+
 
 class Channels(NamedTuple):
     """The channels that arrive are not those that a layer is for; weights as the framework has them, if it shows them.
 
-    `layer` is conv, transposed or norm.
+    `layer` is conv, transposed or norm, of which `expected` may be UNSTATED.
     """
 
     expected: int
