@@ -27,13 +27,15 @@ def correlate(
     padding_mode: str = "zeros",
     algorithm: str = AUTO,
     counter: Counter | None = None,
+    whole: tuple[int, ...] = (),
 ) -> np.ndarray:
     """Outputs (batch, out_channels, *positions) in `arithmetic.result`, C-contiguous.
 
     x: (batch, in_channels, *spatial); weight: (out_channels, in_channels / groups, *kernel); bias:
     (out_channels,); one window per spatial axis. Channels and groups must already fit together.
     `algorithm` is used if it fits, else the direct one. Takes less than 64 MiB per thread in addition to
-    input, weights and output.
+    input, weights and output. `whole` are the images and positions, (batch, *positions), of the convolution that this
+    one is a part of, if it is; the direct algorithm then gives the bits that it has there, see `direct.parts`.
 
     Raises ShapeError if a window does not fit or the padding mode cannot fill the padding, DataError if the output is
     sure not to fit the memory.
@@ -54,6 +56,7 @@ def correlate(
         positions,
         arithmetic.compute,
         exact=result.kind == "i",
+        whole=whole,
     )
     check_memory(batch * filters * prod(positions) * result.itemsize, "the output")
     out = np.empty((batch, filters, *positions), result)

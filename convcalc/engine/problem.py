@@ -23,7 +23,9 @@ class Problem:
     """x: (batch, groups, channels, *spatial); weight: (groups, filters, channels, *kernel); bias: (groups, filters).
 
     An algorithm fills an array (batch, groups, filters, *positions) in the result's dtype, from sums in `compute`.
-    `exact` says that results are integers, to be computed as such. A problem is not changed once it is made.
+    `exact` says that results are integers, to be computed as such. `whole` are the images and positions of the problem
+    that this one is a part of, (batch, *positions): blocks are cut as there, so that the bits of a sum do not depend on
+    the part. A problem is not changed once it is made.
     """
 
     x: np.ndarray
@@ -33,9 +35,11 @@ class Problem:
     positions: tuple[int, ...]
     compute: np.dtype
     exact: bool = False
+    whole: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         self.batch: int = self.x.shape[0]
+        self.whole = self.whole or (self.batch, *self.positions)
         self.groups: int = self.x.shape[1]
         self.channels: int = self.x.shape[2]  # of one group, like the filters
         self.filters: int = self.weight.shape[1]

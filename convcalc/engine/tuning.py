@@ -78,6 +78,11 @@ MAX_CONVERTED_BYTES = 16 * MIB
 SUMS_BYTES = 16 * MIB
 """Bytes of sums of a transposed convolution whose result has another dtype. Reasoned: as above."""
 
+EVEN_BLOCKS = 4
+"""Images or rows are cut into a multiple of so many blocks. Reasoned: parts for 2 or 4 threads end where blocks do."""
+POINTWISE_COLUMNS = 1 << 16
+"""Columns of a product of a very large pointwise layer. Reasoned: BLAS packs far fewer of them at once."""
+
 # Rows
 
 MAX_ROWS_BYTES = 24 * MIB

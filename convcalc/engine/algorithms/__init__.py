@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 
 import numpy as np
 
@@ -79,12 +80,13 @@ SETTINGS = _settings()
 
 def execute(algorithm: Algorithm, problem: Problem, out: np.ndarray, counter: Counter | None) -> None:
     """Runs the algorithm on the problem, or on parts of it in as many threads as may work."""
-    parts = _parts(algorithm, problem, out)
+    cut = _cut(algorithm, problem)
+    parts = [(problem, out)] if cut is None else _parts(cut, problem, out)
     counters = [Counter() for _ in parts]
     tasks = [partial(_compute, algorithm.run, *part, own) for part, own in zip(parts, counters, strict=True)]
-    if len(tasks) == 1:
+    if cut is None:
         tasks[0]()
-    else:
+    else:  # one task too: OpenBLAS with several threads sums in another order
         run_all(tasks)
     if counter is not None:
         counter.multiplications += sum(own.multiplications for own in counters)
@@ -98,12 +100,17 @@ def _compute(
     SETTINGS.copy().run(run, problem, out, counter)
 
 
-def _parts(algorithm: Algorithm, problem: Problem, out: np.ndarray) -> list[tuple[Problem, np.ndarray]]:
+def _cut(algorithm: Algorithm, problem: Problem) -> Cut | None:
+    """How the problem is cut for several threads; None if the whole that it belongs to is not."""
+    multiplications = prod(problem.whole) * problem.groups * problem.filters * problem.terms
+    if multiplications < tuning.MIN_SHARED_MULTIPLICATIONS[algorithm.name] or thread_count() == 1:
+        return None
+    return algorithm.shared(problem)
+
+
+def _parts(cut: Cut, problem: Problem, out: np.ndarray) -> list[tuple[Problem, np.ndarray]]:
     """The problem as parts of about the same size, one per thread, with their outputs."""
-    if out.size * problem.terms < tuning.MIN_SHARED_MULTIPLICATIONS[algorithm.name] or (count := thread_count()) == 1:
-        return [(problem, out)]
-    if (cut := algorithm.shared(problem)) is None:
-        return [(problem, out)]
+    count = thread_count()
     whole = dict(zip(AXES, out.shape, strict=False))
     step = -(-whole[cut.axis] // (count * cut.multiple_of)) * cut.multiple_of
     parts = []

@@ -33,7 +33,7 @@ from convcalc.engine import tuning
 from convcalc.engine.counter import Counter
 from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.work.blas import is_in_place, rows_in_place
-from convcalc.engine.work.blocks import block_shape, blocks, length, shaped, workspaces
+from convcalc.engine.work.blocks import block_shape, blocks, cuts, length, shaped, strided, workspaces
 from convcalc.engine.work.gather import columns
 from convcalc.engine.work.products import multiply
 
@@ -47,9 +47,30 @@ def fits(problem: Problem) -> bool:
 
 def shared(problem: Problem) -> Cut | None:
     """Images, or rows if there are many. BLAS's own threads share few large products, such as a pointwise kernel's."""
-    if is_pointwise(problem) or (problem.batch == 1 and problem.positions[0] < tuning.MIN_COLUMNS):
+    if is_pointwise(problem) or (problem.batch == 1 and problem.whole[1] < tuning.MIN_COLUMNS):
         return None
-    return Cut("batch") if problem.batch > 1 else Cut("rows")
+    images, rows = parts(problem)
+    return Cut("batch", images) if problem.batch > 1 else Cut("rows", rows)
+
+
+def parts(problem: Problem) -> tuple[int, int]:
+    """Multiples of images and of rows at which parts of the problem may end so that no sum has other bits.
+
+    BLAS sums in another order at the edges of a product, so that parts must have the blocks of the whole. If that is
+    a single block, equal parts for the threads are worth more.
+    """
+    if is_pointwise(problem):
+        return 1, _pointwise_rows(problem.whole)
+    batch, all_rows, *_ = problem.whole
+    images, rows, *_ = _cut(problem, problem.weight.shape[:2], problem.weight.shape[2:]).positions
+    return images if images < batch else 1, rows if rows < all_rows else 1
+
+
+def _pointwise_rows(whole: tuple[int, ...]) -> int:
+    """Rows of a pointwise problem that are multiplied at once: all, unless they are very many."""
+    rows, inner = whole[1], prod(whole[2:])
+    some = max(1, tuning.POINTWISE_COLUMNS // inner)
+    return min(rows, some)
 
 
 def is_pointwise(problem: Problem) -> bool:
@@ -70,7 +91,9 @@ def run(problem: Problem, out: np.ndarray, counter: Counter) -> None:
         weight = np.ascontiguousarray(weight, problem.compute)
     bias = None if problem.bias is None else problem.bias[..., np.newaxis]
     if is_pointwise(problem) and out.dtype == problem.compute:
-        _pointwise(problem.x, weight, bias, out, counter)
+        rows = _pointwise_rows(problem.whole)
+        for part in cuts(problem.positions[0], rows):
+            _pointwise(problem.x[:, :, :, part], weight, bias, out[:, :, :, part], counter)
     else:  # the batch joins the positions, behind groups and channels
         _in_blocks(problem, batch_third(problem.x), weight, bias, batch_third(out), counter)
 
@@ -82,11 +105,17 @@ def batch_third(array: np.ndarray) -> np.ndarray:
 
 def _pointwise(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, out: np.ndarray, counter: Counter) -> None:
     """Kernel 1, stride 1: one product, in which input and output stay where they are."""
-    batch, groups, channels = x.shape[:3]
-    source, target = x.reshape(batch, groups, channels, -1), out.reshape(*out.shape[:3], -1)
+    groups, channels = x.shape[1:3]
+    source, target = _flat(x), _flat(out)
     multiply(weight.reshape(groups, -1, channels), source, target, counter)
     if bias is not None:
         target += bias.astype(out.dtype)
+
+
+def _flat(array: np.ndarray) -> np.ndarray:
+    """(batch, groups, channels, *spatial) seen as (batch, groups, channels, positions); rows cut out stay in place."""
+    shape = (*array.shape[:3], prod(array.shape[3:]))
+    return strided(array, shape, (*array.strides[:3], array.itemsize))
 
 
 class _Blocks(NamedTuple):
@@ -98,18 +127,22 @@ class _Blocks(NamedTuple):
     panel_filters: int
 
 
-def _cut(problem: Problem, filters: tuple[int, ...], positions: tuple[int, ...], taps: tuple[int, ...]) -> _Blocks:
+def _cut(problem: Problem, filters: tuple[int, ...], taps: tuple[int, ...]) -> _Blocks:
     """Blocks in three spaces: (groups, filters), (batch, *positions), and the (channels, *kernel) that are summed over.
+
+    Positions are those of the whole problem.
 
     The last is cut only if a window is too large for MIN_COLUMNS positions to fit.
     """
-    item, kernel = problem.compute.itemsize, prod(taps)
+    item, kernel, positions = problem.compute.itemsize, prod(taps), problem.whole
     lanes = min(prod(positions), tuning.MIN_COLUMNS)
     depth = min(kernel, block_shape((kernel,), lanes * item)[0])
     filter_block = block_shape(filters, lanes * item * max(1.0, depth / filters[1]))
     # A block of weights may need a copy in another dtype, hence filters/8: it takes 8 budgets at most.
     tap_block = block_shape(taps, filter_block[0] * item * max(lanes, filter_block[1] / 8))
-    position_block = block_shape(positions, filter_block[0] * item * max(filter_block[1], prod(tap_block)))
+    position_block = _even(
+        positions, block_shape(positions, filter_block[0] * item * max(filter_block[1], prod(tap_block)))
+    )
 
     some = rows_in_place(filters[1], kernel, tuning.PANEL)
     whole = filter_block[1] == filters[1] > 1 and tap_block == taps and positions[-1] > tuning.PANEL
@@ -118,6 +151,16 @@ def _cut(problem: Problem, filters: tuple[int, ...], positions: tuple[int, ...],
     # Products this small skip BLAS's packing; our own copy then dominates, so use half a block to stay in cache.
     last = max(1, position_block[-1] // 2 // tuning.PANEL) * tuning.PANEL
     return _Blocks(filter_block, (*position_block[:-1], last), tap_block, some)
+
+
+def _even(positions: tuple[int, ...], block: tuple[int, ...]) -> tuple[int, ...]:
+    """The block made smaller, so that images or rows are a multiple of EVEN_BLOCKS blocks if they are several."""
+    for axis in (0, 1):
+        if 1 < block[axis] < positions[axis]:
+            count = -(-positions[axis] // block[axis])
+            count = -(-count // tuning.EVEN_BLOCKS) * tuning.EVEN_BLOCKS
+            return (*block[:axis], -(-positions[axis] // count), *block[axis + 1 :])
+    return block
 
 
 def _in_blocks(
@@ -131,7 +174,7 @@ def _in_blocks(
     """Any convolution of x (groups, channels, batch, *spatial) into out (groups, filters, batch, *positions)."""
     (groups, filters, *_), positions, taps = out.shape, out.shape[2:], weight.shape[2:]
     compute, panel = problem.compute, tuning.PANEL
-    cut = _cut(problem, (groups, filters), positions, taps)
+    cut = _cut(problem, (groups, filters), taps)
     whole_sums = cut.taps == taps  # one product sums all terms
 
     column_count = cut.filters[0] * prod(cut.positions) * prod(cut.taps)
