@@ -232,3 +232,31 @@ TILE_READ = Formula("min(input, tile + halo_begin + halo_end)", "the most that a
 RECOMPUTED = Formula(
     "(of_tiles - of_whole) / of_whole", "multiplications that are done again, as a share of the whole's"
 )
+STREAM_FIRST = Formula("first*stride - padding_begin", "the first tap of the first output that is asked for")
+STREAM_LAST = Formula(
+    "last*stride - padding_begin + dilation*(kernel - 1)", "the last tap of the last output that is asked for"
+)
+STREAM_FIRST_SPREAD = Formula(
+    "ceil((first + padding_begin - dilation*(kernel - 1)) / stride)", "the first input whose last tap gets that far"
+)
+STREAM_LAST_SPREAD = Formula("floor((last + padding_begin) / stride)", "the last input whose first tap is not beyond")
+STREAM_STATE = Formula(
+    "max(0, arrived + padding_begin - given*stride)", "inputs from the first tap of the next output on"
+)
+STREAM_STATE_SPREAD = Formula("max(0, dilation*(kernel - 1) + 1 - stride)", "sums to which the next input adds")
+STREAM_STATE_JOIN = Formula("arrived - given", "what one branch has and another has not")
+STREAM_VALUES = Formula("batch * product(shape)", "the array that is kept")
+STREAM_VALUES_ALL = Formula("sum(values)", "all layers")
+STREAM_LEFT = Formula("max(0, -first)", "samples before a chunk that its outputs need")
+STREAM_AHEAD = Formula("max(0, last + 1 - smallest_chunk)", "samples after a chunk that its outputs need")
+STREAM_LATENCY = Formula("look_ahead + smallest_chunk", "from the first sample of a chunk to its outputs")
+STREAM_LATENCY_CHUNKS = Formula(
+    "max(0, last + 1 + chunk - common + rest)",
+    "at worst; common divides chunk and smallest chunk, rest is what last + 1 lacks to a multiple of it",
+)
+STREAM_TIME = Formula("1000 * samples / rate", "a second has 1000 ms")
+STREAM_PER_SECOND = Formula("multiplications_per_sample * rate", DEFINITION)
+STREAM_OVERLAPPED = Formula(
+    "ceil(left_context / smallest_chunk)*smallest_chunk + chunk + look_ahead", "begins where the strides do"
+)
+STREAM_RECOMPUTED = Formula("(samples - chunk) / samples", "context whose outputs are thrown away")

@@ -30,6 +30,7 @@ class Convcalc(Group):
         "Work backwards": {
             "solve": "layers that make one size of another, and the sizes that layers accept",
             "tile": "how to cut a large input into tiles: halo, grid, cost and memory",
+            "stream": "layers over a stream: latency, look-ahead, and the state they keep",
             "lint": "what will hurt in layers or a network, and how to mend it",
             "why": "what a framework's shape error means, and which layer it is about",
         },

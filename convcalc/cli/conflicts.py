@@ -65,6 +65,10 @@ TILES: tuple[Rule, ...] = (
 """The rules of `convcalc tile`."""
 
 
+STREAM: tuple[Rule, ...] = (ExcludeEach(("--check",), ("--explain",)),)
+"""The rules of `convcalc stream`."""
+
+
 def check_conflicts(command: str, rules: tuple[Rule, ...], values: Mapping[str, object]) -> None:
     """Raises NotationError for the first rule that the options break; those at None, False or () were not given."""
     given = [name for name, value in values.items() if value not in (None, False, ())]

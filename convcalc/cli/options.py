@@ -174,8 +174,12 @@ class SharedOptions:
         layer = self.layer
         return row_graph(self.words, layer.input, batch=self.batch, bias=layer.bias, layout=layer.layout)
 
-    def subject(self) -> Subject:
-        """The layer, the row or the model of a command that takes a MODEL too; it can be placed on other inputs."""
+    def subject(self, dims: int = 2, *, any_size: bool = False) -> Subject:
+        """The layer, the row or the model of a command that takes a MODEL too; it can be placed on other inputs.
+
+        `dims` are the spatial axes of a row without a size, if its words leave it open; with `any_size` it may have
+        words that depend on its size.
+        """
         from convcalc.questions.subject import Subject, subject_of
         from convcalc.readers import is_model
 
@@ -185,7 +189,10 @@ class SharedOptions:
             else:
                 self._check_row()
             layer = self.layer
-            return subject_of(self.words, layer.input, batch=self.batch, bias=layer.bias, layout=self.layout)
+            return subject_of(
+                self.words, layer.input, batch=self.batch, bias=layer.bias, layout=self.layout, dims=dims,
+                any_size=any_size,
+            )  # fmt: skip
         type = "standard" if self.type is None else self.type
 
         def build(size: Axes) -> Graph:

@@ -40,9 +40,13 @@ def subject_of(
     batch: int = 1,
     bias: bool = False,
     layout: Layout = "channels-first",
+    dims: int = 2,
+    any_size: bool = False,
 ) -> Subject:
     """A model by its name or path, or a row of layer words, on this input, if one is given.
 
+    `dims` are the spatial axes of an input that is made up, if the words leave it open; with `any_size`, also for words
+    that depend on its size.
     Raises ConvcalcError, naming the file, the word or the layer, for what cannot be read or does not fit.
     """
     if words and is_model(words[0]):
@@ -52,7 +56,7 @@ def subject_of(
         return row_graph(words, size, batch=batch, bias=bias)
 
     size = None if input is None else parse_size(input, "input", layout)
-    graph = row_graph(words, input, batch=batch, bias=bias, layout=layout)
+    graph = row_graph(words, input, batch=batch, bias=bias, layout=layout, dims=dims, any_size=any_size)
     return Subject(" ".join(words), size, tuple(words), graph, build)
 
 

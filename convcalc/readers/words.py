@@ -41,6 +41,8 @@ WHOLE = (
 PER_AXIS = ("kernel", "stride", "padding", "dilation", "output_padding", "factor")
 _ONE_SIDED = re.compile("p[0-9]")
 """What stands before the colon of a padding such as p0:1, and in no type's name."""
+MAX_DOUBLINGS = 20
+"""How often the length of an input that is made up is doubled."""
 _OPTION = re.compile(r"--([a-z-]+)(?: (?!out\b)([^\s;,]+))?")
 OPTIONS = frozenset(field.name for field in fields(LayerOptions))
 
@@ -52,20 +54,29 @@ def row_graph(
     batch: int = 1,
     bias: bool = False,
     layout: str = "channels-first",
+    dims: int = 2,
+    any_size: bool = False,
 ) -> Graph:
     """The graph of a row of layer words on an input of (channels, *spatial); layers are named by their numbers.
 
-    A layer without filters keeps the channels. Without an input, one is made up that is large enough, and
-    words that depend on the size are refused. `bias` gives every convolution and linear layer one.
+    A layer without filters keeps the channels. Without an input, one is made up that is large enough, of `dims` spatial
+    axes if the words leave it open, and words that depend on the size are refused unless it may be `any_size`. `bias`
+    gives every convolution and linear layer one.
     Raises NotationError or ShapeError, naming the layer; if the input is too small, with the smallest that the whole
     chain accepts.
     """
     words = parse_words(texts, tuple(BY_NAME))
     if input is None:
-        dims = _stated_axes(words) or 2
+        dims = _stated_axes(words) or dims
         if dims > 3:
             raise NotationError(f"a layer has 1 to 3 spatial axes, got values for {dims}")
-        return _Row(words, dims, bias).unsized_graph(batch)
+        row = _Row(words, dims, bias)
+        try:
+            return row.unsized_graph(batch)
+        except ConvcalcError:
+            if (graph := row.graph_of_some_size(batch) if any_size else None) is None:
+                raise
+            return graph
     size = parse_size(input, "input", layout)
     questions = size_questions(size, layout, _stated_axes(words))
     with asking(questions):
@@ -120,6 +131,15 @@ class _Row:
             except ConvcalcError as error:
                 raise self._located(number, error) from None
         return self._built((batch, channels, *(room,) * self.dims))
+
+    def graph_of_some_size(self, batch: int) -> Graph | None:
+        """The row on the first input that it accepts, of a size that doubles; None if it accepts none."""
+        for bits in range(MAX_DOUBLINGS):
+            try:
+                return self._built((batch, self.first_channels(), *(1 << bits,) * self.dims))
+            except ConvcalcError:
+                continue
+        return None
 
     def _built(self, shape: Axes) -> Graph:
         builder, notes = Builder(), list[str]()

@@ -52,7 +52,7 @@ def test_an_option_under_another_name_names_ours(command: str, typed: str, inste
         ("net resnet 50", "use convcalc net resnet-50"),
         ("net resnet50 224x224", "leave the others out"),
         ("net ds", "use convcalc cost 3x224x224 ds:k3"),
-        ("net resnet18 -k 3", "it is an option of shape, params, cost, rf and draw"),
+        ("net resnet18 -k 3", "it is an option of shape, params, cost, rf"),
         (f"shape {LAYER} --preview", "it is an option of run"),
         ("run x.npy w.npy --kernel 3", "leave it out, the arrays give it"),
         (f"shape {LAYER} --stirde 2", "did you mean --stride?"),
