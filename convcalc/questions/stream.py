@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import gcd, prod
 from typing import Any, NamedTuple
 
@@ -249,6 +249,22 @@ def stream(
     )  # fmt: skip
 
 
+class Alike(NamedTuple):
+    """Layers in a row that keep and multiply the same: the first, the last, and their sums."""
+
+    layers: tuple[StreamedLayer, ...]
+    values: int
+    multiplications: Fraction
+
+
+def busy_layers(stream: Stream) -> tuple[Alike, ...]:
+    """The layers that keep something or multiply, those that are alike together."""
+    busy = [layer for layer in stream.layers if layer.values or layer.multiplications]
+    runs = groupby(busy, key=lambda layer: (layer.op, layer.state, layer.multiplications))
+    found = [tuple(run) for _, run in runs]
+    return tuple(Alike(run, len(run) * run[0].values, len(run) * run[0].multiplications) for run in found)
+
+
 def axis_names(graph: Graph) -> tuple[str, ...]:
     """The names of the spatial axes of the input."""
     return AXIS_NAMES.get(len(graph.inputs[0].shape or ()) - 2, ())
@@ -372,8 +388,8 @@ def _chunk_notes(stream: Stream) -> Iterator[str]:
     if below == pieces:
         return
     given = "unequal numbers of outputs" if outputs is None else f"{outputs[0]} to {outputs[1]} outputs"
-    works = f"{below} and {below + smallest} are" if below else f"{smallest} is"
-    yield f"chunks of {pieces} give {given}, since {pieces} is no multiple of {smallest}; {works}"
+    works = f"{below} or {below + smallest}" if below else f"{smallest}"
+    yield f"chunks of {pieces} give {given}, those of {works} always as many"
 
 
 def _float(value: Fraction) -> float:

@@ -10,7 +10,7 @@ from convcalc.errors import plural
 from convcalc.explain.rows import Explanation
 from convcalc.notation import Layout, show_sample_rate, show_size
 from convcalc.questions.schema import number
-from convcalc.questions.stream import Stream, StreamedLayer
+from convcalc.questions.stream import Alike, Stream, StreamedLayer, busy_layers
 from convcalc.render.checks import agreement, checks_table
 from convcalc.render.explanations import show_explanations
 from convcalc.render.table import Cell, Table, show
@@ -57,26 +57,31 @@ def _quantities(stream: Stream) -> Iterator[tuple[str, int]]:
 
 def layers_view(stream: Stream, layout: Layout) -> Table:
     """What the layers keep and how much they multiply; of many layers, those that keep most."""
-    busy = [layer for layer in stream.layers if layer.values or layer.multiplications]
-    most = sorted(busy, key=lambda layer: (-layer.values, -layer.multiplications))[:MAX_ROWS]
-    shown = [layer for layer in busy if layer in most]
-    rows: list[tuple[Cell, ...]] = [
-        (layer.name, layer.op, _states(layer, layout), layer.values, _per_second(stream, layer)) for layer in shown
-    ]
+    busy = busy_layers(stream)
+    most = sorted(busy, key=lambda alike: (-alike.values, -alike.multiplications))[:MAX_ROWS]
+    rows = [_alike_row(stream, alike, layout) for alike in busy if alike in most]
     rows.append(("all layers", None, None, stream.state_values, _per_second(stream, stream)))
-    more = len(busy) - len(shown)
-    hidden = (f"the {len(shown)} layers that keep most, of {len(busy)}; all when piped",) if more else ()
+    hidden = (f"the {MAX_ROWS} rows that keep most, of {len(busy)}; all layers when piped",) if busy[MAX_ROWS:] else ()
     return Table(
         "what is kept from chunk to chunk", ("layer", "op", "state", "values", "multiplications/s"), tuple(rows),
         1, (*hidden, *notes(stream)), optional=("op",), folding=True,
     )  # fmt: skip
 
 
-def _states(layer: StreamedLayer, layout: Layout) -> str | None:
-    return " and ".join(show_size(held.shape, layout) for held in layer.state) or None
+def _alike_row(stream: Stream, alike: Alike, layout: Layout) -> tuple[Cell, ...]:
+    """A layer, or several in a row that are alike."""
+    first, last, several = alike.layers[0], alike.layers[-1], len(alike.layers) > 1
+    states = " and ".join(show_size(held.shape, layout) for held in first.state) or None
+    return (
+        f"{first.name} .. {last.name}" if several else first.name,
+        first.op,
+        f"{states} each" if several and states else states,
+        alike.values,
+        _per_second(stream, alike),
+    )
 
 
-def _per_second(stream: Stream, counted: Stream | StreamedLayer) -> int | float:
+def _per_second(stream: Stream, counted: Stream | StreamedLayer | Alike) -> int | float:
     return number(counted.multiplications * stream.rate)
 
 
