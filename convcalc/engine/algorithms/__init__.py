@@ -8,7 +8,7 @@ in `engine.choice`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
@@ -87,10 +87,15 @@ def execute(algorithm: Algorithm, problem: Problem, out: np.ndarray, counter: Co
     if cut is None:
         tasks[0]()
     else:  # one task too: OpenBLAS with several threads sums in another order
-        run_all(tasks)
+        run_all(tasks, stop=partial(_stop, counters))
     if counter is not None:
         counter.multiplications += sum(own.multiplications for own in counters)
         counter.spoiled = counter.spoiled or any(own.spoiled for own in counters)
+
+
+def _stop(counters: Sequence[Counter]) -> None:
+    for counter in counters:
+        counter.stopped = True
 
 
 def _compute(

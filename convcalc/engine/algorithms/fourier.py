@@ -24,7 +24,7 @@ import numpy as np
 
 from convcalc.axis.window import Window
 from convcalc.engine import tuning
-from convcalc.engine.counter import Counter
+from convcalc.engine.counter import Counter, StoppedError
 from convcalc.engine.magnitudes import Mixing
 from convcalc.engine.problem import Cut, Problem
 from convcalc.engine.work.blocks import even_parts, shaped, workspaces
@@ -209,3 +209,5 @@ def _invert(spectrum: np.ndarray, values: np.ndarray, counter: Counter) -> None:
 def _count(values: np.ndarray, dims: int, counter: Counter) -> None:
     """Adds a real transform's multiplications by the textbook: n*log2(n), half of a complex one's 4*n/2*log2(n)."""
     counter.multiplications += ceil(values.size * log2(max(2, prod(values.shape[-dims:]))))
+    if counter.stopped:
+        raise StoppedError

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Iterator
 from itertools import product
 from math import prod
+from sys import getrefcount
 from types import EllipsisType
 from typing import TypeAlias
 
@@ -89,10 +90,11 @@ def length(part: slice) -> int:
 
 
 def workspaces(dtype: np.dtype, *sizes: int) -> list[np.ndarray]:
-    """Flat working arrays of these sizes, uninitialised. The thread's next call of this function takes them back.
+    """Flat working arrays of these sizes, uninitialised.
 
     They are cut from the block that the thread keeps, because getting pages from the system in every call takes half
-    as long as a small layer. Blocks above MAX_KEPT_BYTES are not kept.
+    as long as a small layer. Blocks above MAX_KEPT_BYTES are not kept. While arrays of the kept block are in use, as by
+    a convolution that a signal handler interrupted to make another, the arrays are cut from a block of their own.
     """
     if dtype.hasobject:
         return [np.empty(size, dtype) for size in sizes]
@@ -113,15 +115,29 @@ _kept = _Kept()
 
 
 def _block(size: int) -> np.ndarray:
-    """At least `size` bytes from the start of a cache line: the thread's kept ones if they suffice."""
+    """At least `size` bytes from the start of a cache line: the thread's kept ones if they suffice and are free."""
     block = _kept.block
+    if block is not None and _references(block) > _UNUSED:
+        return _new_block(size)
     if block is None or block.size < size:
         block = _kept.block = None  # freed before the larger one is allocated
-        block = np.empty(size + tuning.CACHE_LINE, np.uint8)
-        block = block[-block.ctypes.data % tuning.CACHE_LINE :]
+        block = _new_block(size)
         if size <= tuning.MAX_KEPT_BYTES:
             _kept.block = block
     return block
+
+
+def _new_block(size: int) -> np.ndarray:
+    block = np.empty(size + tuning.CACHE_LINE, np.uint8)
+    return block[-block.ctypes.data % tuning.CACHE_LINE :]
+
+
+def _references(block: np.ndarray) -> int:
+    """References to the memory of a block: every array that is cut from it, or from such an array, holds one."""
+    return getrefcount(block.base)
+
+
+_UNUSED = _references(_new_block(0))
 
 
 def strided(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from convcalc.engine import tuning
-from convcalc.engine.counter import Counter
+from convcalc.engine.counter import Counter, StoppedError
 
 
 def multiply(left: np.ndarray, right: np.ndarray, out: np.ndarray, counter: Counter | None) -> None:
@@ -24,6 +24,8 @@ def multiply(left: np.ndarray, right: np.ndarray, out: np.ndarray, counter: Coun
     product(left, right, out)
     if counter is not None:
         counter.multiplications += out.size * left.shape[-1]
+        if counter.stopped:
+            raise StoppedError
 
 
 def _product(left: np.ndarray, right: np.ndarray, out: np.ndarray) -> Callable[..., object]:

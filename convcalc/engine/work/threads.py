@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Lock, RLock, Thread
 
+from convcalc.engine.counter import StoppedError
 from convcalc.engine.work.blas import openblas
 
 
@@ -35,9 +36,11 @@ def thread_count() -> int:
 class _Task:
     """A function that is run once, by the first thread that takes it, and how it ended."""
 
-    def __init__(self, function: Callable[[], None], ended: SimpleQueue[BaseException | None]):
+    def __init__(
+        self, function: Callable[[], None], ended: SimpleQueue[BaseException | None], stop: Callable[[], None]
+    ) -> None:
         self._function: Callable[[], None] | None = function
-        self._ended, self._first = ended, Lock()
+        self._ended, self._first, self._stop = ended, Lock(), stop
 
     def run(self) -> None:
         if self._first.acquire(blocking=False):
@@ -46,34 +49,42 @@ class _Task:
             try:
                 function()
             except BaseException as error:
+                self._stop()
                 self._ended.put(error)
             else:
                 self._ended.put(None)
 
 
-def run_all(functions: Sequence[Callable[[], None]]) -> None:
+def run_all(functions: Sequence[Callable[[], None]], stop: Callable[[], None] = lambda: None) -> None:
     """Runs the functions concurrently; this thread takes the first, then any that no worker has started.
 
-    An exception in one of them is raised after all have ended; an interrupt while waiting is raised at once.
+    An exception in one of them is raised after all have ended; an interrupt while waiting is raised at once. After
+    either, `stop` is called: it has the others end soon, with StoppedError.
     """
     ended: SimpleQueue[BaseException | None] = SimpleQueue()
-    tasks = [_Task(function, ended) for function in functions]
+    tasks = [_Task(function, ended, stop) for function in functions]
     with _one_blas_thread():
         waiting = _waiting()
         for task in tasks[1:]:
             waiting.put(task)
-        for task in tasks:
-            task.run()
-        failures = [failure for failure in (ended.get() for _ in tasks) if failure is not None]
+        try:
+            for task in tasks:
+                task.run()
+            failures = [failure for failure in (ended.get() for _ in tasks) if failure is not None]
+        except BaseException:
+            stop()
+            raise
     if failures:
+        failures.sort(key=lambda failure: isinstance(failure, StoppedError))
         try:
             raise failures[0]
         finally:
             del failures  # its traceback would keep this frame alive, and the arrays with it
 
 
-_lock, _holders, _before = Lock(), set[object](), 1
-"""Guards the others: callers that hold OpenBLAS to one thread, and the threads it had before the first of them."""
+_lock, _holders, _before = RLock(), set[object](), 1
+"""Guards the others: callers that hold OpenBLAS to one thread, and the threads it had before the first of them. A
+signal handler that computes may need it while the thread has it already."""
 _tasks: SimpleQueue[_Task] | None = None
 
 
@@ -120,7 +131,7 @@ def _one_blas_thread() -> Iterator[None]:
 def begin_anew() -> None:
     """Forgets all threads: for a forked process, which has none of those that wait, work or hold a lock."""
     global _lock, _tasks
-    _lock, _tasks = Lock(), None
+    _lock, _tasks = RLock(), None
     if _holders:
         _holders.clear()
         blas = openblas()
