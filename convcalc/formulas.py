@@ -87,6 +87,22 @@ OUTPUT_TRANSPOSED = Formula(
     "(input - 1)*stride + dilation*(kernel - 1) + 1 + output_padding - padding_begin - padding_end",
     f"{DUMOULIN}, relationship 14",
 )
+LEAST_PADDING = Formula(
+    "(output - 1)*stride + dilation*(kernel - 1) + 1 - input", f"{DUMOULIN}, relationship 15, solved for the padding"
+)
+GREATEST_PADDING = Formula(
+    "output*stride + dilation*(kernel - 1) - input", "one pixel less than another window would need"
+)
+CROP = Formula(
+    "(input - 1)*stride + dilation*(kernel - 1) + 1 + output_padding - output",
+    f"{DUMOULIN}, relationship 14, solved for the padding",
+)
+LEAST_INPUT = Formula(
+    "max(1, (output - 1)*stride + dilation*(kernel - 1) + 1 - padding_begin - padding_end)",
+    f"{DUMOULIN}, relationship 15, solved for the input",
+)
+GREATEST_INPUT = Formula("output*stride + dilation*(kernel - 1) - padding_begin - padding_end", GREATEST_PADDING.source)
+EXTENT = Formula("dilation*(kernel - 1) + 1", "from the first tap to the last")
 OUTPUT_CHANNELS = Formula("filters", "one output channel per filter")
 OUTPUT_CHANNELS_DEPTHWISE = Formula("channels * multiplier", "multiplier filters for every channel alone")
 OUTPUT_KEPT = Formula("input", "the axis stays as it is")
@@ -206,6 +222,7 @@ PEAK_BYTES_UNFUSED = Formula(
 RATIO = Formula("compared / base", DEFINITION)
 
 SIZE = Formula("size_before + (kernel - 1)*dilation*jump_before", ARAUJO)
+NO_HOLE = Formula("seen_before", "no larger, or the pixel just after those seen before would be left out")
 JUMP = Formula("jump_before * stride", f"{ARAUJO}; a transposed stride divides")
 JUMP_TRANSPOSED = Formula("jump_before / stride", JUMP.source)
 JUMP_OF_STAGES = Formula("jump_before * product(stride)", f"{ARAUJO}, stage after stage")

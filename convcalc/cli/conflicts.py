@@ -64,6 +64,21 @@ TILES: tuple[Rule, ...] = (
 )
 """The rules of `convcalc tile`."""
 
+SOLVE: tuple[Rule, ...] = (
+    ExcludeEach(
+        ("--sizes",),
+        (
+            *("--output", "--kernel", "--stride", "--padding", "--dilation", "--output-padding", "--transposed"),
+            *("--layers", "--receptive-field"),
+        ),
+    ),
+    Needs(("--from", "--to"), "--sizes"),
+    ExcludeEach(
+        ("--receptive-field",), ("--input", "--output", "--stride", "--padding", "--output-padding", "--transposed")
+    ),
+)
+"""The rules of `convcalc solve`."""
+
 
 STREAM: tuple[Rule, ...] = (ExcludeEach(("--check",), ("--explain",)),)
 """The rules of `convcalc stream`."""

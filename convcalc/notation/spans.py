@@ -124,6 +124,8 @@ def _per_axis(value: Any, name: str, dims: int | None, read: Callable[[str], T])
         if len(found) > 3:
             raise NotationError(f"{name}: takes 1 to 3 spatial axes, got {quoted(value)}; write 224 or 224x224")
         return found
+    if dims == 1 and len(found) != 1:
+        raise NotationError(f"{name}: takes one value here, got {quoted(value)}; write {parts[0]}")
     if len(found) != 1:
         raise NotationError(
             f"{name}: takes one value for all axes or {dims}, one per axis, got {quoted(value)}; "
@@ -146,7 +148,7 @@ def _target(part: str, name: str) -> Target:
     if found is None:
         raise NotationError(
             f"{name}: must be a size such as 112, or of an input of n: 5n, n, n/2 rounded up, n//2 rounded down, "
-            f"got {quoted(part)}; write {name} 112"
+            f"got {quoted(part)}; write 112 or 5n"
         )
     if found["size"]:
         return Target("size", whole_number(found["size"], name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
@@ -27,6 +27,7 @@ MAX_SOLUTIONS = 20_000
 """Most layers that are listed one by one."""
 USUAL_KERNELS = 11
 """Kernels up to this are searched whatever the stride."""
+Options: TypeAlias = Mapping[str, int | str | None]
 Layer: TypeAlias = tuple[Solution, ...]
 """One layer: its solution along every axis."""
 
@@ -93,13 +94,17 @@ class Solved:
         """How many layers there are."""
         return sum(family.count for family in self.families)
 
+    def narrower(self) -> str:
+        """If there are more than MAX_SOLUTIONS, how to narrow the ranges: to the window of the simplest layer."""
+        if self.count <= MAX_SOLUTIONS:
+            return ""
+        window = self.families[0].simplest[0].window
+        return f"narrow the ranges, such as -k {window.kernel} -s {window.stride} -d {window.dilation}"
+
     def layers(self) -> list[Layer]:
         """All layers, simplest first. Raises NotationError if there are more than MAX_SOLUTIONS."""
-        if self.count > MAX_SOLUTIONS:
-            raise NotationError(
-                f"solve: lists up to {MAX_SOLUTIONS:,} layers, got {self.count:,}; "
-                f"{str(too_many(self.searched.axes[0])).rpartition('; ')[2]}"
-            )
+        if remedy := self.narrower():
+            raise NotationError(f"solve: lists up to {MAX_SOLUTIONS:,} layers, got {self.count:,}; {remedy}")
         return sorted((layer for family in self.families for layer in family.layers()), key=layer_simplicity)
 
     def to_dict(self) -> dict[str, Any]:
@@ -107,8 +112,8 @@ class Solved:
         task = self.tasks[0]
         return {
             "schema": SCHEMA,
-            "input": _each([_ends(task.inputs) for task in self.tasks]),
-            "output": _each(
+            "input": each_axis([_ends(task.inputs) for task in self.tasks]),
+            "output": each_axis(
                 [task.target.number if task.target.kind == "size" else str(task.target) for task in self.tasks]
             ),
             "transposed": task.transposed,
@@ -122,36 +127,30 @@ class Solved:
 def solve(
     input: int | str,
     output: int | str,
+    options: Options,
     *,
-    kernel: int | str | None = None,
-    stride: int | str | None = None,
-    padding: int | str | None = None,
-    dilation: int | str | None = None,
-    output_padding: int | str | None = None,
     transposed: bool = False,
 ) -> Solved:
     """The layers that make an output size of an input size, in pixels along each spatial axis.
 
-    Every option is a number or a range, one for all axes or one per axis; what is not given is searched over ranges
-    that the answer states. Raises NotationError for what cannot be read, and for ranges with too many layers in them.
+    The options are kernel, stride, padding, dilation and output_padding, each a number or a range, one for all axes or
+    one per axis; one that is absent or None is searched over a range that the answer states.
+    Raises NotationError for what cannot be read, and for ranges with too many layers in them.
 
-    >>> found = solve(224, 112, kernel=7, stride=2)
+    >>> found = solve(224, 112, {"kernel": 7, "stride": 2})
     >>> [(layer[0].window.before, layer[0].window.after) for layer in found.layers()]
     [(3, 3), (2, 3), (3, 2)]
     """
-    options = {
-        "kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding,
-    }  # fmt: skip
     tasks, searched = asked(input, output, options, transposed)
     groups = [axis_groups(task) for task in tasks]
-    families = sorted(_families(groups), key=lambda family: layer_simplicity(family.simplest))
+    found = sorted(families(groups), key=lambda family: layer_simplicity(family.simplest))
     single = all(not task.inputs.size > 1 or task.which_inputs for task in tasks)
-    nearest = () if families or not single else tuple(map(nearest_outputs, tasks))
-    return Solved(tasks, searched, tuple(families), nearest)
+    nearest = () if found or not single else tuple(map(nearest_outputs, tasks))
+    return Solved(tasks, searched, tuple(found), nearest)
 
 
 def asked(
-    input: int | str, output: int | str, options: dict[str, int | str | None], transposed: bool
+    input: int | str, output: int | str, options: Options, transposed: bool
 ) -> tuple[tuple[AxisTask, ...], Searched]:
     """What is asked of every axis, and what is searched. Raises NotationError for what cannot be read."""
     inputs, targets = parse_spans(input, "input"), parse_targets(output)
@@ -223,10 +222,11 @@ def layer_simplicity(layer: Layer) -> tuple[int, ...]:
 
 def layer_dict(layer: Layer) -> dict[str, Any]:
     """A layer as plain JSON values, lists of one per axis if there are several."""
-    return {name: _each([values[name] for values in map(_solution_dict, layer)]) for name in _solution_dict(layer[0])}
+    axes = [_solution_dict(solution) for solution in layer]
+    return {name: each_axis([values[name] for values in axes]) for name in axes[0]}
 
 
-def layer_word(layer: Layer, transposed: bool) -> str:
+def layer_word(layer: Layer) -> str:
     """A layer as a layer word, `t:k4s2p1`."""
     windows = [solution.window for solution in layer]
     paddings = [(window.before, window.after) for window in windows]
@@ -238,7 +238,7 @@ def layer_word(layer: Layer, transposed: bool) -> str:
         word += f"{letter}{show_axes(values)}" if set(values) != {1} else ""
     word += f"p{show_padding(paddings)}" if any(map(any, paddings)) else ""
     longer = [solution.output_padding for solution in layer]
-    return f"{'t:' * transposed}{word}" + (f"a{show_axes(longer)}" if any(longer) else "")
+    return "t:" * layer[0].transposed + word + (f"a{show_axes(longer)}" if any(longer) else "")
 
 
 def _solution_dict(solution: Solution) -> dict[str, Any]:
@@ -266,11 +266,12 @@ def _wanted(target: Target) -> int | str:
     return target.number if target.kind == "size" else str(target)
 
 
-def _each(values: list[Any]) -> Any:
+def each_axis(values: list[Any]) -> Any:
+    """A value of each axis as JSON has it: the value itself if there is one axis."""
     return values[0] if len(values) == 1 else values
 
 
-def _families(groups: Sequence[list[Group]]) -> Iterator[Family]:
+def families(groups: Sequence[list[Group]]) -> Iterator[Family]:
     """The groups of the axes joined: alike on all axes; else, with a kernel and dilation in common; else, any."""
     if len(groups) == 1:
         yield from (Family((group,), True) for group in groups[0])
@@ -297,10 +298,12 @@ def _alike(groups: Sequence[Group | None]) -> Family | None:
     first = groups[0]
     if first is None or any(group is None or group.sides != first.sides for group in groups):
         return None
-    common = set.intersection(*(set(group.totals) for group in groups if group is not None))
-    if not common:
+    starts, step = [group.totals.start for group in groups if group is not None], first.totals.step
+    if any((start - starts[0]) % step for start in starts):
         return None
-    totals = range(min(common), max(common) + 1, (max(common) - min(common)) // max(1, len(common) - 1) or 1)
+    totals = range(max(starts), min(group.totals[-1] for group in groups if group is not None) + 1, step)
+    if not totals:
+        return None
     return Family(tuple(replace(group, totals=totals) for group in groups if group is not None), True)
 
 

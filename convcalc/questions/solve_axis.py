@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
+from math import prod
 from typing import NamedTuple
 
 from convcalc.axis.inverse import (
@@ -20,8 +22,10 @@ from convcalc.axis.window import Window, max_output_padding, output_size, output
 from convcalc.errors import NotationError, ShapeError
 from convcalc.notation import Sides, Span, Target
 
-MAX_STEPS = 200_000
+MAX_STEPS = 30_000
 """Most combinations of kernel, stride, dilation and output padding that are looked at, about a second's worth."""
+NARROW = 10
+"""Numbers in a range that is narrow enough, whatever the others are."""
 
 
 class Ranges(NamedTuple):
@@ -79,6 +83,8 @@ class Solution(NamedTuple):
     def holes(self) -> int:
         """Input pixels between the borders that are never read; transposed: outputs that no input reaches."""
         size, output = self.inputs.last, self.outputs.last
+        if self.window.dilation == 1 and self.window.stride <= self.window.kernel:  # nothing between two windows
+            return max(0, self.output_padding - self.window.after) if self.transposed else 0
         if self.transposed:
             return output - outputs_reached(size, output, self.window)
         return size - outputs_reached(output, size, self.window) - sum(self.never_read)
@@ -116,9 +122,11 @@ class Group:
     @property
     def simplest(self) -> Solution:
         """The layer that comes first in order of simplicity; among very many paddings, one of the smallest."""
+        # The smallest padding reads the most. Only gaps, or sides that are far apart, may favour a larger one.
+        plain = self.window.dilation == 1 and self.window.stride <= self.window.kernel and not self.sides.free
         found = [
             self._solution(before, total - before)
-            for total in self.totals[:16]
+            for total in self.totals[: 2 if plain else 16]
             for before in _near_half(total, _begins(total, self.sides))
         ]
         return min(found, key=simplicity)
@@ -156,14 +164,16 @@ def simplicity(solution: Solution) -> tuple[int, ...]:
     )
 
 
-ORDER = "nothing left out, then equal padding, then the smallest output padding, dilation, kernel and stride"
+ORDER = "every pixel used, equal padding, small output padding, dilation, kernel, stride"
 
 
 def axis_groups(task: AxisTask) -> list[Group]:
     """All groups that have a layer, in no order. Raises NotationError if there is too much to look at."""
     _check_target(task)
     ranges, steps, found = task.ranges, 0, list[Group]()
-    strides = _strides(task)
+    strides = strides_with_layers(task)
+    if strides.size > MAX_STEPS:
+        raise too_many(ranges)
     for stride in range(strides.first, strides.last + 1):
         most = max(stride, ranges.dilation.last) - 1
         for output_padding in range(ranges.output_padding.first, min(ranges.output_padding.last, most) + 1):
@@ -180,16 +190,15 @@ def axis_groups(task: AxisTask) -> list[Group]:
 
 
 def too_many(ranges: Ranges) -> NotationError:
-    """The error for ranges that have too many layers in them; it names the widest."""
+    """The error for ranges that have too many layers in them, with narrower ones."""
     spans = {"kernel": ranges.kernel, "stride": ranges.stride, "dilation": ranges.dilation}
-    if isinstance(ranges.padding, Sides):
-        spans["padding"] = max(ranges.padding.begin, ranges.padding.end, key=lambda span: span.size)
     spans["output-padding"] = ranges.output_padding
-    widest = max(spans, key=lambda name: spans[name].size)
-    span = spans[widest]
+    wide = {name: span for name, span in spans.items() if span.size > NARROW} or spans
+    widest = max(wide, key=lambda name: wide[name].size)
+    narrower = (f"--{name} {Span(span.first, min(span.last, span.first + NARROW - 1))}" for name, span in wide.items())
     return NotationError(
-        f"solve: these ranges have too many layers in them, the widest is --{widest} {span}; "
-        f"narrow it, such as --{widest} {Span(span.first, min(span.last, span.first + 10))}"
+        f"solve: these ranges have too many layers in them, the widest is --{widest} {wide[widest]}; "
+        f"narrow them, such as {' '.join(narrower)}"
     )
 
 
@@ -220,6 +229,29 @@ def _sides(task: AxisTask, window: Window, output_padding: int) -> tuple[Sides, 
         size = task.inputs.first if task.inputs.size == 1 else None
         before, after = padded(padding, size, window)
     return Sides(Span(before, before), Span(after, after), free=True), output_padding
+
+
+def layers_within(task: AxisTask) -> Iterator[Solution]:
+    """Every layer within the ranges on the first of the inputs, whatever it makes of it.
+
+    Raises NotationError if there is too much to look at.
+    """
+    ranges, size = task.ranges, task.inputs.first
+    spans = (ranges.stride, ranges.output_padding, ranges.kernel, ranges.dilation)
+    if prod(span.size for span in spans) > MAX_STEPS:
+        raise too_many(ranges)
+    for stride, longer, kernel, dilation in product(*(range(span.first, span.last + 1) for span in spans)):
+        window = Window(kernel, stride, dilation)
+        sides, output_padding = _sides(task, window, longer)
+        if output_padding > max_output_padding(window):
+            continue
+        for total in range(sides.begin.first + sides.end.first, sides.begin.last + sides.end.last + 1):
+            begins = _begins(total, sides)
+            for before in range(begins.first, begins.last + 1):
+                padded = window._replace(before=before, after=total - before)
+                output = made_of(size, padded, output_padding, transposed=task.transposed)
+                if output is not None:
+                    yield Solution(padded, output_padding, Span(size, size), Span(output, output), task.transposed)
 
 
 def _totals(task: AxisTask, window: Window, output_padding: int) -> range:
@@ -258,7 +290,7 @@ def _offsets(task: AxisTask, stride: int, output_padding: int) -> Span:
     return Span(totals.start - 1, totals.stop - 2)
 
 
-def _strides(task: AxisTask) -> Span:
+def strides_with_layers(task: AxisTask) -> Span:
     """The strides for which a kernel may be found: both offsets grow with the stride, so bisection finds the ends."""
     ranges = task.ranges
     largest = ranges.dilation.last * (ranges.kernel.last - 1) + 1
@@ -295,22 +327,37 @@ def _extents(task: AxisTask, stride: int, output_padding: int) -> Span:
 
 
 def _windows(extents: Span, ranges: Ranges) -> Iterator[tuple[int, int]]:
-    """The (kernel, dilation) pairs with these extents; the shorter range is walked, the other one solved for."""
-    low, high = extents.first - 1, extents.last - 1
+    """The (kernel, dilation) pairs with these extents; the shorter range is walked, the other one solved for.
+
+    Raises NotationError if both are too long to walk.
+    """
+    low, high = max(0, extents.first - 1), extents.last - 1
     kernels, dilations = ranges.kernel, ranges.dilation
-    if high < 0 or low > high:
+    if low > high:
         return
+    kernels = kernels.within(Span(-(-low // dilations.last) + 1, high // dilations.first + 1))
+    if not kernels:
+        return
+    if kernels.first > 1:  # kernel 1 has extent 1 whatever its dilation
+        dilations = dilations.within(Span(-(-low // (kernels.last - 1)), high // (kernels.first - 1)))
+    if min(kernels.size, dilations.size) > MAX_STEPS:
+        raise too_many(ranges)
+
+    def walked(fitting: Span) -> range:
+        if fitting.size > MAX_STEPS:
+            raise too_many(ranges)
+        return range(fitting.first, fitting.last + 1)
+
     if kernels.size <= dilations.size:
         for kernel in range(kernels.first, kernels.last + 1):
-            if kernel == 1:
-                fitting = dilations if low <= 0 else Span(1, 0)
-            else:
+            fitting = dilations
+            if kernel > 1:
                 fitting = Span(-(-low // (kernel - 1)), high // (kernel - 1)).within(dilations)
-            yield from ((kernel, dilation) for dilation in range(fitting.first, fitting.last + 1))
+            yield from ((kernel, dilation) for dilation in walked(fitting))
     else:
         for dilation in range(dilations.first, dilations.last + 1):
             fitting = Span(-(-low // dilation) + 1, high // dilation + 1).within(kernels)
-            yield from ((kernel, dilation) for kernel in range(fitting.first, fitting.last + 1))
+            yield from ((kernel, dilation) for kernel in walked(fitting))
 
 
 def _begins(total: int, sides: Sides) -> Span:
@@ -339,21 +386,23 @@ def _check_target(task: AxisTask) -> None:
 
 def _confirm(solution: Solution, task: AxisTask) -> None:
     """Raises RuntimeError unless the forward rule gives what was solved for, and other sizes just outside."""
+
+    def forward(size: int) -> int | None:
+        return made_of(size, solution.window, solution.output_padding, transposed=solution.transposed)
+
     for size in _turning_points(solution.inputs, task.target):
-        if forward(size, solution) != task.target.of(size):
+        if forward(size) != task.target.of(size):
             raise RuntimeError(f"solve: {solution} does not give {task.target.of(size)} of {size}")
     same = solution.same_output
     for size, alike in ((same.first - 1, False), (same.first, True), (same.last, True), (same.last + 1, False)):
-        if size > 0 and (forward(size, solution) == solution.outputs.last) != alike:
+        if size > 0 and (forward(size) == solution.outputs.last) != alike:
             raise RuntimeError(f"solve: {solution} gives {solution.outputs.last} of other sizes than {same}")
 
 
-def forward(size: int, solution: Solution) -> int | None:
+def made_of(size: int, window: Window, output_padding: int, *, transposed: bool) -> int | None:
     """The output size by the rule of the layer; None if the layer does not fit."""
     try:
-        if solution.transposed:
-            return transposed_size(size, solution.window, solution.output_padding)
-        return output_size(size, solution.window)
+        return transposed_size(size, window, output_padding) if transposed else output_size(size, window)
     except ShapeError:
         return None
 
@@ -390,7 +439,7 @@ def _reached(task: AxisTask, window: Window, output_padding: int) -> set[int]:
         else:
             sizes = {*task.inputs, max(task.inputs.first, window.extent - total)}
         for size in sizes:
-            output = forward(size, Solution(cut, output_padding, task.inputs, task.inputs, task.transposed))
+            output = made_of(size, cut, output_padding, transposed=task.transposed)
             if output is not None and output >= 1 and size in range(task.inputs.first, task.inputs.last + 1):
                 found.add(output)
     return found
