@@ -72,6 +72,7 @@ def command(
       convcalc solve --input 1..100000 --output 112 -k 7 -s 2 -p 3
       convcalc solve --input 62 --output 18600 --layers 2 --transposed
       convcalc solve --receptive-field 65 -k 3 --dilation 1..16
+      convcalc solve --sizes k3s2p1*4
     """
     check_conflicts(
         "solve",
@@ -106,7 +107,7 @@ def command(
     from convcalc.render.solve import brief_view, full_view
 
     solved = solve(input, output, options, transposed=transposed)
-    view = brief_view if sys.stdout.isatty() else full_view
+    view = brief_view if sys.stdout.isatty() or explain else full_view
     return answer(
         form, solved.to_dict, lambda: view(solved), lambda _: _explained([f.simplest for f in solved.families[:1]])
     )
@@ -122,7 +123,7 @@ def _chains(form: Form, input: str, output: str, layers: int, options: dict[str,
     from convcalc.render.solve import brief_chains_view, full_chains_view
 
     solved = solve_chains(input, output, layers, options, transposed=transposed)
-    view = brief_chains_view if sys.stdout.isatty() else full_chains_view
+    view = brief_chains_view if sys.stdout.isatty() or form.explain else full_chains_view
     simplest = [layer for path in solved.paths[:1] for layer in path.simplest]
     return answer(form, solved.to_dict, lambda: view(solved), lambda _: _explained(simplest))
 

@@ -166,7 +166,9 @@ def asked(
         found = parse_sides(given["padding"], "padding", dims)
         sides = [found] * dims if isinstance(found, str) else found
     if "output_padding" in given and not transposed:
-        raise NotationError("output-padding: is for transposed layers, got none; add --transposed")
+        raise NotationError(
+            f"output-padding: is for transposed layers, got {given['output_padding']}; add --transposed"
+        )
     ranges = tuple(
         Ranges(
             spans["kernel"][axis],

@@ -122,8 +122,8 @@ class Group:
     @property
     def simplest(self) -> Solution:
         """The layer that comes first in order of simplicity; among very many paddings, one of the smallest."""
-        # The smallest padding reads the most. Only gaps, or sides that are far apart, may favour a larger one.
-        plain = self.window.dilation == 1 and self.window.stride <= self.window.kernel and not self.sides.free
+        # The smallest padding reads the most. Only gaps between taps, or sides far apart, may favour a larger one.
+        plain = self.window.dilation == 1 and not self.sides.free
         found = [
             self._solution(before, total - before)
             for total in self.totals[: 2 if plain else 16]

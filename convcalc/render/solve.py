@@ -15,6 +15,8 @@ from convcalc.render.table import Cell, Table
 
 ROWS = 10
 """Rows that a terminal shows."""
+LONG = 40
+"""Characters of a chain that may take two lines."""
 ALSO = 3
 """Other paddings that a row names."""
 
@@ -115,7 +117,8 @@ def fields_view(solved: SolvedFields, rows: int = ROWS) -> Table:
         near = " and ".join(f"{size:,}" for size in solved.nearest)
         note = [f"the nearest that they see: {near}"] if near else ["without dilation 1 every chain has holes"]
         return Table(title, ("chain",), (), verdict=f"none; {searched}", good=False, aside=tuple(note))
-    shown = solved.chains[:rows]
+    long = any(len(chain.words) > LONG for chain in solved.chains[:rows])
+    shown = solved.chains[: rows // 2 if long and rows == ROWS else rows]
     left = len(solved.chains) - len(shown)
     more = (str(solved.too_many()).partition(": ")[2],) if solved.more else tuple(_more(left))
     count = f"more than {len(solved.chains):,} chains" if solved.more else plural(len(solved.chains), "chain")
@@ -131,6 +134,7 @@ def fields_view(solved: SolvedFields, rows: int = ROWS) -> Table:
             searched,
             "fewest multiplications first, then fewest layers, then small dilations",
         ),
+        optional=("largest dilation", "layers"),
         legend=(("multiplications", "multiplications: of one output along one axis, per pair of channels"),),
         folding=True,
     )
