@@ -11,17 +11,8 @@ from typing import Any, NamedTuple, TypeAlias
 from convcalc.errors import NotationError
 from convcalc.notation import Sides, Span, Target, parse_sides, parse_spans, parse_targets, show_axes, show_padding
 from convcalc.questions.schema import SCHEMA
-from convcalc.questions.solve_axis import (
-    MAX_STEPS,
-    AxisTask,
-    Group,
-    Ranges,
-    Solution,
-    axis_groups,
-    nearest_outputs,
-    simplicity,
-    too_many,
-)
+from convcalc.questions.solve_axis import AxisTask, Group, Ranges, Solution, simplicity
+from convcalc.questions.solve_search import MAX_STEPS, axis_groups, nearest_outputs, too_many
 
 MAX_SOLUTIONS = 20_000
 """Most layers that are listed one by one."""

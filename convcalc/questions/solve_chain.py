@@ -23,14 +23,8 @@ from convcalc.questions.solve import (
     layer_dict,
     layer_simplicity,
 )
-from convcalc.questions.solve_axis import (
-    MAX_STEPS,
-    AxisTask,
-    Group,
-    axis_groups,
-    layers_within,
-    strides_with_layers,
-)
+from convcalc.questions.solve_axis import AxisTask, Group
+from convcalc.questions.solve_search import MAX_STEPS, axis_groups, layers_within, strides_with_layers
 
 MAX_LAYERS = 64
 SCALED = "every layer makes stride times its input"
@@ -143,8 +137,8 @@ def solve_chains(
     Raises NotationError for what cannot be read, and for ranges with too many chains in them.
 
     >>> found = solve_chains(62, 18600, 2, {"kernel": "30..40", "stride": "15..20"}, transposed=True)
-    >>> [[layer[0].window.kernel for layer in path.simplest] for path in found.paths]
-    [[30, 40], [40, 30]]
+    >>> [path.sizes for path in found.paths]
+    [((62,), (930,), (18600,)), ((62,), (1240,), (18600,))]
     """
     tasks, searched = asked(input, output, options, transposed)
     if layers > MAX_LAYERS:

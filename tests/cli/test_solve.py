@@ -104,8 +104,8 @@ def test_the_working_out_gives_its_results(line: str, output: Run) -> None:
         ("-i 224 --output 112 -k 7..3", "kernel: a range goes up, got '7..3'; write 3..7"),
         ("-i 224 --output big", "output: must be a size such as 112, or of an input of n: 5n, n, n/2 rounded up, n//2 "
          "rounded down, got 'big'; write 112 or 5n"),
-        ("-i 224 --output 112 -p sme", "padding: must be a number, a range such as 0..5, begin:end such as 0:1 or "
-         "0..5:0..5, or a word, got 'sme'; did you mean same? the words: valid, same, same-lower, full, causal"),
+        ("-i 224 --output 112 -p vali", "padding: must be a number, a range such as 0..5, begin:end such as 0:1 or "
+         "0..5:0..5, or a word, got 'vali'; did you mean valid? the words: valid, same, same-lower, full, causal"),
         ("-i 9 --output 9 --output-padding 1", "output-padding: is for transposed layers, got 1; add --transposed"),
         ("-i 9 --output 9 -p full --transposed", "padding of a transposed convolution crops its result, got 'full'; "
          "use numbers or valid, same, same-lower"),
