@@ -13,7 +13,7 @@ ci:
 env:
     python3 -m venv .venv
     {{python}} -m pip install --quiet torch==2.13.0 onnxruntime
-    {{python}} -m pip install --quiet --editable '.[test,lint,onnx,images]'
+    {{python}} -m pip install --quiet --editable '.[test,lint,onnx,images,dask]'
 
 lint:
     .venv/bin/ruff check .

@@ -17,6 +17,7 @@ NEEDED = (
     ("onnxruntime", "oracle (ONNX Runtime)", "oracle"),
     ("onnx", "ONNX", "onnx"),
     ("PIL", "Pillow", "images"),
+    ("distributed", "Dask", "dask"),
     ("mypy", "mypy", "lint"),
 )
 """Module, what it is called, and the extra that brings it."""

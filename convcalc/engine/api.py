@@ -40,7 +40,7 @@ def conv(
     array([[21, 43]])
     """
     x, w = _array("input", x), _array("kernel", w)
-    dims, groups = _dims(x, w), whole_number(groups, "groups")
+    dims, groups = dims_of(x, w), whole_number(groups, "groups")
     primitive = Correlate(
         in_channels=x.shape[-1 - dims],
         out_channels=w.shape[0],
@@ -79,7 +79,7 @@ def conv_transpose(
     array([[  1,  10, 102,  20, 200]])
     """
     x, w = _array("input", x), _array("kernel", w)
-    dims, groups = _dims(x, w), whole_number(groups, "groups")
+    dims, groups = dims_of(x, w), whole_number(groups, "groups")
     primitive = TransposedCorrelate(
         in_channels=x.shape[-1 - dims],
         out_channels=w.shape[1] * groups,
@@ -107,7 +107,7 @@ def _array(name: str, values: npt.ArrayLike) -> np.ndarray:
         raise DataError(f"{name}: must be an array, got {quoted(values)}, which says: {error}") from error
 
 
-def _dims(x: np.ndarray, w: np.ndarray) -> int:
+def dims_of(x: np.ndarray, w: np.ndarray) -> int:
     dims = w.ndim - 2
     if dims not in (1, 2, 3):
         raise DataError(f"kernel: must have 3 to 5 axes, (N, C/groups, *kernel), got shape {w.shape}")
