@@ -15,6 +15,11 @@ from convcalc.graph.size_algebra import Fits, Sizes
 from convcalc.graph.size_rules import Shapes, SizeRule, Step, UnfollowedError
 from convcalc.notation import Axes
 
+MAX_BITS = 330
+"""Binary digits of the largest sizes that are tried: all that can be written."""
+MAX_TRIED = 1 << 16
+"""Most nodes to walk through, all in all, if sizes can only be tried one after the other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -72,8 +77,11 @@ def _image(graph: Graph) -> int:
     return next(number for number, node in enumerate(graph.nodes) if isinstance(node.primitive, Input))
 
 
-def rules_of(graphs: Sequence[Graph]) -> Rules:
-    """The rules behind one network that is placed on different inputs. Raises UnfollowedError."""
+def rules_of(graphs: Sequence[Graph], fixed: bool = False) -> Rules:
+    """The rules behind one network that is placed on different inputs. Raises UnfollowedError.
+
+    A size that is the same on all of them is taken for fixed, if `fixed`, rather than for one that follows the input.
+    """
     first = graphs[0]
     if any(len(graph.nodes) != len(first.nodes) for graph in graphs):
         raise UnfollowedError("the number of layers changes with the size")
@@ -81,7 +89,7 @@ def rules_of(graphs: Sequence[Graph]) -> Rules:
     steps: list[Step] = []
     monotone, divisors, reads = True, list[int](), [set(node.inputs) for node in first.nodes]
     for number, nodes in enumerate(zip(*(graph.nodes for graph in graphs), strict=True)):
-        rule = SizeRule(nodes, seen, reads[number])
+        rule = SizeRule(nodes, seen, reads[number], fixed)
         steps.append(rule.step())
         monotone &= rule.monotone
         divisors += rule.divisors
@@ -95,3 +103,25 @@ def rules_of(graphs: Sequence[Graph]) -> Rules:
         if read not in (first.output, number):
             ends[number].append(read)
     return Rules(first, tuple(steps), monotone, tuple(divisors), tuple(tuple(each) for each in ends))
+
+
+def smallest_size(rules: Rules, size: Sizes, axis: int) -> int | None:
+    """The smallest accepted size along an axis of (channels, *spatial), the other axes as in `size`.
+
+    None if there is none that can be found.
+    """
+
+    def accepts(n: int) -> bool:
+        return walked(rules, (*size[:axis], n, *size[axis + 1 :])).fits is not False
+
+    if not rules.monotone:  # few sizes are tried, for an error must not take long
+        return next((n for n in range(1, max(64, MAX_TRIED // len(rules.steps))) if accepts(n)), None)
+    low = high = 1
+    while not accepts(high):
+        low, high = high + 1, high * 2
+        if high.bit_length() > MAX_BITS:
+            return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if accepts(middle) else (middle + 1, high)
+    return low

@@ -173,11 +173,6 @@ def _check_spatial(shape: Axes) -> None:
         raise ShapeError(f"takes channels and 1 to 3 spatial axes, got {shown(shape)}")
 
 
-def size_along(primitive: Windowed, axis: int, size: int) -> int:
-    """The output size along one spatial axis of a primitive whose padding is resolved to numbers."""
-    return _size(primitive, axis, size, windows(primitive)[axis])
-
-
 def _along_axes(primitive: Windowed, spatial: Axes) -> Axes:
     sizes: list[int] = []
     try:

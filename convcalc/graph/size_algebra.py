@@ -45,7 +45,9 @@ def length_rule(
         length, needed = lengths[0], first + (lengths[0] - 1) * step if step > 0 else first
         return lambda n: (length, n > needed), 1
     hop = abs(step)
-    left = next((m for m in range(befores[0]) if all(-(-(n - m) // hop) == length for n, length in pairs)), None)
+    left = next(
+        (m for m in (first, *range(befores[0])) if all(-(-(n - m) // hop) == length for n, length in pairs)), None
+    )
     if left is not None:
         return lambda n: (-(-(n - left) // hop), n > left), hop
     share = Fraction(lengths[0], befores[0])

@@ -70,8 +70,8 @@ class UnfollowedError(Exception):
 class SizeRule:
     """The rule of one node, from the node as it is on each of several inputs."""
 
-    def __init__(self, nodes: Sequence[Node], seen: dict[Axes, tuple[int, int]], reads: set[int]) -> None:
-        self.nodes, self.seen, self.reads = nodes, seen, reads
+    def __init__(self, nodes: Sequence[Node], seen: dict[Axes, tuple[int, int]], reads: set[int], fixed: bool) -> None:
+        self.nodes, self.seen, self.reads, self.fixed = nodes, seen, reads, fixed
         self.node = nodes[0]
         self.divisors: list[int] = []
         self.monotone = len(self.node.inputs) < 2 and not isinstance(self.node.primitive, MatMul | Expand | Slice)
@@ -309,7 +309,8 @@ class SizeRule:
             befores = tuple((node.input_shapes[0] or ())[axis] for node in self.nodes)
             scale = primitive.scales[axis - kept] if primitive.scales else Fraction(values[0], befores[0])
             factor = scale.numerator if scale.denominator == 1 else float(scale)
-            if all(floor(n * factor) == m for n, m in zip(befores, values, strict=True)):
+            fixed = self.fixed and len(set(values)) == 1
+            if not fixed and all(floor(n * factor) == m for n, m in zip(befores, values, strict=True)):
                 self.divisors.append(scale.denominator)
                 follow.append(lambda _shapes, n, f=factor: scaled(n, f))  # type: ignore[misc]
             else:
@@ -336,8 +337,8 @@ class SizeRule:
                 except UnfollowedError:
                     sizes.append(None)
             changing = [i for i, axis in enumerate(after) if len(set(outputs[axis])) > 1]
-            if len(changing) < 2 and not (alone and len(after) > 1 and len(before) > 1):
-                sizes[changing[0] if changing else 0 : (changing[0] if changing else 0) + 1] = [None] * bool(after)
+            if after and len(changing) < 2 and not (self.fixed and alone):
+                sizes[changing[0] if changing else 0] = None
             if sizes.count(None) > 1:
                 raise UnfollowedError(self.node.name)
             made.append((before, sizes))
@@ -356,7 +357,7 @@ class SizeRule:
                 known = [None if size is None else size(shapes) for size in sizes]
                 others = product([size for size in known if size is not None])
                 result += [elements // others if size is None else size for size in known]
-                here = elements % others == 0 if None in known else elements == others
+                here = elements % others == 0 if None in sizes else elements == others
                 fits = fits & here
             return tuple(result), fits
 

@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import lcm, prod
+from math import gcd, lcm, prod
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from convcalc.errors import ConvcalcError, ShapeError, plural
-from convcalc.graph.following import Rules, all_shapes, rules_of, walked
+from convcalc.graph.following import MAX_BITS, Rules, all_shapes, rules_of, smallest_size, walked
 from convcalc.graph.graph import Graph
 from convcalc.graph.shapes import AXIS_NAMES
 from convcalc.graph.size_algebra import Size, Sizes
@@ -118,30 +118,49 @@ def accepted_sizes(graph: Graph, at: Place, first: int = 1, last: int = 512) -> 
     if not 2 <= len(own) <= 4:
         raise ShapeError(f"sizes: are those of 1 to 3 spatial axes, got an input of {show_size(own)}; they are fixed")
     checks = _Checks(at, own)
-    try:
-        rules = rules_of(placed_samples(graph, at))
-        names = AXIS_NAMES[len(own) - 1]
-        every = _along(rules, Line(own, tuple(range(len(names)))), "every axis", first, last)
-        axes = tuple(
-            _along(rules, Line(own, (i,)), name, first, last) if len(names) > 1 else replace(every, axis=name)
-            for i, name in enumerate(names)
-        )
-        checks.confirm(every, Line(own, tuple(range(len(names)))), first, last)
-        if len(names) > 1:
-            for i, axis in enumerate(axes):
-                checks.confirm(axis, Line(own, (i,)), first, last)
-        found = "derived"
-    except (UnfollowedError, _WrongError):
+    samples, found = placed_samples(graph, at), "derived"
+    for fixed in (False, True):
+        try:
+            every, axes = _derived(rules_of(samples, fixed), checks, first, last)
+            break
+        except (UnfollowedError, _WrongError):
+            continue
+    else:
         every, axes = _tried(checks, own, first, last)
         found = "tried"
     return AcceptedSizes(graph.name, own, first, last, every, axes, found, len(checks.tried), _notes(graph))
 
 
+def _derived(rules: Rules, checks: _Checks, first: int, last: int) -> tuple[AxisSizes, tuple[AxisSizes, ...]]:
+    """The answer along all axes and along each, checked. Raises _WrongError if it is not confirmed."""
+    results = []
+    for name, line in _lines(checks.own):
+        results.append(_along(rules, line, name, first, last))
+        checks.confirm(results[-1], line, first, last)
+    return results[0], tuple(results[1:])
+
+
+def _lines(own: Axes) -> list[tuple[str, Line]]:
+    """What is asked about: all axes alike, then each of them."""
+    names = AXIS_NAMES[len(own) - 1]
+    each = [(name, Line(own, (axis,))) for axis, name in enumerate(names)]
+    return [("every axis", Line(own, tuple(range(len(names))))), *each]
+
+
 def placed_samples(graph: Graph, at: Place) -> list[Graph]:
-    """The network on its own input, and on larger ones if it accepts them, with axes of different sizes."""
+    """The network on its own input, and on others if it accepts them, with axes of different sizes.
+
+    A size that divides as often as its own tells a factor from a fixed size; one that is odd however often it is halved
+    tells a factor from the size of another layer.
+    """
     channels, *spatial = (graph.inputs[0].shape or ())[1:]
     graphs = [graph]
-    for size in ([n + i for i, n in enumerate(spatial, 1)], [n * i for i, n in enumerate(spatial, 2)]):
+    others = (
+        [n + i for i, n in enumerate(spatial, 1)],
+        [n * i for i, n in enumerate(spatial, 2)],
+        [(n << i) - 1 for i, n in enumerate(spatial, 1)],
+    )
+    for size in others:
         try:
             graphs.append(at((channels, *size)))
         except ConvcalcError:
@@ -159,26 +178,6 @@ class Line(NamedTuple):
         return (self.own[0], *(size if i in self.axes else n for i, n in enumerate(self.own[1:])))
 
 
-def nearest(rules: Rules, size: Axes, axis: int, direction: int) -> int | None:
-    """The size along an axis nearest to that of (channels, *spatial), up or down, that is accepted with the others.
-
-    The other axes are as large as the network's own input has them. None if there is none near.
-    """
-    own = (rules.graph.inputs[0].shape or ())[1:]
-    line, at = Line(own, (axis,)), size[1 + axis]
-    most = min(MAX_SIZES, max(MIN_SIZES, MAX_STEPS // len(rules.steps)))
-    count = 64
-    while count <= most:
-        first, last = (max(1, at - count), at) if direction < 0 else (at, at + count)
-        places = _places(_carried(rules, line, first, last)[0], first)
-        if places:
-            return places[-1 if direction < 0 else 0]
-        if first == 1 and direction < 0:
-            return None
-        count *= 4
-    return None
-
-
 def _notes(graph: Graph) -> tuple[str, ...]:
     unknown = [node.name for node in graph.nodes if not node.counted]
     return (f"sizes are not followed beyond layers that are not understood: {unknown[0]}",) if unknown else ()
@@ -187,11 +186,11 @@ def _notes(graph: Graph) -> tuple[str, ...]:
 def _along(rules: Rules, line: Line, axis: str, first: int, last: int) -> AxisSizes:
     """The answer along some axes, by carrying arrays of sizes through the network."""
     period = _period(rules, line)
-    most = min(MAX_SIZES, max(MIN_SIZES, MAX_STEPS // len(rules.steps)))
-    smallest = _smallest(rules, line, most)
+    most = most_at_once(rules)
+    smallest = smallest_along(rules, line)
     pattern = _pattern(rules, line, period, smallest, most)
     directly = min(last, first + most - 1)
-    fits, back = _carried(rules, line, first, directly)
+    fits, back = carried(rules, line, first, directly)
     accepted, returns = (_places(mask, first) for mask in (fits, back))
     if directly < last:
         if pattern is None:
@@ -213,7 +212,21 @@ def _along(rules: Rules, line: Line, axis: str, first: int, last: int) -> AxisSi
     )  # fmt: skip
 
 
-def _carried(rules: Rules, line: Line, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+def most_at_once(rules: Rules) -> int:
+    """How many sizes to carry through a network at once."""
+    return min(MAX_SIZES, max(MIN_SIZES, MAX_STEPS // len(rules.steps)))
+
+
+def modulus_of(rules: Rules, line: Line) -> int:
+    """The number that all accepted sizes are multiples of, from some size on; 1 if there is no other."""
+    most = most_at_once(rules)
+    pattern = _pattern(rules, line, _period(rules, line), smallest_along(rules, line), most)
+    if pattern is None or not any(pattern.accepted):
+        return 1
+    return gcd(pattern.modulus, *pattern.remainders(pattern.accepted))
+
+
+def carried(rules: Rules, line: Line, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
     """For every size from first to last, whether it is accepted, and whether it comes back."""
     import numpy as np
 
@@ -252,30 +265,19 @@ def _period(rules: Rules, line: Line) -> int:
     return lcm(*slopes)
 
 
-def _smallest(rules: Rules, line: Line, most: int) -> int | None:
+def smallest_along(rules: Rules, line: Line) -> int | None:
     """The smallest accepted size; None if there is none among those that can be tried."""
     if rules.monotone:
-        return smallest_of(lambda size: walked(rules, line.at(size)).fits is not False)
+        found = [smallest_size(rules, line.at(1 << MAX_BITS), 1 + axis) for axis in line.axes]
+        return None if None in found else max(n for n in found if n is not None)
+    most = most_at_once(rules)
     first, count = 1, min(MIN_SIZES, most)
     while first <= 2 * most:
-        fits, _ = _carried(rules, line, first, first + count - 1)
+        fits, _ = carried(rules, line, first, first + count - 1)
         if fits.any():
             return first + int(fits.argmax())
         first, count = first + count, min(2 * count, most)
     return None
-
-
-def smallest_of(accepts: Callable[[int], bool], most_bits: int = 330) -> int | None:
-    """The least number that is accepted, if all beyond it are too; None if there is none up to 2^most_bits."""
-    low = high = 1
-    while not accepts(high):
-        low, high = high + 1, high * 2
-        if high.bit_length() > most_bits:
-            return None
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if accepts(middle) else (middle + 1, high)
-    return low
 
 
 class _Pattern(NamedTuple):
@@ -304,7 +306,7 @@ def _pattern(rules: Rules, line: Line, period: int, smallest: int | None, most: 
     start = max(smallest, *line.own[1:], 64)
     for _ in range(12):
         start = -(-4 * start // period) * period
-        fits, back = _carried(rules, line, start, start + 2 * period - 1)
+        fits, back = carried(rules, line, start, start + 2 * period - 1)
         both = [(bool(a), bool(b)) for a, b in zip(fits, back, strict=True)]
         if both[:period] == both[period:]:
             break
@@ -363,6 +365,8 @@ def _telling(found: AxisSizes, first: int, last: int) -> Iterator[int]:
     ends = [*found.accepted[:3], *found.accepted[-1:], *found.returns[:2], *found.returns[-1:]]
     near = [n for each in ends for n in (each.first, each.last)]
     near += [n + i for n in near for i in (1, -1)] + [each.first + each.step for each in ends] + [last, first]
+    middle = (first + last) // 2
+    near += [middle + i for i in range(min(found.modulus or 1, 12))]
     yield from (n for n in near if first <= n <= last)
 
 
@@ -373,10 +377,8 @@ def _tried(checks: _Checks, own: Axes, first: int, last: int) -> tuple[AxisSizes
             f"sizes: of this network can only be tried one by one, got {plural(last - first + 1, 'size')}; "
             f"use --from {first} --to {first + MAX_TRIED - 1}"
         )
-    names = AXIS_NAMES[len(own) - 1]
-    lines = [Line(own, tuple(range(len(names)))), *(Line(own, (i,)) for i in range(len(names)))]
     results = []
-    for name, line in zip(("every axis", *names), lines, strict=True):
+    for name, line in _lines(own):
         accepted = [n for n in range(first, last + 1) if checks.graph(line.at(n)) is not None]
         returns = [n for n in accepted if checks.returned(line.at(n))]
         smallest = accepted[0] if accepted and first == 1 else None

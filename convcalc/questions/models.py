@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_fields
+from fractions import Fraction
 from numbers import Real
 from os import PathLike, fspath
 
-from convcalc.errors import ConvcalcError, NotationError, ShapeError, one_line, quoted
+from convcalc.errors import ConvcalcError, DataError, NotationError, ShapeError, one_line, quoted
 from convcalc.graph.graph import Graph
 from convcalc.notation import (
     Axes,
@@ -129,6 +130,8 @@ class NetworkOptions:
     machine: Machine | None = None
     layout: Layout = "channels-first"
     """The layout that the input was written in."""
+    advice: bool = True
+    """Whether the error of an input that does not fit names the nearest that do."""
 
     @property
     def changes(self) -> tuple[str, ...]:
@@ -139,17 +142,44 @@ class NetworkOptions:
 
 def network_of(model: str, options: NetworkOptions) -> Graph:
     """The network at the input, batch and width of the options, its convolutions replaced if they say so."""
-    width = 1 if options.width is None else width_of(options.width, "width")
+    width = Fraction(1) if options.width is None else width_of(options.width, "width")
     size = None if options.input is None else parse_features(options.input)
     questions = size_questions(size, options.layout, len(size) - 1) if size else ()
     with asking(questions):
         try:
             network = load_network(model, input=size, batch=options.batch, width=width)
-        except ShapeError as error:  # the smallest input of a layer is not the network's
-            problem, small, _ = str(error).partition("; the smallest input that fits")
-            raise ShapeError(f"{problem}; leave --input out or use a larger one") if small and size else error from None
+        except (ShapeError, DataError) as error:
+            if size is None:
+                raise
+            likely = with_fields(options, advice=options.advice and not questions)
+            raise _with_remedy(error, model, size, likely, width) from None
     network = with_fields(network, notes=(*questions, *network.notes))
     return network if options.replace is None else replaced(network, options.replace)
+
+
+def _with_remedy(
+    error: ConvcalcError, model: str, size: Axes, options: NetworkOptions, width: Fraction
+) -> ConvcalcError:
+    """The error of a network on this input, with the nearest inputs that it accepts, if `options.advice` is wanted.
+
+    What the layer itself advises is left out: the smallest input of a layer is not the network's.
+    """
+    from convcalc.questions.fitting_sizes import fitting
+
+    problem, small, _ = str(error).partition("; the smallest input that fits")
+    if not options.advice:
+        return type(error)(problem)
+
+    def at(input: Axes) -> Graph:
+        return load_network(model, input=input, batch=options.batch, width=width)
+
+    try:
+        found = fitting(load_network(model, batch=options.batch, width=width), at, size)
+    except ConvcalcError:  # it has no input of its own
+        found = None
+    if found is not None and (advice := found.advice(options.layout)):
+        return type(error)(f"{problem if small else problem.rpartition('; ')[0] or problem}; {advice}")
+    return ShapeError(f"{problem}; leave --input out or use a larger one") if small else error
 
 
 def report_of(model: str, options: NetworkOptions) -> Report:
@@ -181,7 +211,7 @@ def over_sizes(model: str, text: str, options: NetworkOptions) -> Sweep:
         sides = parse_axes(size, "sweep", len(spatial))
         if axis_count(size) == 1:
             sides = (*depth, *sides[len(depth) :])
-        return report_of(model, with_fields(options, input=(channels, *sides)))
+        return report_of(model, with_fields(options, input=(channels, *sides), advice=False))
 
     return swept("size", sizes(text), at, options.changes)
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from convcalc.errors import ConvcalcError, NotationError, ShapeError
-from convcalc.graph.following import Rules, rules_of
-from convcalc.graph.size_rules import UnfollowedError
 from convcalc.notation import Axes, PerAxis, parse_features, parse_size
-from convcalc.questions.accepted import AcceptedSizes, accepted_sizes, nearest, placed_samples
+from convcalc.questions.accepted import AcceptedSizes, accepted_sizes
+from convcalc.questions.fitting_sizes import fitting
 from convcalc.questions.schema import SCHEMA
 from convcalc.questions.skips import Unmet, unmet
 from convcalc.questions.subject import Subject, subject_of
@@ -75,7 +74,7 @@ def sizes_of(words: Sequence[str], input: PerAxis | None = None, first: int = 1,
     sizes = replace(sizes, name=subject.name)
     if size is None and subject.words and sizes.alike:  # the input and its axes are made up
         sizes = replace(sizes, own=None, axes=())
-    asked = None if size is None else _asked(subject, size, sizes)
+    asked = None if size is None else _asked(subject, size)
     return SizesAnswer(sizes, asked)
 
 
@@ -86,10 +85,12 @@ def placed(words: Sequence[str], size: Axes | None) -> Subject:
     """
     if is_model(words[0]):
         try:
-            return subject_of(words)
+            subject = subject_of(words)
         except NotationError:  # it has no input of its own
             if size is None:
                 raise
+        else:
+            return subject if size is None else _with_channels(subject, size[0])
     like = parse_size(example_input(words)) if size is None else size
     sizes = [*([like] if size else []), *((like[0], *(n,) * (len(like) - 1)) for n in LIKELY)]
     refusal: ConvcalcError | None = None
@@ -108,7 +109,17 @@ def placed(words: Sequence[str], size: Axes | None) -> Subject:
     raise refusal
 
 
-def _asked(subject: Subject, size: Axes, sizes: AcceptedSizes) -> AskedSize:
+def _with_channels(subject: Subject, channels: int) -> Subject:
+    """The network on its own input with these channels, if it takes them."""
+    own = subject.size or ()
+    size = (channels, *own[1:])
+    try:
+        return replace(subject, size=size, graph=subject.at(size))
+    except ConvcalcError:
+        return subject
+
+
+def _asked(subject: Subject, size: Axes) -> AskedSize:
     """What holds for one input."""
     try:
         graph = subject.at(size)
@@ -117,25 +128,8 @@ def _asked(subject: Subject, size: Axes, sizes: AcceptedSizes) -> AskedSize:
     else:
         shape = graph.nodes[graph.output].shape
         return AskedSize(size, accepted=True, output=None if shape is None else shape[1:])
-    own = sizes.own or ()
-    if len(size) != len(own) or size[0] != own[0]:
+    found = fitting(subject.graph, subject.at, size)
+    if found is None:
         raise refusal
-    try:
-        rules = rules_of(placed_samples(subject.graph, subject.at))
-    except UnfollowedError:
-        return AskedSize(size, accepted=False, output=None, error=str(refusal))
-    below, above = (_near(subject, rules, size, direction) for direction in (-1, 1))
-    return AskedSize(size, False, None, str(refusal), unmet(rules, size), below, above)
-
-
-def _near(subject: Subject, rules: Rules, size: Axes, direction: int) -> Axes | None:
-    """The nearest accepted size in one direction, axis by axis, if the network confirms it."""
-    found = [nearest(rules, size, axis, direction) for axis in range(len(size) - 1)]
-    if None in found:
-        return None
-    near = (size[0], *(n for n in found if n is not None))
-    try:
-        subject.at(near)
-    except ConvcalcError:
-        return None
-    return near
+    problem = str(refusal).partition("; the smallest input that fits")[0]
+    return AskedSize(size, False, None, problem, unmet(found.rules, size), found.below, found.above)

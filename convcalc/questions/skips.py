@@ -77,7 +77,10 @@ def _differences(rules: Rules, size: Axes, to: Callable[..., int]) -> dict[int, 
                 found[number] = sizes
                 for i, map_ in maps.items():
                     shapes[i] = (*map_[:2], *_along(sizes, to))
-        shapes.append(step(shapes)[0])
+        shape, fits = step(shapes)
+        if not fits:  # the input is too small for a layer, which no branch can mend
+            break
+        shapes.append(shape)
         for i, shape in kept.items():
             shapes[i] = shape
     return found

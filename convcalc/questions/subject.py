@@ -53,7 +53,7 @@ def subject_of(
         return _model(words, input, batch, bias, layout)
 
     def build(size: Axes | None) -> Graph:
-        return row_graph(words, size, batch=batch, bias=bias)
+        return row_graph(words, size, batch=batch, bias=bias, advice=False)
 
     size = None if input is None else parse_size(input, "input", layout)
     graph = row_graph(words, input, batch=batch, bias=bias, layout=layout, dims=dims, any_size=any_size)
@@ -85,7 +85,7 @@ def _model(words: Sequence[str], input: PerAxis | None, batch: int, bias: bool, 
         raise NotationError(f"bias: is for layer words, got it with {shortened(model)}; leave it out")
 
     def build(size: Axes | None) -> Graph:
-        return network_of(model, NetworkOptions(size, batch))
+        return network_of(model, NetworkOptions(size, batch, advice=False))
 
     graph = network_of(
         model, NetworkOptions(None if input is None else parse_features(input, "input", layout), batch, layout=layout)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
-from functools import partial
 from math import lcm, prod
 
 from convcalc.errors import ConvcalcError, NotationError, ShapeError, shortened
+from convcalc.graph.following import rules_of, smallest_size
 from convcalc.graph.graph import Builder, Graph, Layer
 from convcalc.graph.primitives import Convolution, TransposedCorrelate, Windowed, windows
-from convcalc.graph.shapes import place, resolved, size_along
+from convcalc.graph.shapes import resolved
+from convcalc.graph.size_rules import UnfollowedError
 from convcalc.notation import (
     LETTERS,
     Axes,
@@ -43,6 +44,8 @@ _ONE_SIDED = re.compile("p[0-9]")
 """What stands before the colon of a padding such as p0:1, and in no type's name."""
 MAX_DOUBLINGS = 20
 """How often the length of an input that is made up is doubled."""
+LARGE = 30**80
+"""A size on which all windows fit, and which most factors divide."""
 _OPTION = re.compile(r"--([a-z-]+)(?: (?!out\b)([^\s;,]+))?")
 OPTIONS = frozenset(field.name for field in fields(LayerOptions))
 
@@ -56,6 +59,7 @@ def row_graph(
     layout: str = "channels-first",
     dims: int = 2,
     any_size: bool = False,
+    advice: bool = True,
 ) -> Graph:
     """The graph of a row of layer words on an input of (channels, *spatial); layers are named by their numbers.
 
@@ -63,7 +67,7 @@ def row_graph(
     axes if the words leave it open, and words that depend on the size are refused unless it may be `any_size`. `bias`
     gives every convolution and linear layer one.
     Raises NotationError or ShapeError, naming the layer; if the input is too small, with the smallest that the whole
-    chain accepts.
+    chain accepts, unless `advice` is not wanted.
     """
     words = parse_words(texts, tuple(BY_NAME))
     if input is None:
@@ -80,7 +84,8 @@ def row_graph(
     size = parse_size(input, "input", layout)
     questions = size_questions(size, layout, _stated_axes(words))
     with asking(questions):
-        graph = _Row(words, len(size) - 1, bias).graph(size, batch, parse_layout(layout))
+        row = _Row(words, len(size) - 1, bias)
+        graph = row.graph(size, batch, parse_layout(layout)) if advice else row.built((batch, *size))
     return replace(graph, notes=(*questions, *graph.notes))
 
 
@@ -105,7 +110,7 @@ class _Row:
     def graph(self, size: Axes, batch: int, layout: Layout) -> Graph:
         """The row on an input of this size."""
         try:
-            return self._built((batch, *size))
+            return self.built((batch, *size))
         except ShapeError as error:
             smallest = self._smallest(size[0])
             if smallest is None and str(error).startswith("layer 1 of "):
@@ -130,18 +135,19 @@ class _Row:
                 room = _room_before(layer, self.dims, room)
             except ConvcalcError as error:
                 raise self._located(number, error) from None
-        return self._built((batch, channels, *(room,) * self.dims))
+        return self.built((batch, channels, *(room,) * self.dims))
 
     def graph_of_some_size(self, batch: int) -> Graph | None:
         """The row on the first input that it accepts, of a size that doubles; None if it accepts none."""
         for bits in range(MAX_DOUBLINGS):
             try:
-                return self._built((batch, self.first_channels(), *(1 << bits,) * self.dims))
+                return self.built((batch, self.first_channels(), *(1 << bits,) * self.dims))
             except ConvcalcError:
                 continue
         return None
 
-    def _built(self, shape: Axes) -> Graph:
+    def built(self, shape: Axes) -> Graph:
+        """The row on an input of this whole shape, whose errors have no advice on its size."""
         builder, notes = Builder(), list[str]()
         last = builder.input(shape)
         for number, word in enumerate(self.words, 1):
@@ -243,53 +249,15 @@ class _Row:
 
     def _smallest(self, channels: int) -> Axes | None:
         """The smallest size that the whole chain accepts; None if a size is not what it lacks."""
+        large = [tuple(n * (axis + 1) for axis in range(self.dims)) for n in (LARGE, 2 * LARGE)]
         try:
-            layers = dict(self._windowed(channels))
-            accepts = partial(self._accepts, layers, channels)
-            smallest = (channels, *(_least(partial(accepts, axis)) for axis in range(self.dims)))
-            self._built((1, *smallest))
-        except ConvcalcError:
+            rules = rules_of([self.built((1, channels, *size)) for size in large])
+            found = [smallest_size(rules, (channels, *large[0]), axis) for axis in range(1, self.dims + 1)]
+            smallest = (channels, *(size for size in found if size is not None))
+            self.built((1, *smallest))
+        except (ConvcalcError, UnfollowedError):
             return None
         return smallest
-
-    def _accepts(self, layers: dict[int, Layer], channels: int, axis: int, size: int) -> bool:
-        """Whether every layer has an output if the input has this size along the axis."""
-        for number, word in enumerate(self.words, 1):
-            if number in layers:
-                for _, primitive in layers[number].stages:
-                    try:
-                        if isinstance(primitive, Windowed):
-                            size = size_along(resolved(primitive, (size,) * self.dims), axis, size)
-                    except ShapeError:
-                        return False
-                    channels = primitive.out_channels if isinstance(primitive, Convolution) else channels
-                continue
-            shape: Axes = (1, channels, *(size,) * self.dims)  # the axes are independent: all are as long
-            try:
-                other = self._other(word, shape)
-            except ShapeError:
-                if word.op == "upsample":  # by a factor below 1, of too few pixels
-                    return False
-                raise
-            for _, primitive in other.stages:
-                shape = place(primitive, [shape]).shape or ()
-            if len(shape) < 3:
-                break
-            channels, size = shape[1], shape[2 + axis]
-        return True
-
-
-def _least(accepted: Callable[[int], bool]) -> int:
-    """The least number that is accepted, if all beyond it are too. Raises ShapeError if there is none."""
-    low = high = 1
-    while not accepted(high):
-        high *= 2
-        if high.bit_length() > 400:
-            raise ShapeError("no size is accepted")
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if accepted(middle) else (middle + 1, high)
-    return low
 
 
 def _room_before(layer: Layer, dims: int, outputs: int) -> int:

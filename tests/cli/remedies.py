@@ -195,6 +195,8 @@ FORMS = (
     (r"(?:try|use at most|use up to) (\d+)", _number),
     (r"the smallest input that fits is (\d+)(?!.*chain)", _at_least),
     (r".*the smallest input that the whole chain accepts is (\S+?)(?:;|$)", lambda a, _p, _w, f: _input(a, f[1])),
+    (r"the whole network accepts is (\S+?)(?:;|$)", lambda a, _p, _w, f: _input(a, f[1])),
+    (r"the nearest(?: that fit)?: (\S+)", lambda a, _p, _w, f: _input(a, f[1])),
     (r"input \S+ was read as .*?: .*? write (\S+?)(?:,|;|$)", _word),
     (r"an input for it is written like (\S+)", _word),
     (r"use ([A-Z]\w+\(.*\))", _word),
