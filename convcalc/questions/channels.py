@@ -44,14 +44,17 @@ class Mixing(NamedTuple):
     channels all depend on everything.
 
     `reads` has a set of bits per channel; None if every channel is that channel of the source. `axes` are the sizes of
-    the axes that the channels are spread over. `grouped` are the convolutions in groups since the source.
+    the axes that the channels are spread over. `depth` counts the convolutions in groups since the source, one after
+    the other; `within` those of them that mix some channels. `latest` is the last of all.
     """
 
     source: int
     total: int
     reads: tuple[int, ...] | None
     axes: Axes
-    grouped: tuple[int, ...] = ()
+    depth: int = 0
+    within: int = 0
+    latest: int = 0
 
     @property
     def each(self) -> tuple[int, ...]:
@@ -89,8 +92,9 @@ def _after(number: int, node: Node, branches: Sequence[Mixing]) -> Mixing | None
         case Correlate() | TransposedCorrelate():
             return _convolved(number, primitive, first)
         case ShuffleChannels():
-            own = len(first.each) // primitive.groups
-            return _with(first, [first.each[i] for n in range(own) for i in range(n, len(first.each), own)])
+            each = first.each
+            own = len(each) // primitive.groups
+            return _with(first, [each[i] for n in range(own) for i in range(n, len(each), own)])
         case Pool() | Elementwise() | Resize() | AdaptivePool() | Pad():
             return first if prod(first.axes) == node.shape[1] else None
         case WithConstant() | Expand():
@@ -108,7 +112,7 @@ def _after(number: int, node: Node, branches: Sequence[Mixing]) -> Mixing | None
                 return None
             if primitive.axis == 1:
                 parts = chain.from_iterable(branch.each for branch in branches)
-                return _with(first, parts)._replace(grouped=_grouped(branches))
+                return _deepest(_with(first, parts), branches)
             return _merged(branches)
         case Reduce():
             return first if len(first.axes) == 1 and min(primitive.axes) > 1 else None
@@ -152,13 +156,13 @@ def _convolved(number: int, primitive: Correlate | TransposedCorrelate, before: 
         return _joined(before, primitive.out_channels)
     read, made = primitive.in_channels // primitive.groups, primitive.out_channels // primitive.groups
     if read == made == 1:
-        return before._replace(axes=(primitive.out_channels,), grouped=(*before.grouped, number))
+        return before._replace(axes=(primitive.out_channels,), depth=before.depth + 1, latest=number)
     each = before.each
     unions = [reduce(or_, each[g * read : (g + 1) * read]) for g in range(primitive.groups)]
     if all(union == _everything(before) for union in unions):
         return None
     after = _with(before, [union for union in unions for _ in range(made)])
-    return after._replace(grouped=(*before.grouped, number))
+    return after._replace(depth=before.depth + 1, within=before.within + (read > 1), latest=number)
 
 
 def _merged(branches: Sequence[Mixing]) -> Mixing | None:
@@ -167,15 +171,18 @@ def _merged(branches: Sequence[Mixing]) -> Mixing | None:
     if any(branch.source != first.source or len(branch.each) != len(first.each) for branch in branches):
         return None
     if all(branch.reads == first.reads for branch in branches):
-        return first._replace(grouped=_grouped(branches))
+        return _deepest(first, branches)
     union = tuple(reduce(or_, reads) for reads in zip(*(branch.each for branch in branches), strict=True))
     if all(reads == _everything(first) for reads in union):
         return None
-    return _with(first, union)._replace(grouped=_grouped(branches))
+    return _deepest(_with(first, union), branches)
 
 
-def _grouped(branches: Sequence[Mixing]) -> tuple[int, ...]:
-    return tuple(sorted({number for branch in branches for number in branch.grouped}))
+def _deepest(after: Mixing, branches: Sequence[Mixing]) -> Mixing:
+    """With the counts of the longest branch."""
+    counts = zip(*((branch.depth, branch.within, branch.latest) for branch in branches), strict=True)
+    depth, within, latest = map(max, counts)
+    return after._replace(depth=depth, within=within, latest=latest)
 
 
 def _reshaped(before: Mixing, shape: Axes, wanted: Axes) -> Mixing | None:
@@ -197,4 +204,5 @@ def _transposed(before: Mixing, order: Axes) -> Mixing | None:
     places = [0]
     for size, stride in zip(axes, strides, strict=True):
         places = [place + n * stride for place in places for n in range(size)]
-    return before._replace(reads=tuple([before.each[place] for place in places]), axes=axes)
+    each = before.each
+    return before._replace(reads=tuple([each[place] for place in places]), axes=axes)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from convcalc.graph.graph import Graph
+from convcalc.notation import Axes
 from convcalc.questions.linting.checkerboard import checkerboard
 from convcalc.questions.linting.field_size import MUCH_LARGER, SHARE_OF_MAP, large_field, small_field
 from convcalc.questions.linting.gridding import gridding
@@ -142,7 +143,8 @@ class Findings:
 
 def lint(subject: Subject) -> Findings:
     """What the rules find in a layer, a row or a model; those of the same words at several layers are one finding."""
-    graph, sized = subject.graph, subject.size is not None
+    sized = subject.size is not None
+    graph = subject.graph if sized else subject.at(_roomy(subject.graph))
     inspected = Inspected(graph, sized, subject.is_model, subject.at if sized else None)
     spelling = Spelling(graph, subject.words, subject.is_model)
     found: dict[tuple[str, str, str], list[Problem]] = {}
@@ -150,15 +152,14 @@ def lint(subject: Subject) -> Findings:
         if rule.sized and not sized:
             continue
         for problem in rule.find(inspected):
-            key = rule.id, problem.text, spelling.fix(problem)
-            found.setdefault(key, []).append(problem)
+            found.setdefault((rule.id, problem.text, spelling.fix(problem)), []).append(problem)
     names = [_name(graph, number, subject.is_model) for number in range(len(graph.nodes))]
     findings = [
         Finding(
             rule,
             tuple(names[number] for problem in problems for number in problem.nodes),
             text,
-            fix,
+            fix + _effect(problems) if fix else "",
             tuple(names[change.node] for problem in problems for change in problem.changes),
         )
         for (rule, text, fix), problems in found.items()
@@ -168,6 +169,19 @@ def lint(subject: Subject) -> Findings:
     own = [note for note in graph.notes if note not in graph.remarks]
     asked = tuple(rule.id for rule in RULES if rule.id not in unasked)
     return Findings(subject.name, tuple(findings), asked, unasked, (*own, *notes))
+
+
+def _effect(problems: Sequence[Problem]) -> str:
+    """What the fix changes besides, if it is the same everywhere."""
+    effects = {problem.effect for problem in problems}
+    return f" ({effects.pop()})" if len(effects) == 1 and "" not in effects else ""
+
+
+def _roomy(graph: Graph) -> Axes:
+    """A made-up input on which layers still fit that a fix makes wider."""
+    shape = graph.inputs[0].shape
+    assert shape is not None
+    return (shape[1], *(4 * size + 64 for size in shape[2:]))
 
 
 def _name(graph: Graph, number: int, model: bool) -> str:

@@ -6,7 +6,17 @@ from collections.abc import Iterator
 from math import ceil
 
 from convcalc.axis.strands import AxisField
-from convcalc.graph.primitives import AdaptivePool, Correlate, Primitive, Reduce, Windowed, windows
+from convcalc.graph.primitives import (
+    AdaptivePool,
+    Correlate,
+    Elementwise,
+    Input,
+    Normalize,
+    Primitive,
+    Reduce,
+    Windowed,
+    windows,
+)
 from convcalc.notation import show_axes, show_size
 from convcalc.questions.linting.problem import Change, Inspected, Problem, changed
 
@@ -97,14 +107,17 @@ def _short(inspected: Inspected) -> list[int]:
     """The axes on which the last map sees too little of the input."""
     graph, found = inspected.graph, inspected.fields
     fields = found.fields[found.mapped]
+    before = [graph.nodes[i].primitive for i in inspected.ancestors(found.mapped)]
+    wide = sum(isinstance(p, Windowed) and set(p.kernel) != {1} for p in before)
     if _pooled(inspected):
         parts = 1
     elif found.mapped == graph.output and len(graph.nodes[graph.output].shape or ()) > 2:
         parts = SHARE_OF_MAP
-        kernels = [n.primitive.kernel for n in graph.nodes if isinstance(n.primitive, Windowed)]
-        if sum(set(kernel) != {1} for kernel in kernels) < 2 or _is_causal(inspected):
+        if wide < 2 or _is_causal(inspected):
             return []
     else:
+        return []
+    if not wide:
         return []
     return [a for a, (f, size) in enumerate(zip(fields, _input(inspected), strict=True)) if f.size * parts < size]
 
@@ -112,7 +125,7 @@ def _short(inspected: Inspected) -> list[int]:
 def _grown(inspected: Inspected) -> tuple[Change, ...]:
     """Dilated convolutions after the last map, each as wide as leaves no holes, until the field is large enough."""
     graph, found = inspected.graph, inspected.fields
-    at = found.mapped
+    at = _where_to_grow(inspected)
     node = graph.nodes[at]
     short = _short(inspected)
     if node.shape is None or len(node.shape) != len(_input(inspected)) + 2 or at == 0:
@@ -137,6 +150,23 @@ def _grown(inspected: Inspected) -> tuple[Change, ...]:
     if other is None or _short(Inspected(other, True, inspected.model)):
         return ()
     return (change,)
+
+
+def _where_to_grow(inspected: Inspected) -> int:
+    """The last layer before the last map that a wider one may follow: ahead of activations and pointwise layers."""
+    graph, at = inspected.graph, inspected.fields.mapped
+    best = at
+    while len(graph.nodes[at].inputs) == 1 and _keeps_pixels(graph.nodes[at].primitive):
+        [at] = graph.nodes[at].inputs
+        if graph.groups[graph.group_of[at]].last == at and not isinstance(graph.nodes[at].primitive, Input):
+            best = at
+    return best
+
+
+def _keeps_pixels(primitive: Primitive) -> bool:
+    """Whether every pixel of a layer depends on that pixel of its input alone."""
+    pointwise = isinstance(primitive, Correlate) and {*primitive.kernel, *primitive.stride} == {1}
+    return pointwise or isinstance(primitive, Elementwise | Normalize)
 
 
 def _is_causal(inspected: Inspected) -> bool:

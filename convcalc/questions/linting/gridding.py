@@ -17,7 +17,7 @@ from convcalc.questions.linting.problem import Change, Inspected, Problem, axes_
 from convcalc.questions.receptive import receptive_fields
 
 
-class _Step(NamedTuple):
+class Step(NamedTuple):
     """What a layer adds to the field along an axis: `kernel` taps, `dilation` outputs of `jump` pixels apart."""
 
     node: int
@@ -88,7 +88,7 @@ def _filled(
             if along.axis is None or along.axis < 2 or len(along.field.strands) != 1:
                 continue
             window = windows(node.primitive)[along.axis - 2]
-            steps.append(_Step(number, window.kernel, window.dilation, along.field.strands[0].jump))
+            steps.append(Step(number, window.kernel, window.dilation, along.field.strands[0].jump))
         for number, dilation in filling(steps).items():
             axis = found.seen[graph.nodes[number].inputs[0]][a].axis
             assert axis is not None
@@ -106,7 +106,7 @@ def _filled(
     return None
 
 
-def filling(steps: Sequence[_Step]) -> dict[int, int]:
+def filling(steps: Sequence[Step]) -> dict[int, int]:
     """Dilations for the dilated layers of a chain, by node: no holes, and the same sum if it can be.
 
     Layers add up in any order, so sorted by their steps: no position is missed exactly if every step is at most one
@@ -143,11 +143,10 @@ def _with_dilation(inspected: Inspected, number: int, by_axis: dict[int, int]) -
     pairs = []
     for before, after in zip(windows(primitive), windows(own), strict=True):
         more = after.extent - before.extent
-        keeps = before.before + before.after == before.extent - 1
-        if not keeps or not more:
+        padded = before.before + before.after
+        if padded != before.extent - 1 or not padded:
             pairs.append((before.before, before.after))
-        elif before.after == 0:
-            pairs.append((before.before + more, 0))
         else:
-            pairs.append((before.before + more // 2, before.after + more - more // 2))
+            begin = before.before * (padded + more) // padded
+            pairs.append((begin, padded + more - begin))
     return Change(number, (repadded(node, own._replace(padding=tuple(pairs))),))

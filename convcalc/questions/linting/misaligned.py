@@ -23,8 +23,11 @@ def _aligned(inspected: Inspected, found: Misaligned) -> tuple[Change, ...]:
     if found.what != "centre":
         return ()
     for branch, (_, at) in enumerate(found.branches):
-        others = [value for i, (value, _) in enumerate(found.branches) if i != branch]
-        for change in _shifts(inspected, at, found.axis, others[0] - found.branches[branch][0]):
+        value, others = found.branches[branch][0], [b for i, b in enumerate(found.branches) if i != branch]
+        shared = {number for _, end in others for number in inspected.ancestors(end)}
+        for change in _shifts(inspected, at, found.axis, others[0][0] - value):
+            if change.node in shared:
+                continue
             other = changed(graph, [change])
             if other is not None and all(each.node != found.node for each in receptive_fields(other).misaligned):
                 return (change,)

@@ -23,18 +23,20 @@ def unmixed_groups(inspected: Inspected) -> Iterator[Problem]:
             f"groups that never mix: a channel of {graph.labels[at]} depends on {state.fewest} of the {state.total} "
             f"channels of {graph.labels[state.source]}"
         )
-        yield Problem(state.grouped, text, _mixed(graph, state))
+        chain = [i for i in inspected.ancestors(at) if i > state.source and _groups(graph, i) > 1]
+        yield Problem(tuple(chain), text, _mixed(graph, chain))
 
 
 def apart(graph: Graph) -> list[tuple[int, Mixing]]:
     """The last node of every such chain, with what its channels depend on."""
     states = mixing(graph)
+    ends = {graph.output, *graph.others}
     found: dict[int, tuple[int, Mixing]] = {}
     for number, state in enumerate(states):
-        if len(state.grouped) < 2 or state.fewest == state.total or not _is_stuck(graph, states, state.grouped[-1]):
+        stacked = number == state.latest and state.within > 1 and not is_depthwise(graph.nodes[number].primitive)
+        if state.depth < 2 or not (stacked or number in ends):
             continue
-        within = [i for i in state.grouped if not is_depthwise(graph.nodes[i].primitive)]
-        if number == graph.output or number in graph.others or (len(within) > 1 and number == within[-1]):
+        if state.fewest < state.total and _is_stuck(graph, states, state.latest):
             found[state.source] = number, state
     return list(found.values())
 
@@ -50,13 +52,13 @@ def _is_stuck(graph: Graph, states: Sequence[Mixing], number: int) -> bool:
     return states[number].fewest <= max(before.fewest, primitive.in_channels // primitive.groups)
 
 
-def _mixed(graph: Graph, state: Mixing) -> tuple[Change, ...]:
+def _mixed(graph: Graph, chain: Sequence[int]) -> tuple[Change, ...]:
     """The first that helps: a shuffle after every grouped layer but the last, a pointwise layer there or at the end."""
     before = len(apart(graph))
-    inner = [i for i in state.grouped[:-1] if not is_depthwise(graph.nodes[i].primitive)]
+    inner = [i for i in chain[:-1] if not is_depthwise(graph.nodes[i].primitive)]
     shuffled = tuple(_followed(graph, i, ShuffleChannels(_groups(graph, i))) for i in inner)
     joined = tuple(_followed(graph, i, _pointwise(graph, i)) for i in inner)
-    last = _followed(graph, state.grouped[-1], _pointwise(graph, state.grouped[-1]))
+    last = _followed(graph, chain[-1], _pointwise(graph, chain[-1]))
     for changes in (shuffled, joined, (last,)):
         other = changed(graph, changes) if changes else None
         if other is not None and len(apart(other)) < before:

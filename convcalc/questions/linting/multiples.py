@@ -31,7 +31,9 @@ def channels_off_multiple(inspected: Inspected) -> Iterator[Problem]:
     ends = _ends(inspected)
     for number, node in enumerate(graph.nodes):
         made = _made(node.primitive)
-        if made % MULTIPLE and not is_depthwise(node.primitive) and number not in ends and _stated(inspected, number):
+        if not made % MULTIPLE or is_depthwise(node.primitive) or number in ends or not _is_own(graph, number, made):
+            continue
+        if _is_stated(graph, number) or (inspected.sized and made not in found):
             found.setdefault(made, []).append(number)
     if not found:
         return
@@ -59,11 +61,14 @@ def _made(primitive: Primitive) -> int:
             return 0
 
 
-def _stated(inspected: Inspected, number: int) -> bool:
-    """Whether the channels are those of the layer, and not of an input that is made up."""
-    if inspected.sized:
-        return True
-    graph = inspected.graph
+def _is_own(graph: Graph, number: int, made: int) -> bool:
+    """Whether the channels are those of the layer as a whole, not of a stage within it that follows from its input."""
+    request = graph.groups[graph.group_of[number]].request
+    return request is None or request.filters == made
+
+
+def _is_stated(graph: Graph, number: int) -> bool:
+    """Whether a layer says how many channels it makes, rather than keeping those of its input."""
     request = graph.groups[graph.group_of[number]].request
     return request is None or request.explicit_filters is not None
 

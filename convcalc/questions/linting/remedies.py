@@ -34,12 +34,10 @@ class Spelling:
         self.model = model
 
     def fix(self, problem: Problem) -> str:
-        """What to type so that the problem is gone, and what else that changes; empty if nothing is known."""
-        if problem.changes:
-            text = self._in_file(problem) if self.model else self._in_words(problem)
-        else:
-            text = problem.advice
-        return f"{text} ({problem.effect})" if text and problem.effect else text
+        """What to type so that the problem is gone; empty if nothing is known."""
+        if not problem.changes:
+            return problem.advice
+        return self._in_file(problem) if self.model else self._in_words(problem)
 
     def _in_words(self, problem: Problem) -> str:
         graph, old, new = self.graph, list[str](), list[str]()
@@ -49,6 +47,8 @@ class Spelling:
             group = graph.groups[graph.group_of[change.node]]
             word = self.words[int(group.name) - 1] if self.words else _word(graph, change.node)
             changed = self._values(change)
+            if _is_lost(graph, change, changed):
+                return ""
             if _shuffled(change):
                 changed["type"] = "shuffled"
                 after: tuple[Primitive, ...] = ()
@@ -74,9 +74,12 @@ class Spelling:
         for change in problem.changes:
             values = self._values(change)
             keys = [f"{name} = {_toml(value)}" for name, value in values.items()]
-            keys += [f"{_as_word(stage)} before it" for stage in change.stages[: change.own]]
-            keys += [f"{_as_word(stage)} after it" for stage in change.stages[change.own + 1 :]]
-            where = f" in {self.graph.labels[change.node]}" if len(problem.changes) > 1 else ""
+            label = self.graph.labels[change.node]
+            elsewhere = len(problem.changes) > 1 or change.node not in problem.nodes
+            it = label if elsewhere else "it"
+            keys += [f"{_as_word(stage)} before {it}" for stage in change.stages[: change.own]]
+            keys += [f"{_as_word(stage)} after {it}" for stage in change.stages[change.own + 1 :]]
+            where = f" in {label}" if elsewhere and len(change.stages) == 1 else ""
             parts += [", ".join(keys) + where] if keys else []
         return "; ".join(parts)
 
@@ -88,6 +91,15 @@ class Spelling:
         node, own = self.graph.nodes[change.node], change.stages[change.own]
         group = self.graph.groups[self.graph.group_of[change.node]]
         return options_changed(node, own, group.request)
+
+
+def _is_lost(graph: Graph, change: Change, values: Values) -> bool:
+    """Whether an option cannot say the change: padding of one stage of several, whose others have it as a word."""
+    group = graph.groups[graph.group_of[change.node]]
+    word = group.request is not None and isinstance(group.request.padding, str)
+    stages = [node.primitive for node in graph.stages(group)]
+    windowed = sum(isinstance(stage, Windowed) and set(stage.kernel) != {1} for stage in stages)
+    return windowed > 1 and word and "padding" in values
 
 
 def options_changed(node: Node, own: Primitive, request: Request | None) -> Values:

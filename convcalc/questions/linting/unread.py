@@ -6,24 +6,30 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import gcd, prod
 
-from convcalc.axis.inverse import never_read
 from convcalc.axis.window import Window
-from convcalc.graph.graph import Node
+from convcalc.graph.graph import Graph, Node
 from convcalc.graph.primitives import Correlate, Pool, windows
-from convcalc.notation import show_axes, show_size
+from convcalc.notation import Axes, show_axes, show_size
 from convcalc.questions.linting.problem import (
     Change,
     Inspected,
     Problem,
     axes_in_words,
+    changed,
     replaced_node,
     spatial,
     windowed,
 )
 
+MAX_WIDER = 64
+"""By how much more than the stride a kernel is widened."""
+MAX_TRIED = 20
+"""Layers of a network for which a change is looked for: each is tried in the whole network."""
+
 
 def unread_border(inspected: Inspected) -> Iterator[Problem]:
     """Pixels at the end that no window reaches because a stride steps past them; padding left unread does not count."""
+    tried = 0
     for number, node in windowed(inspected):
         border = _border(node)
         primitive = node.primitive
@@ -37,15 +43,45 @@ def unread_border(inspected: Inspected) -> Iterator[Problem]:
             f"the last {'pixel is' if count == '1' else f'{count} pixels are'} never read "
             f"{axes_in_words(axes, len(sizes))}"
         )
-        for candidate in _reaching(primitive, border):
-            other = replaced_node(node, candidate)
-            if other is not None and not any(_border(other)):
-                after = spatial(other)[1]
-                effect = "" if after == outputs else f"output {show_size(after)} instead of {show_size(outputs)}"
-                yield Problem((number,), text, (Change(number, (candidate,)),), effect=effect)
-                break
-        else:
+        chosen = _best(inspected, number, primitive, border) if tried < MAX_TRIED else None
+        tried += 1
+        if chosen is None:
             yield Problem((number,), text)
+            continue
+        own, after = chosen
+        effect = "" if after == outputs else f"output {show_size(after)} instead of {show_size(outputs)}"
+        yield Problem((number,), text, (Change(number, (own,)),), effect=effect)
+
+
+def _best(
+    inspected: Inspected, number: int, primitive: Correlate | Pool, border: Sequence[int]
+) -> tuple[Correlate | Pool, Axes] | None:
+    """The first change with which the layer reads all and no later one reads less, else the first, and its output."""
+    graph, first = inspected.graph, None
+    node = graph.nodes[number]
+    for candidate in _reaching(primitive, border):
+        other = replaced_node(node, candidate)
+        if other is None or any(_border(other)) or not _is_allowed(candidate):
+            continue
+        found = candidate, spatial(other)[1]
+        if other.shape == node.shape:
+            return found
+        whole = changed(graph, [Change(number, (candidate,))])
+        if whole is not None and _unread_in(whole) < _unread_in(graph):
+            return found
+        first = first or (None if whole is None else found)
+    return first
+
+
+def _unread_in(graph: Graph) -> int:
+    """How many layers leave pixels at their border unread."""
+    return sum(any(_border(node)) for _, node in windowed(Inspected(graph)))
+
+
+def _is_allowed(primitive: Correlate | Pool) -> bool:
+    """Whether the padding of a pool is at most half its kernel, as PyTorch demands."""
+    pools = isinstance(primitive, Pool)
+    return not pools or all(max(w.before, w.after) <= w.kernel // 2 for w in windows(primitive))
 
 
 def skipped_pixels(inspected: Inspected) -> Iterator[Problem]:
@@ -66,8 +102,12 @@ def skipped_pixels(inspected: Inspected) -> Iterator[Problem]:
             f"kernel {show_axes(primitive.kernel)}, stride {show_axes(primitive.stride)} reads {share.numerator} of "
             f"every {share.denominator} pixels; {_others(inspected, number)}"
         )
-        change = _averaged(number, node, primitive, axes) or _widened(number, node, primitive, axes)
-        yield Problem((number,), text, (change,) if change else ())
+        change = _averaged(number, node, primitive, axes) or _widened(inspected, number, primitive, axes)
+        after = spatial(replaced_node(node, change.stages[0]) or node)[1] if change and not change.own else outputs
+        effect = (
+            "" if after == outputs or not inspected.sized else f"output {show_size(after)}, not {show_size(outputs)}"
+        )
+        yield Problem((number,), text, (change,) if change else (), effect=effect)
 
 
 def _residues(window: Window) -> int:
@@ -80,11 +120,14 @@ def _skips(window: Window, outputs: int) -> bool:
 
 
 def _border(node: Node) -> list[int]:
-    """Per axis, the pixels after the last window; 0 if the windows leave out pixels everywhere."""
+    """Per axis, the pixels that a stride leaves after the last window; 0 if it leaves out pixels everywhere."""
     if not isinstance(node.primitive, Correlate | Pool):
         return []
     each = zip(*spatial(node), windows(node.primitive), strict=True)
-    return [0 if _skips(w, outputs) else never_read(size, outputs, w)[1] for size, outputs, w in each]
+    return [
+        0 if w.stride == 1 or _skips(w, outputs) else max(0, size + w.before - (outputs - 1) * w.stride - w.extent)
+        for size, outputs, w in each
+    ]
 
 
 def _reaching(primitive: Correlate | Pool, border: Sequence[int]) -> Iterator[Correlate | Pool]:
@@ -95,12 +138,10 @@ def _reaching(primitive: Correlate | Pool, border: Sequence[int]) -> Iterator[Co
     pairs = [(w.before, w.after) for w in windows(primitive)]
     if isinstance(primitive, Pool):
         yield primitive._replace(ceil_mode=True)
-    for more in range(1, max(w.extent for w in windows(primitive))):
-        if more > max(primitive.stride):
-            break
-        wider = tuple((b + more, a + more) if u else (b, a) for (b, a), u in zip(pairs, border, strict=True))
-        if all(max(pair) < w.extent for pair, w in zip(wider, windows(primitive), strict=True)):
-            yield primitive._replace(padding=wider)
+    more = [-(-_lacking(w, u) // 2) for u, w in zip(border, windows(primitive), strict=True)]
+    wider = tuple((b + m, a + m) for (b, a), m in zip(pairs, more, strict=True))
+    if all(max(pair) < w.extent for pair, w in zip(wider, windows(primitive), strict=True)):
+        yield primitive._replace(padding=wider)
     ends = zip(pairs, border, windows(primitive), strict=True)
     yield primitive._replace(padding=tuple((b, a + _lacking(w, u)) for (b, a), u, w in ends))
     if set(primitive.dilation) == {1}:
@@ -141,19 +182,34 @@ def _averaged(number: int, node: Node, primitive: Correlate | Pool, axes: Sequen
     return Change(number, (pool, own), 1) if last is not None and last.shape == node.shape else None
 
 
-def _widened(number: int, node: Node, primitive: Correlate | Pool, axes: Sequence[int]) -> Change | None:
-    """A kernel as wide as the stride, of as many windows: what it lacks is padded at the end."""
-    for more in range(max(primitive.stride)):
-        kernel, dilation = list(primitive.kernel), list(primitive.dilation)
-        pairs = [(w.before, w.after) for w in windows(primitive)]
-        for a in axes:
-            kernel[a], dilation[a] = primitive.stride[a] + more, 1
-            size, outputs = (sizes[a] for sizes in spatial(node))
-            end = (outputs - 1) * primitive.stride[a] + kernel[a] - size - pairs[a][0]
-            pairs[a] = (pairs[a][0], max(0, end))
-        own = primitive._replace(kernel=tuple(kernel), padding=tuple(pairs), dilation=tuple(dilation))
-        other = replaced_node(node, own)
-        reads_all = not any(_skips(w, 2) for w in windows(own)) and other is not None and not any(_border(other))
-        if other is not None and other.shape == node.shape and reads_all:
-            return Change(number, (own,))
+def _widened(inspected: Inspected, number: int, primitive: Correlate | Pool, axes: Sequence[int]) -> Change | None:
+    """A kernel at least as wide as the stride, without dilation: of as many windows, else of more."""
+    node = inspected.graph.nodes[number]
+    for keeps in (True, False):
+        for more in range(min(max(primitive.stride), MAX_WIDER)):
+            own = _wide(node, primitive, axes, more, keeps)
+            other = replaced_node(node, own)
+            if other is None or (keeps and other.shape != node.shape) or not _is_allowed(own):
+                continue
+            if any(_border(other)[a] for a in axes) or any(_skips(w, 2) for w in windows(own)):
+                continue
+            if other.shape == node.shape or changed(inspected.graph, [Change(number, (own,))]) is not None:
+                return Change(number, (own,))
     return None
+
+
+def _wide(node: Node, primitive: Correlate | Pool, axes: Sequence[int], more: int, keeps: bool) -> Correlate | Pool:
+    """The layer with a kernel of the stride and `more` on some axes; `keeps` pads the end for as many windows."""
+    kernel, dilation = list(primitive.kernel), list(primitive.dilation)
+    pairs = [(w.before, w.after) for w in windows(primitive)]
+    for a in axes:
+        kernel[a], dilation[a] = max(kernel[a], primitive.stride[a]) + more, 1
+        size, outputs = (sizes[a] for sizes in spatial(node))
+        end = (outputs - 1) * primitive.stride[a] + kernel[a] - size - pairs[a][0]
+        if isinstance(primitive, Correlate) and keeps:
+            pairs[a] = (pairs[a][0], max(0, end))
+    own = primitive._replace(kernel=tuple(kernel), padding=tuple(pairs), dilation=tuple(dilation))
+    other = replaced_node(node, own)
+    if isinstance(own, Pool) and other is not None and (other.shape != node.shape or any(_border(other))):
+        return own._replace(ceil_mode=True)
+    return own
