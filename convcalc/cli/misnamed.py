@@ -121,6 +121,8 @@ def instead(name: str, command: str, options: Mapping[str, Mapping[str, bool]], 
     value = _value(name, arguments)
     if plain == "op" and value is not None and value.isdigit() and "--output-padding" in own:
         ours = "--output-padding"
+    if command == "solve" and ours in ("-t", "--type", "--output-size"):
+        return _solved(ours, value)
     if ours in own:
         return f"use {_with_value(ours, own[ours], value)}"
     positive = long.replace("--no-", "--").replace("--without-", "--")
@@ -144,6 +146,17 @@ def instead(name: str, command: str, options: Mapping[str, Mapping[str, bool]], 
         if SequenceMatcher(None, plain, each).ratio() > NEAR
     ]
     return f"did you mean --{near[0]}?" if near else ""
+
+
+def _solved(ours: str, value: str | None) -> str:
+    """What `solve` has in place of an option of a layer."""
+    if ours == "--output-size":
+        return f"use {_with_value('--output', False, value)}"
+    return (
+        "use --transposed"
+        if BY_NAME.get(value or "") is BY_NAME["transposed"]
+        else "leave it out, layers are convolutions"
+    )
 
 
 def _answered(column: str, command: str) -> str:

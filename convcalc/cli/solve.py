@@ -28,7 +28,9 @@ WORDS = Annotated[
     typer.Argument(metavar="[LAYER]... | [MODEL]", help="With --sizes: layer words or a model.", show_default=False),
 ]
 INPUT = option("-i", "--input", metavar="SIZE", help="Input per axis: 224, 224x320, or a range: 1..1000.")
-OUTPUT = option("--output", metavar="SIZE", help="Output: 112, 112x160; of an input n: 5n, n, n/2 (up), n//2 (down).")
+OUTPUT = option(
+    "-o", "--output", metavar="SIZE", help="Output: 112, 112x160; of an input n: 5n, n, n/2 (up), n//2 (down)."
+)
 KERNEL = option("-k", "--kernel", "--kernel-size", metavar="N..M", help="Kernel: 3, or a range: 3..7.")
 STRIDE = option("-s", "--stride", metavar="N..M", help="Stride: 2, or a range: 1..3.")
 PADDING = option("-p", "--padding", metavar="PAD", help="Padding: 1, 0..5, begin:end as 0:1 or 0..5:0..5, or a word.")

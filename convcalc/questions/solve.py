@@ -78,6 +78,8 @@ class Solved:
     tasks: tuple[AxisTask, ...]
     searched: Searched
     families: tuple[Family, ...]
+    axes: tuple[tuple[Group, ...], ...]
+    """Every layer of each axis alone."""
     nearest: tuple[tuple[int | None, int | None], ...]
 
     @property
@@ -87,7 +89,7 @@ class Solved:
 
     def narrower(self) -> str:
         """If there are more than MAX_SOLUTIONS, how to narrow the ranges: to the window of the simplest layer."""
-        if self.count <= MAX_SOLUTIONS:
+        if max(self.count, sum(group.count for axis in self.axes for group in axis)) <= MAX_SOLUTIONS:
             return ""
         window = self.families[0].simplest[0].window
         return f"narrow the ranges, such as -k {window.kernel} -s {window.stride} -d {window.dilation}"
@@ -97,6 +99,12 @@ class Solved:
         if remedy := self.narrower():
             raise NotationError(f"solve: lists up to {MAX_SOLUTIONS:,} layers, got {self.count:,}; {remedy}")
         return sorted((layer for family in self.families for layer in family.layers()), key=layer_simplicity)
+
+    def each_axis(self) -> list[list[Solution]]:
+        """Every layer of each axis alone, if there are several axes; any of one goes with any of another."""
+        if len(self.axes) == 1:
+            return []
+        return [sorted((one for group in axis for one in group.solutions()), key=simplicity) for axis in self.axes]
 
     def to_dict(self) -> dict[str, Any]:
         """All layers as plain JSON values; with several axes, every value is a list of one per axis."""
@@ -111,6 +119,7 @@ class Solved:
             "layers": 1,
             "searched": self.searched.to_dict(),
             "solutions": [layer_dict(layer) for layer in self.layers()],
+            "axes": [[_solution_dict(solution) for solution in axis] for axis in self.each_axis()],
             "nearest": [list(each) for each in self.nearest],
         }
 
@@ -137,18 +146,18 @@ def solve(
     found = sorted(families(groups), key=lambda family: layer_simplicity(family.simplest))
     single = all(not task.inputs.size > 1 or task.which_inputs for task in tasks)
     nearest = () if found or not single else tuple(map(nearest_outputs, tasks))
-    return Solved(tasks, searched, tuple(found), nearest)
+    return Solved(tasks, searched, tuple(found), tuple(map(tuple, groups)), nearest)
 
 
 def asked(
-    input: int | str, output: int | str, options: Options, transposed: bool
+    input: int | str, output: int | str, options: Options, transposed: bool, *, chain: bool = False
 ) -> tuple[tuple[AxisTask, ...], Searched]:
     """What is asked of every axis, and what is searched. Raises NotationError for what cannot be read."""
     inputs, targets = parse_spans(input, "input"), parse_targets(output)
     dims = max(len(inputs), len(targets))
     inputs, targets = parse_spans(input, "input", dims), parse_targets(output, "output", dims)
     given = {name: value for name, value in options.items() if value is not None}
-    spans = {name: (span,) * dims for name, span in usual_spans(inputs, targets, transposed).items()}
+    spans = {name: (span,) * dims for name, span in usual_spans(inputs, targets, transposed, chain).items()}
     for name, value in given.items():
         if name != "padding":
             spans[name] = parse_spans(value, name.replace("_", "-"), dims, 0 if name == "output_padding" else 1)
@@ -179,7 +188,7 @@ def asked(
     return tasks, Searched(ranges, tuple(given))
 
 
-def usual_spans(inputs: Sequence[Span], targets: Sequence[Target], transposed: bool) -> dict[str, Span]:
+def usual_spans(inputs: Sequence[Span], targets: Sequence[Target], transposed: bool, chain: bool) -> dict[str, Span]:
     """What is searched of options that were not given.
 
     Strides up to the larger size over the smaller, rounded up, kernels up to twice that, and at least 11.
@@ -189,7 +198,7 @@ def usual_spans(inputs: Sequence[Span], targets: Sequence[Target], transposed: b
         small, large = sorted((size.last, max(1, target.of(size.last))))
         if target.kind == "size" and size.size > 1:
             strides.append(8)
-        elif (small, large) != (1, 1) and small == 1:  # one window: its stride does not matter
+        elif small == 1 and not chain:  # one window: its stride does not matter
             kernels.append(large)
         else:
             strides.append(-(-large // small) if (size.last < target.of(size.last)) == transposed else 1)

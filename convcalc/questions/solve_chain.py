@@ -140,7 +140,7 @@ def solve_chains(
     >>> [path.sizes for path in found.paths]
     [((62,), (930,), (18600,)), ((62,), (1240,), (18600,))]
     """
-    tasks, searched = asked(input, output, options, transposed)
+    tasks, searched = asked(input, output, options, transposed, chain=True)
     if layers > MAX_LAYERS:
         raise NotationError(f"layers: must be at most {MAX_LAYERS}, got {layers}; use --layers {MAX_LAYERS}")
     for task in tasks:

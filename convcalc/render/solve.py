@@ -15,6 +15,7 @@ from convcalc.render.table import Cell, Table
 
 ROWS = 10
 """Rows that a terminal shows."""
+HINT = {False: "add --transposed", True: "leave --transposed out"}
 LONG = 40
 """Characters of a chain that may take two lines."""
 ALSO = 3
@@ -38,7 +39,12 @@ def brief_view(solved: Solved) -> Table:
         f"{_sizes(solved.tasks)}  ({plural(solved.count, 'layer')})",
         tuple(columns[i] for i in kept),
         tuple(tuple(row[i] for i in kept) for row in rows),
-        aside=(*_more(left, solved.narrower()), f"searched: {searched}", f"simplest first: {ORDER}"),
+        aside=(
+            *_more(left, solved.narrower()),
+            *(["the same on all axes if possible; --json has the layers of each axis too"] * (len(solved.tasks) > 1)),
+            f"searched: {searched}",
+            f"simplest first: {ORDER}",
+        ),
         legend=(("never read", "never read: pixels at the begin and end of the input, begin:end"),),
         optional=("extent",),
         wrapped="also with padding",
@@ -62,7 +68,7 @@ def brief_chains_view(solved: SolvedChains) -> Table:
     """The sizes between the layers, each with its simplest chain and the kernels that others have."""
     if not solved.paths:
         return _no_chains(solved)
-    shown = solved.paths[:ROWS]
+    shown = solved.paths[: ROWS if solved.layers < 4 else ROWS // 2]
     left = solved.count - sum(path.count for path in shown)
     rows = tuple(
         (
@@ -167,6 +173,9 @@ def _none(solved: Solved, searched: str) -> Table:
         near = [f"{each:,}" for each in (below, above) if each is not None]
         if near:
             notes[f"the nearest outputs that these ranges reach from {task.inputs}: {' and '.join(near)}"] = None
+    task = solved.tasks[0]
+    if (task.target.of(task.inputs.last) > task.inputs.last) != task.transposed:
+        notes["transposed layers make a size larger, others make it smaller; " + HINT[task.transposed]] = None
     if len(solved.tasks) > 2:
         notes["sizes here are spatial axes alone; leave out the channels"] = None
     title = f"{_sizes(solved.tasks)}  (no layer)"

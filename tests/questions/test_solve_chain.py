@@ -97,6 +97,14 @@ def test_a_size_that_no_strides_make_takes_its_rest_from_the_last_layer() -> Non
         assert any(last[0] in range(span.first, span.last + 1) for span in usual_kernels(last[1]))
 
 
+def test_the_layers_of_a_discriminator_and_of_a_generator() -> None:
+    """DCGAN: four times kernel 4, stride 2, padding 1, then a kernel over all that is left; and the way back."""
+    down, up = ["k4s2p1"] * 4 + ["k4s4"], ["t:k4s4"] + ["t:k4s2p1"] * 4  # of one pixel, any stride is the same
+    for sizes, known in (((64, 1), down), ((1, 64), up)):
+        paths = solve_chains(*sizes, 5, {"kernel": 4}, transposed=known is up).paths
+        assert known in [[layer_word(layer) for layer in path.simplest] for path in paths]
+
+
 def test_axes_share_their_layers() -> None:
     [path] = solve_chains("224x320", "7x10", 5, {"kernel": 3, "stride": 2}).paths
     assert path.sizes[2] == (56, 80)
