@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -28,11 +28,11 @@ from convcalc.cli.options import (
     option,
 )
 from convcalc.errors import NotationError, quoted
-from convcalc.notation import parse_layout, parse_padding_mode, whole_number
+from convcalc.notation import Layout, parse_layout, parse_padding_mode, whole_number
 
 if TYPE_CHECKING:
     from convcalc.proof.forms import Named
-    from convcalc.proof.run import Run, RunOptions
+    from convcalc.proof.run import Result, Run, RunOptions
 
 ALGORITHMS = ("auto", "direct", "rows", "bands", "planes", "winograd", "fft")
 
@@ -73,6 +73,10 @@ TOLERANCE = option("--tolerance", metavar="T", help="The error that --expect acc
                    panel=READING)  # fmt: skip
 
 
+MAX_MEMORY = option("--max-memory", metavar="SIZE", help="Memory for arrays, as 256MiB [half of what is free].",
+                    panel=READING)  # fmt: skip
+
+
 def command(
     input: INPUT_FILE,
     kernels: KERNEL_FILES,
@@ -97,6 +101,7 @@ def command(
     no_check: NO_CHECK = False,
     expect: EXPECT = None,
     tolerance: TOLERANCE = None,
+    max_memory: MAX_MEMORY = None,
     explain: EXPLAIN = False,
     json: JSON = False,
 ) -> int:
@@ -111,11 +116,12 @@ def command(
       convcalc run examples/photo-rgb.npy examples/edges-bank.npy -s 2 -p 1 --json
       convcalc run examples/sunspots.npy examples/eleven-years.npy --preview
     """
+    from convcalc.cli.run_slabs import result_in_slabs
     from convcalc.proof.forms import Named
     from convcalc.proof.run import RunOptions, run
     from convcalc.render.pictures import check_channel, show_picture
-    from convcalc.render.run import run_view
     from convcalc.storage.arrays import called, check_output, read_array, write_array
+    from convcalc.storage.memory import limited_memory
 
     order = parse_layout("channels-first" if layout is None else layout)
     if json and (preview or output == "-"):
@@ -136,23 +142,35 @@ def command(
         "padding_mode": "zeros" if padding_mode is None else parse_padding_mode(padding_mode),
         "algorithm": "auto" if algorithm is None else algorithm, "check": not no_check,
     }  # fmt: skip
-    data, *arrays = [Named(called(name), read_array(name, channels_last=order == "channels-last")) for name in names]
+    settings, shown_on = RunOptions(**given), sys.stderr if output == "-" else sys.stdout
+    with limited_memory(max_memory):
+        at_once = "--preview" if preview else "--expect" if expect is not None else ""
+        in_slabs = result_in_slabs(input, kernels, bias or (), settings, output, at_once)
+        if in_slabs is not None:
+            return _answer(in_slabs, Form(explain, json), order, output, shown_on)
+        last = order == "channels-last"
+        data, *arrays = [Named(called(name), read_array(name, channels_last=last)) for name in names]
     wanted = None if expect is None else arrays.pop()
-    settings, taken, biases = RunOptions(**given), arrays[: len(kernels)], arrays[len(kernels) :]
+    taken, biases = arrays[: len(kernels)], arrays[len(kernels) :]
     result = run(data, taken, biases, settings)
     if chosen is not None:
         check_channel(result, order, chosen)
     if output is not None:
         write_array(output, result.out)
-    shown_on = sys.stderr if output == "-" else sys.stdout
     if preview:
         show_picture(result, order, chosen, shown_on)
     if wanted is not None:
         return _compared(result, (data, taken, biases, settings), wanted, accepted, Form(explain, json), output)
+    return _answer(result, Form(explain, json), order, output, shown_on)
+
+
+def _answer(result: Result, form: Form, layout: Layout, output: str | None, shown_on: TextIO) -> int:
+    from convcalc.render.run import run_view
+
     answer(
-        Form(explain, json),
+        form,
         lambda: result.to_dict(output),
-        lambda: run_view(result, order, output),
+        lambda: run_view(result, layout, output),
         lambda whole: whole.explain_run(result.report),
         shown_on,
     )

@@ -27,7 +27,7 @@ from convcalc.proof.executed import Check, agree, skipped
 from convcalc.proof.probe import Probe, check_fields, probe_count
 from convcalc.proof.reference import Reference, check_reference
 from convcalc.proof.rounding import run_count
-from convcalc.proof.statistics import output_dict
+from convcalc.proof.statistics import output_of
 from convcalc.proof.walk import NodeError, check_runnable, executed, numbered_inputs
 from convcalc.questions.cost import cost, total
 from convcalc.questions.receptive import Fields, receptive_fields
@@ -63,7 +63,7 @@ class NetworkRun:
         return {
             "checks": [check.to_dict() for check in self.checks],
             "ok": self.ok,
-            "result": None if self.out is None else output_dict(self.out, path),
+            "result": None if self.out is None else output_of(self.out).to_dict(path),
             "seconds": self.seconds,
         }
 

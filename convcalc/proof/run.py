@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -20,14 +20,14 @@ from convcalc.proof.forms import Named, full_input, order_questions, restored
 from convcalc.proof.planned import Kernels, RunOptions, dims_of, kernels_of, planned, unfactored
 from convcalc.proof.probe_layer import check_receptive_field
 from convcalc.proof.remedies import with_remedy
-from convcalc.proof.statistics import json_number, missing, output_dict
+from convcalc.proof.statistics import Output, json_number, missing, output_of
 from convcalc.proof.values import check_values
 from convcalc.proof.walk import NodeError, executed
 from convcalc.questions.report import Report, layer_report
 from convcalc.questions.schema import SCHEMA
 from convcalc.recipes import recipe_named
 
-__all__ = ["Engine", "Run", "RunOptions", "run"]
+__all__ = ["Engine", "Result", "Run", "RunOptions", "run"]
 
 KERNELS_AND_BIASES = "the sizes of the kernels and biases"
 
@@ -43,12 +43,11 @@ class Engine:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """A run's result in the input's form, its report and its checks."""
+class Result:
+    """What is told of a run: its report, its checks, and what came out."""
 
     report: Report
-    out: np.ndarray
-    dims: int
+    output: Output
     checks: tuple[Check, ...]
     seconds: float
     max_abs_error: float | None
@@ -75,13 +74,28 @@ class Run:
             "report": self.report.to_dict(),
             "checks": [check.to_dict() for check in self.checks],
             "ok": self.ok,
-            "output": output_dict(self.out, path),
+            "output": self.output.to_dict(path),
             "algorithm": self.algorithm,
             "multiplications_executed": self.multiplications_executed,
             "engine": [asdict(stage) for stage in self.engine],
             "seconds": self.seconds,
             "max_abs_error": json_number(self.max_abs_error),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Run(Result):
+    """A run in one piece, with its output in the input's form."""
+
+    out: np.ndarray
+    dims: int
+
+
+def engine_of(done: Iterable[Executed]) -> Iterator[Engine]:
+    """What the engine did for every convolution among the nodes."""
+    for each in done:
+        if (choice := each.counter.choice) is not None:
+            yield Engine(each.node.name, choice.algorithm, choice.reason, each.counter.multiplications)
 
 
 class Prepared(NamedTuple):
@@ -119,21 +133,21 @@ def run(input: Named, kernels: Sequence[Named], biases: Sequence[Named], options
             one = bias[0] if bias else None
             whole = Convolved(convolution, x, made.whole.array, one, out, Counter(), options.padding_mode)
         values, error = check_values(done, whole)
-        found = together(map(measured, done), out.shape)
-        checks = (
-            check_shape((report.batch, *(report.output or ())), found.shape),
-            check_parameters(report.parameters, found.parameters, how=KERNELS_AND_BIASES),
-            check_multiplications(report.multiplications, found),
-            check_receptive_field(report.receptive_field, done),
-            values,
-        )
-    engine = tuple(
-        Engine(each.node.name, choice.algorithm, choice.reason, each.counter.multiplications)
-        for each in done
-        if (choice := each.counter.choice) is not None
-    )
+        checks = (*number_checks(report, done), values)
+    engine = tuple(engine_of(done))
     given = restored(out, input, layer.dims, parse_layout(options.layout))
-    return Run(report, given, layer.dims, checks, seconds, error, engine)
+    return Run(report, output_of(given), checks, seconds, error, engine, given, layer.dims)
+
+
+def number_checks(report: Report, done: Sequence[Executed]) -> tuple[Check, ...]:
+    """The checks of all numbers but the values."""
+    found = together(map(measured, done), done[-1].out.shape)
+    return (
+        check_shape((report.batch, *(report.output or ())), found.shape),
+        check_parameters(report.parameters, found.parameters, how=KERNELS_AND_BIASES),
+        check_multiplications(report.multiplications, found),
+        check_receptive_field(report.receptive_field, done),
+    )
 
 
 def prepared(input: Named, kernels: Sequence[Named], biases: Sequence[Named], options: RunOptions) -> Prepared:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite, prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from convcalc.engine.arithmetic import all_finite
+from convcalc.notation import Axes
 
 SMALL, ROWS = 12, 16
 """Most rows and columns of a map whose numbers are shown, and most rows of all maps of an output."""
@@ -58,22 +60,56 @@ def not_finite(array: np.ndarray) -> tuple[int, int]:
 
 def missing(array: np.ndarray) -> str:
     """The numbers of values that are none, such as `3 NaN, 1 Inf`; nothing if all are finite."""
-    return ", ".join(
-        f"{count:,} {name}" for count, name in zip(not_finite(array), ("NaN", "Inf"), strict=True) if count
-    )
+    return odd_values(*not_finite(array))
+
+
+def odd_values(nan: int, inf: int) -> str:
+    """So many NaN and infinite values in words; nothing for none."""
+    return ", ".join(f"{count:,} {name}" for count, name in ((nan, "NaN"), (inf, "Inf")) if count)
+
+
+def merged(parts: Sequence[tuple[Statistics, int]]) -> Statistics:
+    """The statistics of an array from those of its parts, each with its number of values."""
+    finite = [(each.finite, count - each.nan - each.inf) for each, count in parts if each.finite is not None]
+    nan, inf = sum(each.nan for each, _ in parts), sum(each.inf for each, _ in parts)
+    whole = _joined([(each.whole, count) for each, count in parts])
+    return Statistics(whole, nan, inf, _joined(finite) if finite else None)
+
+
+def _joined(ranges: Sequence[tuple[Range, int]]) -> Range:
+    """As NumPy has it of all values together: NaN if there is one."""
+    lows, highs = [each.min for each, _ in ranges], [each.max for each, _ in ranges]
+    odd = next((low for low in lows if low != low), None)
+    total = sum(count for _, count in ranges)
+    mean = sum(each.mean * count for each, count in ranges) / total
+    return Range(min(lows) if odd is None else odd, max(highs) if odd is None else odd, mean)
 
 
 def _range(values: np.ndarray) -> Range:
     return Range(values.min().item(), values.max().item(), float(values.mean(dtype=np.float64)))
 
 
-def output_dict(out: np.ndarray, path: str | None) -> dict[str, Any]:
-    """The output and the file it was written to, as JSON values."""
-    found = statistics(out)
-    finite = None if found.finite is None else found.finite.to_dict()
-    counts = {"nan": found.nan, "inf": found.inf, "finite": finite}
-    about = {"shape": list(out.shape), "dtype": str(out.dtype), "path": path}
-    return {**about, **found.whole.to_dict(), **counts, "values": json_values(out) if is_small(out) else None}
+class Output(NamedTuple):
+    """What is told of an output; `values` are its numbers, if they are few."""
+
+    shape: Axes
+    dtype: np.dtype
+    found: Statistics
+    values: np.ndarray | None
+
+    def to_dict(self, path: str | None) -> dict[str, Any]:
+        """The output and the file it was written to, as JSON values."""
+        finite = None if self.found.finite is None else self.found.finite.to_dict()
+        return {
+            "shape": list(self.shape), "dtype": str(self.dtype), "path": path, **self.found.whole.to_dict(),
+            "nan": self.found.nan, "inf": self.found.inf, "finite": finite,
+            "values": None if self.values is None else json_values(self.values),
+        }  # fmt: skip
+
+
+def output_of(out: np.ndarray) -> Output:
+    """What is told of an output that is there as a whole."""
+    return Output(out.shape, out.dtype, statistics(out), out if is_small(out) else None)
 
 
 def is_small(out: np.ndarray) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,14 +27,29 @@ SAMPLED_PRODUCTS, MIN_POSITIONS = 1 << 22, 6
 PRODUCTS_AT_ONCE = 1 << 16
 
 
-def check_values(executed: Sequence[Executed], whole: Convolved | None = None) -> tuple[Check, float]:
-    """The output of every convolution and shuffle against its definition, and the largest error.
+class Compared(NamedTuple):
+    """Outputs that were compared with the definition: how many, how many more could not be, of how many.
 
-    `whole` is the same result as one convolution with a full kernel, if that was factored; it is checked too.
+    `worst` is the error that is largest for its bound: as a fraction of it, itself, and the bound. `sample` says which
+    positions are in a sample, `mixing` which algorithms were used that mix the values of several windows.
+    """
+
+    checked: int
+    passed: int
+    of: int
+    largest: float
+    worst: tuple[float, float, float]
+    sample: str
+    mixing: str
+
+
+def compared(executed: Sequence[Executed], whole: Convolved | None = None) -> Compared:
+    """The output of every convolution and shuffle compared with its definition.
+
+    `whole` is the same result as one convolution with a full kernel, if that was factored; it is compared too.
     An error is within bounds if rounding explains it: terms * eps * sum|products|, Higham 2002, section 3.1.
     """
-    largest, checked, passed, of = 0.0, 0, 0, 0
-    worst = 0.0, 0.0, 0.0  # the error largest for its bound: as a fraction of it, itself, the bound
+    checked, passed, of, largest, worst = 0, 0, 0, 0.0, (0.0, 0.0, 0.0)
     every = [(run.out, _errors_of(run)) for run in executed]
     if whole is not None:
         every.append((whole.out, _errors(whole, len(executed))))
@@ -44,18 +60,34 @@ def check_values(executed: Sequence[Executed], whole: Convolved | None = None) -
             worst = max(worst, (share, error, bound))
             largest = max(largest, error)
         of += out.size
+    sample = _always_among([*filter(None, map(convolved, executed)), whole])
+    return Compared(checked, passed, of, largest, worst, sample, _mixing(executed))
+
+
+def check_values(executed: Sequence[Executed], whole: Convolved | None = None) -> tuple[Check, float]:
+    """The check that `compared` has outputs of a run in one piece equal, and the largest error."""
+    return check_compared([compared(executed, whole)])
+
+
+def check_compared(parts: Sequence[Compared], of: int | None = None) -> tuple[Check, float]:
+    """The check of an output of which these parts were compared, and the largest error; `of` if it has more values."""
+    checked, passed = sum(part.checked for part in parts), sum(part.passed for part in parts)
+    total = sum(part.of for part in parts) if of is None else of
     if not checked:
         return skipped("values", "every output may overflow on its way, and the order of its terms decides"), float(
             "nan"
         )
-    note = "" if checked + passed == of else f", {_always_among([*filter(None, map(convolved, executed)), whole])}"
-    detail = f"{checked:,} of {of:,} outputs against the direct sum{note}"
+    note = "" if checked + passed == total else f", {parts[0].sample}"
+    if len(parts) > 1:
+        note += f", in {len(parts)} slabs"
+    detail = f"{checked:,} of {total:,} outputs against the direct sum{note}"
     if passed:
         detail += f"; {passed:,} more may overflow on their way and are not compared"
-    share, error, bound = worst
+    share, error, bound = max(part.worst for part in parts)
     predicted = f"error <= {bound:.3g}" if share and bound else "error 0"
-    if share > 1 and (mixing := _mixing(executed)):
+    if share > 1 and (mixing := " and ".join(dict.fromkeys(part.mixing for part in parts if part.mixing))):
         detail += f"; {mixing} rounds by the size of far larger values nearby, --algorithm direct does not"
+    largest = max(part.largest for part in parts)
     return Check("values", predicted, f"error {error:.3g}", share <= 1, detail), largest
 
 

@@ -7,14 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from convcalc.notation import show_axes, show_size
-from convcalc.proof.statistics import missing, statistics
+from convcalc.proof.statistics import odd_values
 from convcalc.render.cells import short
 from convcalc.render.table import Cell, Table
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from convcalc.proof.executed import Check
+    from convcalc.proof.statistics import Output
 
 
 def checks_table(
@@ -104,9 +103,13 @@ def agreement(checks: Sequence[Check]) -> str:
     return f"every check made agrees; skipped: {left_out}" if left_out else "every check agrees"
 
 
-def output_line(out: np.ndarray, path: str | None) -> str:
+def output_line(out: Output, path: str | None) -> str:
     """An output's shape, dtype and range, how many values are no numbers, and the file it was written to, if it was."""
-    finite, odd, of = statistics(out).finite, missing(out), " |x|" if out.dtype.kind == "c" else ""
+    finite, odd, of = (
+        out.found.finite,
+        odd_values(out.found.nan, out.found.inf),
+        " |x|" if out.dtype.kind == "c" else "",
+    )
     found = "" if finite is None else ", ".join(f"{key}{of} {value:.6g}" for key, value in finite._asdict().items())
     parts = filter(None, (odd, f"the rest: {found}" if odd and found else found))
     written = "" if path is None else f"; written to {'stdout' if path == '-' else path}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from convcalc.errors import plural
 from convcalc.notation import Layout
 from convcalc.proof.network import NetworkRun
+from convcalc.proof.statistics import output_of
 from convcalc.questions.report import Report
 from convcalc.render.checks import agreement, checks_table, output_line
 from convcalc.render.network import questions, title
@@ -20,7 +21,7 @@ def checks_view(report: Report, run: NetworkRun, layout: Layout, ran_on: str, pa
     agree = "agrees" if len(agreed) == 1 else "agree"
     aside = [*questions(report), f"{plural(len(agreed), 'check')} of {plural(layers, 'layer')} {agree}; {ran_on}"]
     if run.out is not None:
-        aside.append(output_line(run.out, path))
+        aside.append(output_line(output_of(run.out), path))
     heading = f"{title(report, layout)}  {duration(run.seconds)}"
     return checks_table(heading, shown, verdict(run), good=run.ok, aside=aside)
 

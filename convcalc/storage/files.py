@@ -102,7 +102,7 @@ def _replace(target: str, mode: int | None, write: Write, path: str) -> None:
     with ExitStack() as stack:
         stack.enter_context(begun)
         with LOCK:  # "x" creates it like any new file, so that the umask decides if no mode is given
-            file = stack.enter_context(open(temporary, "xb"))
+            file = stack.enter_context(open(temporary, "x+b"))
         if mode is not None:
             os.chmod(temporary, stat.S_IMODE(mode))
         write(file)

@@ -44,12 +44,11 @@ def read_npy(source: Source) -> np.ndarray:
     Source: the format's description in numpy.lib.format.
     """
     name, stream, size, _ = source
-    header = _Header(stream)
-    shape, fortran, dtype = _read_header(name, header)
+    shape, fortran, dtype, begin = read_header(name, stream)
     needed = prod(shape) * dtype.itemsize
     promise = f"{needed} bytes of data as shape {_short(shape)} of {dtype} needs"
-    if size is not None and size - header.bytes != needed:
-        raise DataError(f"{name}: must hold {promise}, got {size - header.bytes}; {_SAVE_AGAIN}")
+    if size is not None and size - begin != needed:
+        raise DataError(f"{name}: must hold {promise}, got {size - begin}; {_SAVE_AGAIN}")
     check_fits(name, needed)
     try:
         flat = np.empty(prod(shape), dtype)
@@ -69,7 +68,9 @@ def read_npy(source: Source) -> np.ndarray:
     return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
 
 
-def _read_header(name: str, header: _Header) -> tuple[tuple[int, ...], bool, np.dtype]:
+def read_header(name: str, stream: Readable) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """Shape, whether in Fortran order, dtype, and the bytes of a file's header. Raises DataError, naming the file."""
+    header = _Header(stream)
     magic = header.read(npy_format.MAGIC_LEN)
     if not magic:
         raise DataError(f"{name}: must be a .npy file, got an empty one; {_SAVE_AGAIN}")
@@ -102,7 +103,7 @@ def _read_header(name: str, header: _Header) -> tuple[tuple[int, ...], bool, np.
         )
     if prod(shape) * dtype.itemsize >= 2**63:  # Python integers, which do not wrap around to something small
         raise DataError(f"{name}: must hold less than 2^63 bytes of data, got shape {_short(shape)}; {_SAVE_AGAIN}")
-    return shape, fortran, dtype
+    return shape, fortran, dtype, header.bytes
 
 
 def write_npy(target: BinaryIO, array: np.ndarray) -> None:

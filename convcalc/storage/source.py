@@ -6,7 +6,7 @@ import io
 from typing import NamedTuple, Protocol
 
 from convcalc.errors import DataError
-from convcalc.storage.memory import available_memory
+from convcalc.storage.memory import memory_budget
 
 SLAB = 16 * 2**20
 """Bytes moved at a time, so that Ctrl-C is heard."""
@@ -64,7 +64,7 @@ def whole(source: Source, worth: int = 1) -> io.BytesIO:
 
     `worth` is how many bytes of memory one of them may become. Raises DataError if they do not fit.
     """
-    fits = available_memory()
+    fits = memory_budget()
     if fits is not None and source.size is not None:
         check_fits(source.name, source.size * worth)
     data = io.BytesIO()
@@ -77,7 +77,7 @@ def whole(source: Source, worth: int = 1) -> io.BytesIO:
 
 
 def check_fits(name: str, needed: int) -> None:
-    """Raises DataError for an array of so many bytes if they do not fit the available memory."""
-    available = available_memory()
+    """Raises DataError for an array of so many bytes if they do not fit the memory that arrays may take."""
+    available = memory_budget()
     if available is not None and needed > available:
-        raise DataError(f"{name}: must fit memory, got {needed} bytes with {available} available; use a smaller array")
+        raise DataError(f"{name}: must fit memory, got {needed} bytes with {available} allowed; use a smaller array")

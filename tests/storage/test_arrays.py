@@ -91,8 +91,8 @@ def test_zip_bombs(tmp_path, monkeypatch):
     assert "must hold 99999999999 bytes" in refusal(stated)
     packed = archive(tmp_path / "b.npz", {"x.npy": npy(np.zeros(3_000_000, "u1"))})
     assert os.path.getsize(packed) < 10_000
-    monkeypatch.setattr(source, "available_memory", lambda: 1_000_000)
-    assert "must fit memory, got 3000000 bytes with 1000000 available" in refusal(packed)
+    monkeypatch.setattr(source, "memory_budget", lambda: 1_000_000)
+    assert "must fit memory, got 3000000 bytes with 1000000 allowed" in refusal(packed)
     data = bytearray(Path(packed).read_bytes())
     at = data.rindex(b"PK\x01\x02") + 24
     assert struct.unpack_from("<I", data, at) == (3_000_128,)
@@ -141,8 +141,8 @@ def test_text_that_is_no_array(tmp_path, text):
 
 def test_large_text_is_refused_before_it_is_read(tmp_path, monkeypatch):
     path = written(tmp_path / "x.csv", b"1,2\n" * 1000)
-    monkeypatch.setattr(source, "available_memory", lambda: 10_000)
-    assert "must fit memory, got 32000 bytes with 10000 available" in refusal(path)
+    monkeypatch.setattr(source, "memory_budget", lambda: 10_000)
+    assert "must fit memory, got 32000 bytes with 10000 allowed" in refusal(path)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"1,2\n" * 1000)))
     assert "must fit memory" in refusal("-")
 
@@ -251,7 +251,7 @@ class TestImages:
         at = data.index(b"IHDR") + 4
         vast = data[:at] + struct.pack(">II", 100_000, 100_000) + data[at + 8 : at + 13]
         vast += struct.pack(">I", zlib.crc32(vast[at - 4 :])) + data[at + 17 :]
-        monkeypatch.setattr(source, "available_memory", lambda: 10**9)
+        monkeypatch.setattr(source, "memory_budget", lambda: 10**9)
         assert "must fit memory, got" in refusal(written(tmp_path / "v.png", vast))
 
     def test_written(self, tmp_path):

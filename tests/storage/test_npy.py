@@ -16,7 +16,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from convcalc.errors import DataError
-from convcalc.storage import npy, source
+from convcalc.storage import memory, npy, source
 from convcalc.storage.arrays import read_array, write_array
 from convcalc.storage.files import check_writable
 
@@ -164,17 +164,17 @@ def test_every_truncation_and_no_single_byte_escapes(tmp_path):
 def test_memory_is_checked_before_it_is_taken(tmp_path, monkeypatch):
     path = str(tmp_path / "x.npy")
     write_array(path, WHOLE)
-    monkeypatch.setattr(source, "available_memory", lambda: 95)
-    with pytest.raises(DataError, match="must fit memory, got 96 bytes with 95 available; use a smaller array"):
+    monkeypatch.setattr(source, "memory_budget", lambda: 95)
+    with pytest.raises(DataError, match="must fit memory, got 96 bytes with 95 allowed; use a smaller array"):
         read_array(path)
-    monkeypatch.setattr(source, "available_memory", lambda: None)
+    monkeypatch.setattr(source, "memory_budget", lambda: None)
     feed(monkeypatch, HUGE)
     with pytest.raises(DataError, match="must fit memory"):
         read_array("-")
 
 
 def test_available_memory_is_plausible():
-    assert 2**20 < source.available_memory() < 2**60
+    assert 2**20 < memory.available_memory() < 2**60
 
 
 @pytest.mark.parametrize(
