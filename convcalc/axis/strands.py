@@ -104,6 +104,8 @@ class Strand(NamedTuple):
             first += output // own * reads.advance
             if count == 1:
                 phases.append(self.at(first))
+            elif period == 1 and count:
+                phases.append(spread(self.at(first), count, step * self.advance))
             elif short is not None and count <= period // gcd(period, step):
                 phases.append(gathered(self._runs(short, first, step, count)))
             else:

@@ -61,13 +61,12 @@ class Group(TyperGroup):
         return self.commands[cmd_name]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        from difflib import get_close_matches
-
         names = self.list_commands(ctx)
         if args[0] not in names and not args[0].startswith("-"):
             from convcalc.cli.misnamed import command_meant
+            from convcalc.notation import similar
 
-            meant = command_meant(args[0]) or next(iter(get_close_matches(args[0], names, n=1)), None)
+            meant = command_meant(args[0]) or next(iter(similar(args[0], names, 1)), None)
             hint = f"did you mean {meant}? " if meant else ""
             ctx.fail(f"no such command {quoted(args[0])}; {hint}the commands: {', '.join(names)}")
         return super().resolve_command(ctx, args)

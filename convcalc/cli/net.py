@@ -17,6 +17,7 @@ from convcalc.cli import ANSWERED
 from convcalc.cli.answer import Form, answer, print_json
 from convcalc.cli.conflicts import NET, check_conflicts
 from convcalc.cli.options import EXPLAIN, JSON, LAYOUT, check_one_size, complete_dtype, flag, option, with_kernel
+from convcalc.cli.progress import progress
 from convcalc.errors import NotationError, first_of, shortened
 from convcalc.notation import is_size, parse_features, parse_layout, whole_number
 from convcalc.readers import is_model, zoo_name, zoo_names
@@ -140,7 +141,9 @@ def command(
         layout=order,
     )
     if sweep is not None or sweep_width is not None:
-        swept = over_widths(model, sweep_width or "", options) if sweep is None else over_sizes(model, sweep, options)
+        over, values = (over_widths, sweep_width or "") if sweep is None else (over_sizes, sweep)
+        with progress(f"{model}: sweeping", after=1) as show_progress:
+            swept = over(model, values, options, show_progress)
         view = partial(several.sweep_view, swept, order, unfused)
         return answer(Form(False, json), swept.to_dict, lambda: with_columns(view(), columns), None)
     if compare:

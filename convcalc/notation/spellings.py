@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from heapq import nlargest
+from itertools import pairwise
 from typing import Literal, TypeAlias, get_args
+
+from convcalc.errors import MAX_ECHOED
 
 PADDING_WORDS = ("valid", "same", "same-lower", "full", "causal")
 POOL_WORDS = ("valid", "same", "same-lower")
@@ -168,4 +172,24 @@ def did_you_mean(text: str, names: Iterable[str]) -> str:
 
 def nearest(text: str, names: Iterable[str]) -> list[str]:
     """Up to three names like the text, the likeliest first: those with the same letters before the others."""
-    return sorted(get_close_matches(text, list(names)), key=lambda name: sorted(name) != sorted(text))
+    return sorted(similar(text, names), key=lambda name: sorted(name) != sorted(text))
+
+
+MAX_COMPARED = 200
+"""Most names that a text is compared with letter by letter."""
+
+
+def similar(text: str, names: Iterable[str], most: int = 3, least: float = 0.6) -> list[str]:
+    """Up to `most` names that are as similar as `least`, from 0 to 1, the most similar first.
+
+    Of very long names the beginnings are compared, of very many names those with the most pairs of letters in common:
+    difflib takes milliseconds for a pair of long ones.
+    """
+    text, pairs = text[:MAX_ECHOED], set(pairwise(text[:MAX_ECHOED]))
+    short: dict[str, str] = {}
+    for name in names:
+        short.setdefault(name[:MAX_ECHOED], name)
+    likely: Iterable[str] = short
+    if len(short) > MAX_COMPARED:
+        likely = nlargest(MAX_COMPARED, short, key=lambda name: len(pairs & {*pairwise(name)}))
+    return [short[name] for name in get_close_matches(text, likely, most, least)]

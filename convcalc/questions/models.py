@@ -33,7 +33,7 @@ from convcalc.questions.compare import NetworkComparison
 from convcalc.questions.replace import replaced
 from convcalc.questions.report import Report, network_report
 from convcalc.questions.roofline import Machine
-from convcalc.questions.sweep import Sweep, sizes, swept, width_of, widths
+from convcalc.questions.sweep import Progress, Sweep, sizes, swept, width_of, widths
 from convcalc.readers import is_model, load_network
 from convcalc.readers.words import row_graph
 from convcalc.recipes import BY_NAME
@@ -195,7 +195,7 @@ def compared(model: str, others: Sequence[str], options: NetworkOptions) -> Netw
     return NetworkComparison(report_of(model, options), tuple(report_of(other, plain) for other in others))
 
 
-def over_sizes(model: str, text: str, options: NetworkOptions) -> Sweep:
+def over_sizes(model: str, text: str, options: NetworkOptions, progress: Progress | None = None) -> Sweep:
     """A model at input sizes written as `128..320:32`, its channels as they are.
 
     One number is the height and the width, or the length. A depth changes with them if it is as long as the width,
@@ -213,7 +213,7 @@ def over_sizes(model: str, text: str, options: NetworkOptions) -> Sweep:
             sides = (*depth, *sides[len(depth) :])
         return report_of(model, with_fields(options, input=(channels, *sides), advice=False))
 
-    return swept("size", sizes(text), at, options.changes)
+    return swept("size", sizes(text), at, options.changes, progress)
 
 
 def _own_input(model: str, options: NetworkOptions) -> Axes:
@@ -231,10 +231,14 @@ def _own_input(model: str, options: NetworkOptions) -> Axes:
     return (own.inputs[0].shape or ())[1:]
 
 
-def over_widths(model: str, text: str, options: NetworkOptions) -> Sweep:
+def over_widths(model: str, text: str, options: NetworkOptions, progress: Progress | None = None) -> Sweep:
     """A model at widths written as `0.25,0.5,1.0`. Raises NotationError if the options have a width."""
     if options.width is not None:
         raise NotationError(f"sweep-width: gives the widths, got a width of {options.width} too; give one of the two")
     return swept(
-        "width", widths(text), lambda width: report_of(model, with_fields(options, width=width)), options.changes
+        "width",
+        widths(text),
+        lambda width: report_of(model, with_fields(options, width=width)),
+        options.changes,
+        progress,
     )

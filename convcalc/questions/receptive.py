@@ -18,6 +18,7 @@ from convcalc.graph.primitives import (
     Pad,
     Pool,
     Reduce,
+    Resize,
     Slice,
     Windowed,
     windows,
@@ -131,10 +132,16 @@ def _all_after(
 
 
 def _is_alike(node: Node, last: Along, along: Along) -> bool:
-    """Whether a window does to this axis what it did to the one before, whose field is the same and moves."""
-    if not isinstance(node.primitive, Windowed) or along.field is not last.field or along.field.whole.runs:
+    """Whether a node does to this axis what it did to the one before, whose field is the same and moves."""
+    if along.field is not last.field or along.field.whole.runs:
         return False
     if last.axis is None or along.axis is None or min(last.axis, along.axis) < 2:
+        return False
+    if isinstance(node.primitive, Resize):
+        steps, shape = list(node.primitive.along()), node.input_shapes[0] or ()
+        before, after = ((shape[each], steps[each - len(shape)]) for each in (last.axis, along.axis))
+        return before == after
+    if not isinstance(node.primitive, Windowed):
         return False
     window = windows(node.primitive)
     return window[last.axis - 2] == window[along.axis - 2]

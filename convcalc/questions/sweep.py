@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeAlias
 
 from convcalc.errors import ConvcalcError, NotationError, quoted
 from convcalc.notation import MAX_DIGITS, show_size, whole_number
@@ -14,6 +14,8 @@ from convcalc.questions.compare import ratio_of
 from convcalc.questions.report import Report
 from convcalc.questions.schema import SCHEMA, field_dict
 
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with the number of values that are done, and the number of all."""
 MAX_POINTS = 1000
 MAX_WIDTH = 10**6
 _WIDTHS = re.compile(r"([0-9.]+?)\.\.([0-9.]+)(?::([0-9.]+))?")
@@ -63,7 +65,13 @@ POINT = ("input", "output", "totals", "ratio_multiplications", "receptive_field"
 """What JSON has for every point; null for one that does not fit, with the reason as `error`."""
 
 
-def swept(over: str, values: Iterable[str], report: Callable[[str], Report], changes: tuple[str, ...] = ()) -> Sweep:
+def swept(
+    over: str,
+    values: Collection[str],
+    report: Callable[[str], Report],
+    changes: tuple[str, ...] = (),
+    progress: Progress | None = None,
+) -> Sweep:
     """The report for every value, or why there is none. Raises the first value's error if none fits."""
     points: list[tuple[str, Report | str]] = []
     failed: ConvcalcError | None = None
@@ -73,6 +81,8 @@ def swept(over: str, values: Iterable[str], report: Callable[[str], Report], cha
         except ConvcalcError as error:
             points.append((value, str(error)))
             failed = failed or type(error)(f"{over} {value}: {error}")
+        if progress is not None:
+            progress(len(points), len(values))
     if failed is not None and all(isinstance(point, str) for _, point in points):
         raise failed
     return Sweep(over, tuple(points), changes)

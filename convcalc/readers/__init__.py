@@ -15,8 +15,6 @@ from convcalc.readers.exporting import export_of
 ZOO = os.path.join(os.path.dirname(__file__), "zoo")
 MAX_TOML = 1 << 20
 """Largest TOML file, in bytes."""
-MAX_DOTS = 1000
-"""Most dots in a key: the parser's time grows with their square."""
 
 
 def zoo_names() -> tuple[str, ...]:
@@ -122,7 +120,4 @@ def _read(path: str) -> bytes:
         raise DataError(f"{path}: must be a file that can be read, got {reason.lower()}; check the name") from None
     if not 0 < len(data) <= MAX_TOML:
         raise DataError(f"{path}: must have from 1 to {MAX_TOML} bytes, got {'more' if data else 'none'}")
-    dots = max(line.partition(b"=")[0].count(b".") for line in data.split(b"\n"))
-    if dots > MAX_DOTS:
-        raise DataError(f"{path}: a key may have {MAX_DOTS} dots, got {dots}")
     return data

@@ -237,3 +237,16 @@ def test_what_cannot_be_told_exactly_is_told_to_be_a_bound(case: str) -> None:
     assert answer.parameters == 12
     [said] = [answered for answered in answer.notes if "first" in answered]
     assert said.startswith(f"receptive field: an upper bound from first on, because {note}")
+
+
+@pytest.mark.parametrize("sizes", [((5, 5), (7, 7)), ((5, 5), (7, 8)), ((5, 6), (7, 7)), ((6, 5), (7, 5))])
+@pytest.mark.parametrize("mode", ["nearest", "bilinear", "cubic"])
+def test_resizes_of_axes_that_are_alike(mode: str, sizes: tuple[tuple[int, int], tuple[int, int]]) -> None:
+    """Axes of equal sizes share their work: each has the field that it has alone in one dimension."""
+    (before, between), fields = sizes, []
+    for shape, target in ((before, between), *(((a,), (b,)) for a, b in zip(before, between, strict=True))):
+        layers = "".join(f"[[layers]]\nop = 'upsample'\nsize = {list(to)}\nmode = '{mode}'\n" for to in (target, shape))
+        text = f"input = '1x{'x'.join(map(str, shape))}'\n{layers.replace('bilinear', 'linear')}"
+        fields.append(network_report(network_from_toml(text.encode(), "net.toml")).to_dict()["receptive_field"])
+    both, *alone = fields
+    assert both == {key: [field[key][0] for field in alone] for key in both}

@@ -16,6 +16,12 @@ from tests.words import SEPARABLE, report
 LAYERS = SEPARABLE.partition(" ")[2]
 
 
+def test_progress_of_a_sweep() -> None:
+    done: list[tuple[int, int]] = []
+    swept("size", ["20", "1", "40"], lambda size: report(f"3x{size}x28 {LAYERS}"), progress=lambda *at: done.append(at))
+    assert done == [(1, 3), (2, 3), (3, 3)]
+
+
 def test_sweeps() -> None:
     assert sizes("128..320:64,224x256") == ("128", "192", "256", "320", "224x256")
     assert widths("0.5, 1") == ("0.5", "1")

@@ -32,6 +32,7 @@ from convcalc.readers.toml.keys import (
     tables,
     text,
 )
+from convcalc.readers.toml.limits import check_limits
 from convcalc.readers.toml.ops import ALL_OPS, FILTERS, OPS, Lowered, by_our_names, check_inputs, op_named
 from convcalc.readers.toml.width import width_of
 
@@ -53,7 +54,11 @@ def network_from_toml(
     """
     try:
         content = data.decode("utf-8-sig")  # some editors begin with a byte order mark
+        with located(file):
+            check_limits(content)
         document = tomllib.loads(content)
+    except ConvcalcError:
+        raise
     except (ValueError, RecursionError) as error:
         raise DataError(f"{file}: must be TOML in UTF-8, got {error}") from None
     try:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
-from convcalc.errors import MAX_ECHOED, NotationError, quoted
+from convcalc.errors import NotationError, quoted
+from convcalc.notation import similar
 
 TOP_KEYS = ("name", "input", "source", "notes", "width_divisor", "width_scales", "blocks", "layers")
 COMMON_KEYS = frozenset({"name", "op", "from", "when", "fixed_width", "min_width"})
@@ -33,8 +33,8 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     'did you mean filters? known: filters, kernel'
     """
     names = list(known)
-    near = get_close_matches(name[:MAX_ECHOED], names, n=8, cutoff=0)
-    hint = f"did you mean {near[0]}? " if get_close_matches(name[:MAX_ECHOED], near[:1]) else ""
+    near = similar(name, names, 8, 0)
+    hint = f"did you mean {near[0]}? " if similar(name, near[:1]) else ""
     return f"{hint}known: {', '.join(names if len(names) <= MAX_LISTED else [*near, '...']) or 'none'}"
 
 

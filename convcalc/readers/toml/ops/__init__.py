@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from convcalc.errors import MAX_ECHOED, NotationError, quoted
-from convcalc.notation import Axes, plain_op, pool_spelling, type_spelling
+from convcalc.notation import Axes, plain_op, pool_spelling, similar, type_spelling
 from convcalc.readers.toml.keys import check_keys
 from convcalc.readers.toml.ops.convolutions import CONVOLUTION_KEYS, convolution
 from convcalc.readers.toml.ops.elementwise import ACTIVATIONS, IGNORED, activation, normalize, prelu, scale, softmax
@@ -133,5 +132,5 @@ def _suggested_op(name: str) -> str:
         return re.sub("(?<=[a-z])[123]d$", "", re.sub("[^a-z0-9]", "", name.lower()))
 
     known = {plain(spelled): op for spelled, op in SPELLED.items()} | {plain(op): op for op in OPS}
-    near = get_close_matches(plain(name[:MAX_ECHOED]), known, n=1)
+    near = similar(plain(name[:MAX_ECHOED]), known, 1)
     return f"did you mean {known[near[0]]}? " if near else ""
