@@ -39,6 +39,9 @@ _ALSO = {
     "check": "verify prove",
     "no-check": "nocheck skip-check",
     "dims": "ndim spatial-dims",
+    "rate": "sample-rate sampling-rate samplerate sr fs",
+    "chunk": "chunk-size block block-size frame frame-size buffer buffer-size hop hop-length",
+    "axis": "time-axis dim time",
     "flip": "flipped true-convolution",
 }  # fmt: skip
 """Our option, and other names for it."""

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 SIZELESS = ("rf", "tile", "stream", "lint")
 """Commands that answer for a row of layer words without the size of the input."""
+WITH_MODELS = ("tile", "stream", "lint")
+"""Commands that take a MODEL in place of layer words."""
 
 
 def complete_type(incomplete: str) -> list[tuple[str, str]]:
@@ -268,6 +270,11 @@ class SharedOptions:
             found = next((names[0] for word in self.words if (names := zoo_family(word))), None)
             if found is None:
                 raise
+            if self.command in WITH_MODELS:
+                got = shortened(self.words[0])
+                raise NotationError(
+                    f"{self.command}: takes the whole name of a network, got {got}; use convcalc {self.command} {found}"
+                ) from None
             net = "draw net" if self.command == "draw" else "net"
             raise NotationError(f"{self.command}: takes layers, got a network; use convcalc {net} {found}") from None
 

@@ -13,12 +13,13 @@ from convcalc.cli import ANSWERED, DISAGREED
 from convcalc.cli.answer import print_json
 from convcalc.cli.conflicts import STREAM, check_conflicts
 from convcalc.cli.options import SharedOptions, flag, layer_command, option
-from convcalc.errors import NotationError, ShapeError, plural, quoted, shortened
+from convcalc.errors import NotationError, ShapeError, quoted, shortened
 from convcalc.notation import Layout, parse_padding_mode, parse_sample_rate, show_size, whole_number
 from convcalc.render.table import show
 
 if TYPE_CHECKING:
     from convcalc.explain.rows import Explanation
+    from convcalc.questions.stream import NotStreamableError
     from convcalc.questions.subject import Subject
 
 STREAMING = "Streaming"
@@ -27,6 +28,7 @@ MAX_NAME = 50
 RATE = option("--rate", metavar="HZ", help="Samples a second, as 16000, 16k or 44.1k [16000].", panel=STREAMING)
 CHUNK = option("--chunk", metavar="N", help="Samples that arrive at a time [the smallest chunk].", panel=STREAMING)
 AXIS = option("--axis", metavar="NAME", help="Axis of the time, such as height [width; 3-D: depth].", panel=STREAMING)
+UNTIL = option("--until", metavar="LAYER", help="Stop after this layer, by its name or number.", panel=STREAMING)
 CHECK = flag("--check", help="Run chunks with kept state, and compare with the whole.", panel=STREAMING)
 
 
@@ -36,6 +38,7 @@ def command(
     rate: RATE = None,
     chunk: CHUNK = None,
     axis: AXIS = None,
+    until: UNTIL = None,
     check: CHECK = False,
 ) -> int:
     """Layers over a stream: left context, look-ahead, latency, smallest chunk, and what every layer has to keep.
@@ -50,6 +53,7 @@ def command(
       convcalc stream 2x80x100 k3p1f16 k3x5p1:1x4:0s2x1 --axis width --explain
     """
     from convcalc.questions.stream import DEFAULT_RATE, NotStreamableError, axis_names, stream
+    from convcalc.questions.subject import subject_until
 
     check_conflicts("stream", STREAM, {"--check": check, "--explain": options.explain})
     mode = options.layer.padding_mode
@@ -58,6 +62,8 @@ def command(
     samples = DEFAULT_RATE if rate is None else parse_sample_rate(rate)
     pieces = None if chunk is None else whole_number(chunk, "chunk")
     subject = options.subject(1, any_size=True)
+    if until is not None:
+        subject = subject_until(subject, until)
     graph = subject.graph
     names = axis_names(graph)
     if subject.size is None and len(names) > 1:
@@ -68,7 +74,7 @@ def command(
     try:
         found = stream(graph, _axis(axis, names) + 2, rate=samples, chunk=pieces, sized=subject.size is not None)
     except NotStreamableError as error:
-        raise ShapeError(f"{error}{_remedy(error.before, subject, options.layout)}") from None
+        raise ShapeError(f"{error}{_remedy(error, subject, options.layout)}") from None
     name = shortened(subject.name, MAX_NAME)
     if check:
         from convcalc.proof.stream_check import check_stream
@@ -96,14 +102,15 @@ def command(
     return ANSWERED
 
 
-def _remedy(before: Sequence[str], subject: Subject, layout: Layout) -> str:
+def _remedy(error: NotStreamableError, subject: Subject, layout: Layout) -> str:
     """How to ask for the layers before the first that cannot run over a stream, if there are any."""
-    if not before:
+    if not error.before:
         return ""
     if not subject.words:
-        return f"; the {plural(len(before), 'layer')} before {'it can' if len(before) == 1 else 'can'}"
+        return f"; those before can, with --until {shortened(error.before[-1].name)}"
     size = [] if subject.size is None else [show_size(subject.size, layout)]
-    return f"; those before can: convcalc stream {shortened(shlex.join([*size, *before]))}"
+    row = shlex.join([*size, *(group.op for group in error.before)])
+    return f"; those before can: convcalc stream {shortened(row)}"
 
 
 def _axis(name: str | None, names: tuple[str, ...]) -> int:

@@ -42,7 +42,7 @@ MAX_PIECES = 64
 """Most pieces of a run; the first is longer if they do not reach."""
 MAX_SINGLE = 256
 """Longest look-ahead that is measured sample by sample."""
-TRIES = 4
+TRIES = 16
 """Random inputs to try before it counts as unseen that one of them matters."""
 
 

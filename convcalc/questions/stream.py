@@ -11,8 +11,8 @@ from math import gcd, prod
 from typing import Any, NamedTuple
 
 from convcalc.errors import ShapeError, first_of, plural
-from convcalc.graph.graph import Graph
-from convcalc.graph.primitives import TransposedCorrelate
+from convcalc.graph.graph import Graph, ancestors
+from convcalc.graph.primitives import Input, TransposedCorrelate
 from convcalc.graph.shapes import AXIS_NAMES
 from convcalc.notation import Axes
 from convcalc.questions.cost import cost
@@ -29,7 +29,7 @@ MAX_NAMED = 3
 
 
 class NotStreamableError(ShapeError):
-    """Layers that cannot run over a stream; `before` are those in front of the first of them, as they are written."""
+    """Layers that cannot run over a stream; `before` are those that the first of them depends on, in order."""
 
     def __init__(self, graph: Graph, obstacles: Sequence[Obstacle]) -> None:
         named = []
@@ -38,8 +38,8 @@ class NotStreamableError(ShapeError):
             named.append(f"{f'layer {label}, {op}' if label.isdigit() else f'{label} ({op})'}: {reason}")
         super().__init__(f"stream: every layer must run piece by piece, got {first_of(named, MAX_NAMED, '; ')}")
         first = graph.group_of[obstacles[0].number]
-        inputs = len(graph.groups) - len(graph.layers)
-        self.before = tuple(group.op for group in graph.layers[: max(0, first - inputs)])
+        read = [n for n in ancestors(graph, obstacles[0].number) if not isinstance(graph.nodes[n].primitive, Input)]
+        self.before = tuple(graph.groups[n] for n in sorted({graph.group_of[n] for n in read} - {first}))
 
 
 class Held(NamedTuple):

@@ -7,7 +7,7 @@ from math import prod
 from typing import NamedTuple, TypeAlias, assert_never
 
 from convcalc.axis.window import Window
-from convcalc.graph.graph import Graph, Node
+from convcalc.graph.graph import Graph, Node, ancestors
 from convcalc.graph.primitives import (
     AdaptivePool,
     Concat,
@@ -107,17 +107,12 @@ def timeline(graph: Graph, axis: int) -> tuple[tuple[Timed | None, ...], tuple[O
 
     None for nodes that the output does not need, and for those behind one that cannot run over a stream.
     """
-    needed = [False] * len(graph.nodes)
-    needed[graph.output] = True
-    for number in range(graph.output, -1, -1):
-        if needed[number]:
-            for i in graph.nodes[number].inputs:
-                needed[i] = True
+    needed = ancestors(graph, graph.output)
     main = (graph.inputs[0].shape or ())[axis]
     found, obstacles = list[Timed | None](), list[Obstacle]()
     for number, node in enumerate(graph.nodes):
         before = [found[i] for i in node.inputs]
-        if not needed[number] or None in before:
+        if number not in needed or None in before:
             found.append(None)
             continue
         if isinstance(node.primitive, Input):
@@ -150,7 +145,7 @@ def _timed(node: Node, axes: Sequence[int | None]) -> Timed | str:
         case Merge() | Concat() | MatMul():
             return _joined(primitive, axes, shapes, shape)
         case Unknown():
-            return f"not understood ({primitive.reason}), so that what it keeps is not known"
+            return f"{primitive.reason}, so that what it keeps is not known"
         case _ if axis is None:
             return "the stream is its second input"
         case Input() | Constant():

@@ -129,5 +129,5 @@ def checks_view(run: StreamRun, name: str) -> Table:
     verdict = f"DISAGREES: {wrong}" if wrong else agreement(run.checks)
     aside = [f"run on {plural(run.size, 'sample')} of random whole numbers"]
     if agreed:
-        aside.append(f"the states of {plural(agreed, 'layer')} {'agrees' if agreed == 1 else 'agree'}")
+        aside.append(f"the states of {plural(agreed, 'layer')} agree" if agreed > 1 else "the state of 1 layer agrees")
     return checks_table(f"{name}  over a stream", shown, verdict, good=run.ok, aside=aside)

@@ -95,6 +95,14 @@ def test_refusals(arguments: str, message: str, refusal: Run) -> None:
     assert refusal("stream", *shlex.split(arguments)).startswith(message)
 
 
+def test_a_model_up_to_the_layer_that_can(refusal: Run, output: Run) -> None:
+    assert refusal("stream", "resnet18").endswith("; those before can, with --until layer4/2/relu2")
+    answer = json.loads(output("stream", "resnet18", "--until", "relu", "--json"))
+    assert (answer["left_context"], answer["look_ahead"], answer["smallest_chunk"]) == (3, 2, 2)
+    assert refusal("stream", "resnet18", "--until", "relv").startswith("until: must be a layer of resnet18, got 'relv'")
+    assert refusal("stream", "deeplab").endswith("; use convcalc stream deeplab-v3-aspp")
+
+
 @pytest.mark.parametrize("words", ["k3s2p1 max:k2 gap fc10", "3x64 k5 in k3", "4x30 k3*3 fc10"])
 def test_the_layers_before_an_obstacle_can_be_asked_for(words: str, refusal: Run, output: Run) -> None:
     remedy = refusal("stream", *words.split()).partition("can: convcalc ")[2]
