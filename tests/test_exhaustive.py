@@ -18,6 +18,7 @@ QUESTIONS = {
     "graph/shapes.py": "its output shape",
     "questions/cost.py": "what it costs",
     "questions/follow.py": "what its outputs read",
+    "questions/channels.py": "which channels each of its channels depends on",
     "questions/timeline.py": "what it does to a stream",
     "questions/schema.py": "what kind of layer it is",
     "explain/node.py": "how its numbers come about",

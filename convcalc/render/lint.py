@@ -48,7 +48,7 @@ def show_findings(found: Findings, rules: Sequence[Rule] = ()) -> None:
         paragraph(f"{rule.id}: {rule.why}")
     for note in _notes(found):
         paragraph(note, "dim")
-    console.print(verdict(found), style="bold red" if found.findings else "bold green")
+    console.print(verdict(found), style="bold yellow" if found.findings else "bold green")
 
 
 def verdict(found: Findings) -> str:

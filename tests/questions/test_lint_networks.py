@@ -103,6 +103,18 @@ def test_branches_out_of_line_are_told_how_to_meet(keys: str, aligned: str, tmp_
         assert f"{name} = {value}".replace('"', "") in aligned.replace('"', ""), finding.fix
 
 
+def test_the_fix_in_a_file_names_the_keys_of_each_layer(tmp_path: Path) -> None:
+    path = tmp_path / "net.toml"
+    layer = '{name = "NAME", op = "conv", kernel = 3, dilation = 2, padding = 2, filters = 8}'
+    layers = ", ".join(layer.replace("NAME", name) for name in "abc")
+    path.write_text(f'name = "holes"\ninput = "8x20x18"\nlayers = [{layers}]')
+    [finding] = found(str(path), "gridding")
+    assert (finding.where, finding.fix) == (
+        "a and 2 more",
+        "dilation = 1, padding = 1 in a; dilation = 3, padding = 3 in c",
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "rule"),
     [

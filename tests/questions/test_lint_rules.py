@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 
 from convcalc.axis.window import Window
-from convcalc.graph.primitives import Correlate, ShuffleChannels, windows
+from convcalc.graph.graph import Builder
+from convcalc.graph.primitives import Correlate, Reshape, ShuffleChannels, Transpose, windows
 from convcalc.questions.channels import mixing
 from convcalc.questions.lint import lint
 from convcalc.questions.linting.checkerboard import phase_counts, sums_in_words
 from convcalc.questions.linting.gridding import Step, filling
+from convcalc.questions.linting.mixing import unmixed_groups
 from convcalc.questions.linting.padding_share import share_of_padding
+from convcalc.questions.linting.problem import Inspected
 from convcalc.questions.subject import subject_of
 from tests.words import graph
 
@@ -106,6 +109,20 @@ def test_channels_depend_on_what_the_wiring_joins(row: str) -> None:
             break
         assert state.source == 0, number
         assert [[bool(reads >> i & 1) for i in range(12)] for reads in state.each] == joined.tolist()
+
+
+@pytest.mark.parametrize(("order", "mixed"), [((0, 2, 1, 3), True), ((0, 1, 2, 3), False)])
+def test_a_shuffle_written_as_reshapes_mixes(order: tuple[int, ...], mixed: bool) -> None:
+    """As PyTorch exports it: 6 channels as 2x3, their axes exchanged, and 6 again."""
+    builder = Builder()
+    at = builder.input((1, 6, 5))
+    pointwise = Correlate(6, 6, (1,), (1,), ((0, 0),), (1,), 2)
+    stages = (pointwise, Reshape((1, 2, 3, 5)), Transpose(order), Reshape((1, 6, 5)), pointwise)
+    for number, stage in enumerate(stages):
+        at = builder.add(f"n{number}", "", stage, [at])
+    network = builder.graph("shuffle", at)
+    assert mixing(network)[-1].source == (at if mixed else 0)
+    assert bool(list(unmixed_groups(Inspected(network)))) != mixed
 
 
 def test_dilations_that_fill_are_checked_by_adding_every_tap() -> None:

@@ -75,7 +75,7 @@ class Spelling:
             values = self._values(change)
             keys = [f"{name} = {_toml(value)}" for name, value in values.items()]
             label = self.graph.labels[change.node]
-            elsewhere = len(problem.changes) > 1 or change.node not in problem.nodes
+            elsewhere = problem.nodes != (change.node,)
             it = label if elsewhere else "it"
             keys += [f"{_as_word(stage)} before {it}" for stage in change.stages[: change.own]]
             keys += [f"{_as_word(stage)} after {it}" for stage in change.stages[change.own + 1 :]]
