@@ -13,9 +13,10 @@ from convcalc.questions.messages.answer import Answer
 from convcalc.questions.messages.causes import answer_to
 from convcalc.questions.messages.known import Reading
 from convcalc.questions.messages.laid import laid_out
-from convcalc.questions.messages.place import Where, where
+from convcalc.questions.messages.place import where
+from convcalc.questions.messages.spot import Where
 from convcalc.questions.messages.text import numbers_in, plain, shapes_in
-from convcalc.questions.messages.troubles import UNSTATED, Trouble
+from convcalc.questions.messages.troubles import UNSTATED, Rule, Trouble
 from convcalc.questions.schema import SCHEMA
 
 KINDS = {
@@ -33,6 +34,9 @@ KINDS = {
     "Padded": "padding",
     "Weights": "weights",
     "Fed": "input-shape",
+    "Samples": "samples",
+    "Batches": "batches",
+    "Rule": "rule",
 }
 MAX_SHOWN = 6
 """Shapes and numbers of an unknown message that are repeated."""
@@ -75,6 +79,8 @@ class Why:
 
 def numbers(trouble: Trouble) -> dict[str, Any]:
     """What the message says, by name; shapes as lists, None for an open axis."""
+    if isinstance(trouble, Rule):
+        return {}
     found = {name: _plain(value) for name, value in trouble._asdict().items()}
     return {name: value for name, value in found.items() if value not in (None, [], "", UNSTATED)}
 

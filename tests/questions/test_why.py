@@ -156,7 +156,7 @@ def test_the_input_behind_a_small_map_and_the_smallest_input() -> None:
     text = "Calculated padded input size per channel: (4 x 4). Kernel size: (7 x 7). Kernel size can't be greater"
     found = place(text, "k3s2p1f8*4", "k7f8", input="3x128x128")
     assert found["where"]["layer"] == "5"
-    assert "the input is 3x49x49" in found["where"]["text"]
+    assert "arrives at layer 5 (k7f8) for an input of 3x49x49" in found["where"]["text"]
     assert found["fix"] == "an input of at least 3x97x97"
     stopped = place(text, "k3s2p1f8*4", "k7f8", input="3x64x64")
     assert stopped["where"]["text"].startswith("layer 5 of 5, k7f8")
@@ -190,8 +190,11 @@ def test_the_skip_that_does_not_fit_and_the_nearest_size_that_does(tmp_path: Pat
     model.write_text(UNET)
     text = "Sizes of tensors must match except in dimension 1. Expected size 26 but got size 27 for tensor number 1"
     found = place(text, str(model), input="1x54x54")
-    assert "join: its inputs may differ along one axis only, got 4x26x26 from up and 4x27x27" in found["where"]["text"]
+    assert found["where"]["layer"] == "join"
+    assert "join gets 26x26 from up and 27x27 from b; the nearest" in found["where"]["text"]
     assert found["fix"] == "pad or resize the image to 1x56x56"
+    unasked = place(text, str(model))
+    assert "from up and b if the input is 1x54x54; sizes that fit repeat every 4" in unasked["where"]["text"]
 
 
 def test_a_stride_that_loses_a_pixel_is_found() -> None:
@@ -203,6 +206,23 @@ def test_a_stride_that_loses_a_pixel_is_found() -> None:
 
 def test_layers_without_these_numbers_are_said_to_have_none() -> None:
     assert place(f"{MATRICES} (32x401 and 120x84)", *LENET, input="3x32x32")["where"] is None
+
+
+def test_a_rule_without_numbers_gets_them_from_the_layers() -> None:
+    found = place("ValueError: in_channels must be divisible by groups", "Conv2d(10, 20, 3, groups=3)", input="10x9x9")
+    assert "groups=3 and in_channels=10" in found["where"]["text"]
+
+
+def test_the_layer_of_a_checkpoint_is_found() -> None:
+    text = "size mismatch for fc.weight: copying a param with shape torch.Size([1000, 512]) from checkpoint, the shape "
+    found = place(text + "in current model is torch.Size([10, 512]).", "resnet18")
+    assert found["where"]["text"] == "fc has the weight of the file, 1000x512"
+
+
+def test_the_crop_of_a_transposed_convolution_is_undone() -> None:
+    """2 pixels of kernel 1 and stride 2 make 3; padding 3 leaves -3, padding 1 leaves 1."""
+    text = "Given input size per channel: (2 x 2). Calculated output size per channel: (-3 x -3). Output size is too"
+    assert why(text).fix.startswith("padding smaller by 2")
 
 
 LONG = "Given groups=1, weight of size [64, 3, 7, 7], expected input[1, 224, 224, 3] to have 3 channels, but got 224"

@@ -6,11 +6,13 @@ from typing import assert_never
 
 from convcalc.questions.messages.answer import Answer
 from convcalc.questions.messages.axes import axes_answer, fed_answer
+from convcalc.questions.messages.batches import batches_answer, samples_answer
 from convcalc.questions.messages.channels import channels_answer, groups_answer, one_value_answer, weights_answer
 from convcalc.questions.messages.consistent import check_consistent
 from convcalc.questions.messages.sizes import elements_answer, features_answer, sizes_answer
 from convcalc.questions.messages.troubles import (
     Axes,
+    Batches,
     Channels,
     Elements,
     Features,
@@ -20,6 +22,8 @@ from convcalc.questions.messages.troubles import (
     OutputPadding,
     OutputSize,
     Padded,
+    Rule,
+    Samples,
     Sizes,
     Smallest,
     TooSmall,
@@ -70,5 +74,11 @@ def answer_to(framework: str, trouble: Trouble) -> Answer:
             return weights_answer(framework, trouble)
         case Fed():
             return fed_answer(framework, trouble)
+        case Samples():
+            return samples_answer(framework, trouble)
+        case Batches():
+            return batches_answer(framework, trouble)
+        case Rule():
+            return Answer(trouble.cause, trouble.fix)
         case _:
             assert_never(trouble)

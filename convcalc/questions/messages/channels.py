@@ -150,14 +150,14 @@ def _norm(framework: str, trouble: Channels) -> Answer:
             evidence,
         )
     name = "nn.LayerNorm" if trouble.weight else "nn.BatchNorm2d"
-    line = f"{name}({got})" if framework == "PyTorch" else f"build it for {plural(got, 'channel')}"
+    line = f"{name}({got})" if framework == "PyTorch" else f"build it again for {plural(got, 'channel')}"
     if expected == UNSTATED:
         return Answer(f"the normalization's arrays are not for the {got} channels that arrive.", line, evidence)
     return Answer(
         f"the normalization is for {plural(expected, 'channel')} and gets {got}.",
         line,
         evidence,
-        (f"or the layer before it should have {expected} filters",),
+        (f"the layer before it should have {expected} filters",),
     )
 
 

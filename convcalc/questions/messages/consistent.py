@@ -12,6 +12,7 @@ from convcalc.questions.messages.text import Shape
 from convcalc.questions.messages.troubles import (
     UNSTATED,
     Axes,
+    Batches,
     Channels,
     Elements,
     Features,
@@ -21,6 +22,8 @@ from convcalc.questions.messages.troubles import (
     OutputPadding,
     OutputSize,
     Padded,
+    Rule,
+    Samples,
     Sizes,
     Smallest,
     TooSmall,
@@ -83,7 +86,16 @@ def _problem(framework: str, trouble: Trouble) -> str | None:
             return f"padding {trouble.padding} of {trouble.size}" if trouble.padding <= most else None
         case Weights():
             return f"{shown(trouble.file)} twice" if trouble.file == trouble.model else None
-        case Smallest() | OneValue() | Fed():
+        case Samples():
+            same = trouble.left == trouble.right
+            return f"{shown(trouble.left)} twice" if same or not trouble.left or not trouble.right else None
+        case Batches():
+            return (
+                f"{trouble.got} for {trouble.wanted} samples"
+                if trouble.got == trouble.wanted and not trouble.shapes
+                else None
+            )
+        case Smallest() | OneValue() | Fed() | Rule():
             return None
         case _:
             assert_never(trouble)

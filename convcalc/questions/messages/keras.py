@@ -14,6 +14,7 @@ from convcalc.questions.messages.troubles import (
     Groups,
     OutputPadding,
     Padded,
+    Rule,
     Sizes,
     Smallest,
     TooSmall,
@@ -247,5 +248,18 @@ MESSAGES = (
     Known(
         "TensorFlow", "Shapes (..) and (..) are incompatible",
         r"Shapes <shape> and <shape> are incompatible", sizes_of,
+    ),
+    Known(
+        "Keras", "Shapes used to initialize variables must be fully-defined. Received: shape=(None, 10)",
+        r"Shapes used to initialize variables must be fully-defined()", lambda _: Rule(
+            "the image size is open, so that Flatten gives an unknown number of features.",
+            "Input(shape=(height, width, channels)) with numbers, or GlobalAveragePooling2D in place of Flatten",
+        ),
+    ),
+    Known(
+        "TensorFlow", "could not create a descriptor for a pooling forward propagation primitive",
+        r"could not create a descriptor for a pooling forward propagation primitive()", lambda _: Rule(
+            "the map is smaller than the pool's window.", "padding='same' in the pool, or a larger image"
+        ),
     ),
 )  # fmt: skip

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from convcalc.errors import ShapeError
+from convcalc.errors import ConvcalcError, ShapeError
 from convcalc.graph.graph import Graph
 from convcalc.graph.primitives import Primitive
 from convcalc.notation import Axes, Layout, PerAxis, parse_features, parse_words, show_size
+from convcalc.questions.sizes import SizesAnswer, placed, sizes_of
 from convcalc.questions.subject import Subject, subject_of
 from convcalc.readers import is_model
 from convcalc.recipes import BY_NAME
-
-MAX_SIDE = 1 << 14
-"""Longest side of an image that is tried."""
 
 
 class Step(NamedTuple):
@@ -29,11 +27,12 @@ class Step(NamedTuple):
 
 
 class Laid(NamedTuple):
-    """The layers up to where they fit. `subject` can be placed on other inputs; None if no input was found that fits.
+    """The layers up to where they fit their input. `stop` is why they do not fit `size`, if they do not.
 
-    `stop` is why they do not fit `size`, if they do not.
+    `subject` are all of them on that input, None if they do not fit it.
     """
 
+    words: tuple[str, ...]
     steps: tuple[Step, ...]
     size: Axes | None
     subject: Subject | None
@@ -48,25 +47,51 @@ def laid_out(words: Sequence[str], input: PerAxis | None, layout: Layout) -> Lai
     size = None if input is None else parse_features(input, "input", layout)
     try:
         subject = subject_of(words, input, layout=layout)
-        return Laid(_steps(subject, subject.graph), subject.size, subject, None)
+        return Laid(tuple(words), _steps(subject, subject.graph), subject.size, subject, None)
     except ShapeError as error:
         stop = str(error)
-    if is_model(words[0]):
-        own = subject_of(words)
-        return Laid(_steps(own, own.graph), size, own, stop)
-    if input is None:
-        return Laid((), size, None, stop)
+    if size is None:
+        return Laid(tuple(words), (), None, None, stop)
+    if not is_model(words[0]):
+        return Laid(tuple(words), _begun(words, size), size, None, stop)
+    own = subject_of(words)
+    return Laid(tuple(words), _steps(own, own.graph), size, None, stop)
+
+
+def anywhere(laid: Laid) -> Subject | None:
+    """All layers on an input that they accept; None if none is found."""
+    if laid.subject is not None:
+        return laid.subject
+    try:
+        return placed(laid.words, laid.size)
+    except ConvcalcError:
+        return None
+
+
+def accepted(laid: Laid) -> SizesAnswer | None:
+    """The inputs that all layers accept, and the nearest to the one that was asked for; None if no rule is found."""
+    size = laid.size
+    if size is None or len(size) < 2:
+        return None
+    try:
+        return sizes_of(laid.words, size)
+    except ConvcalcError:
+        return None
+
+
+def _begun(words: Sequence[str], size: Axes) -> tuple[Step, ...]:
+    """The layers of a row up to the one that does not fit this input."""
     each = layer_words(words)
     low, high = 0, len(each)  # the first `low` layers fit, the first `high` do not
-    fits: Subject | None = None
+    fits: tuple[Step, ...] = ()
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            fits = subject_of(each[:middle], input, layout=layout)
-            low = middle
+            part = subject_of(each[:middle], size)
+            low, fits = middle, _steps(part, part.graph)
         except ShapeError:
             high = middle
-    return Laid(() if fits is None else _steps(fits, fits.graph), size, fits, stop)
+    return fits
 
 
 def layer_words(words: Sequence[str]) -> tuple[str, ...]:
@@ -83,36 +108,6 @@ def _steps(subject: Subject, graph: Graph) -> tuple[Step, ...]:
             if node.shape is not None and node.input_shapes and node.input_shapes[0] is not None:
                 found.append(Step(number, group.name, label, node.primitive, node.input_shapes[0], node.shape))
     return tuple(found)
-
-
-def side_where(laid: Laid, reached: Callable[[Graph], bool]) -> Axes | None:
-    """The smallest input, of the same proportions, for which `reached` holds, if it holds for all larger ones too.
-
-    A size that the layers refuse counts as too small. None if the largest that is tried does not reach it.
-    """
-    subject, size = laid.subject, laid.size
-    if subject is None or size is None or len(size) < 2:
-        return None
-    longest = max(size[1:])
-
-    def of(side: int) -> Axes:
-        return (size[0], *(max(1, -(-n * side // longest)) for n in size[1:]))
-
-    def holds(side: int) -> bool:
-        try:
-            return reached(subject.at(of(side)))
-        except ShapeError:
-            return False
-
-    low, high = 0, 1
-    while not holds(high):
-        low, high = high, high * 2
-        if high > MAX_SIDE:
-            return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle, high)
-    return of(high)
 
 
 def shown_size(shape: Axes) -> str:

@@ -15,6 +15,7 @@ from convcalc.questions.messages.troubles import (
     Fed,
     Groups,
     Padded,
+    Rule,
     Sizes,
     TooSmall,
     Trouble,
@@ -100,6 +101,19 @@ MESSAGES = (
         "ONNX Runtime", "Pad reflect: pre-pad (24) exceeds maximum allowed (17) for axis 2",
         r"Pad reflect: (?:pre|post)-pad \(<n>\) exceeds maximum allowed \(<n>\) for axis \d+\. Input shape: ?<shape>",
         lambda pad, most, shape: _reflected(pad, most, shape_of(shape)),
+    ),
+    Known(
+        "ONNX Runtime", "Calculated output dimension is negative. Check kernel_shape, pads, strides and dilations",
+        r"Calculated output dimension is negative()", lambda _: Rule(
+            "the map is smaller than the pool's window.", "a larger image, or a model with a pool less"
+        ),
+    ),
+    Known(
+        "ONNX Runtime", "matmul_helper.h Compute MatMul dimension mismatch",
+        r"(?:MatMul dimension mismatch|Incompatible dimensions for matrix multiplication)()", lambda _: Rule(
+            "a linear layer gets other features than its weights are for, as with another image size.",
+            "the image size that the model was exported with",
+        ),
     ),
 )  # fmt: skip
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from convcalc.questions.messages.idioms import shown
 from convcalc.questions.messages.known import Known, shape_of
 from convcalc.questions.messages.text import Shape
 from convcalc.questions.messages.troubles import (
     Axes,
+    Batches,
     Channels,
     Elements,
     Features,
@@ -16,6 +18,8 @@ from convcalc.questions.messages.troubles import (
     OutputPadding,
     OutputSize,
     Padded,
+    Rule,
+    Samples,
     Sizes,
     TooSmall,
     Trouble,
@@ -65,8 +69,8 @@ def _joined_at(_: int, left: int, right: int, axis: int | None) -> Trouble:
     return Sizes(left, right, axis, joined=True)
 
 
-def _stacked(left: Shape, right: Shape) -> Trouble | None:
-    return sizes_of(left, right, joined=True)
+def _pool1d(size: int) -> Trouble | None:
+    return None if size > 0 else Rule("the map is shorter than the pool's window.", "a longer input, or a pool less")
 
 
 def sizes_of(left: Shape, right: Shape, joined: bool = False, skipped: int | None = None) -> Trouble | None:
@@ -120,8 +124,27 @@ def _reflect(pads: Shape, axis: int, shape: Shape) -> Trouble | None:
     return Padded(max(p or 0 for p in pads), shape[axis] or 0) if 0 <= axis < len(shape) and pads else None
 
 
-def _embedding(expected: int, got: int) -> Trouble:
-    return Features(expected, got)
+def _recurrent(expected: int, got: int) -> Trouble:
+    return Features(expected, got, layer="recurrent")
+
+
+def _labels(labels: Shape, predictions: Shape) -> Trouble | None:
+    if not labels or not predictions:
+        return None
+    return Batches(predictions[0] or 0, labels[0] or 0, (predictions, labels)) if labels != predictions else None
+
+
+def _pixel_labels(predictions: Shape, labels: Shape) -> Trouble | None:
+    """Class scores (N, classes, H, W) and labels (N, H, W) of other sizes."""
+    if len(predictions) != len(labels) + 1:
+        return None
+    return sizes_of((None, None, *predictions[2:]), (None, None, *labels[1:]))
+
+
+def _cropped(sizes: Shape, gives: Shape) -> Trouble:
+    lacking = 1 - min((n or 0 for n in gives), default=0)
+    cause = f"the padding of the transposed convolution crops all of {shown(sizes)}: {shown(gives)} would be left."
+    return Rule(cause, f"padding smaller by {max(1, -(-lacking // 2))}, or an input that is larger")
 
 
 MESSAGES = (
@@ -169,7 +192,7 @@ MESSAGES = (
     ),
     Known(
         "PyTorch", "input.size(-1) must be equal to input_size. Expected 10, got 11",
-        r"must be equal to input_size\. Expected <n>, got <n>", _embedding,
+        r"must be equal to input_size\. Expected <n>, got <n>", _recurrent,
     ),
     Known(
         "PyTorch", "Sizes of tensors must match except in dimension 1. Expected size 28 but got size 27",
@@ -187,7 +210,7 @@ MESSAGES = (
     ),
     Known(
         "PyTorch", "stack expects each tensor to be equal size, but got [..] at entry 0 and [..] at entry 1",
-        r"stack expects each tensor to be equal size, but got <shape> at entry \d+ and <shape> at entry \d+", _stacked,
+        r"stack expects each tensor to be equal size, but got <shape> at entry \d+ and <shape> at entry \d+", Samples,
     ),
     Known(
         "PyTorch", "shape '[-1, 400]' is invalid for input of size 2304",
@@ -257,5 +280,46 @@ MESSAGES = (
         r"size mismatch for ([\w.]{0,200}weight): copying a param with shape (?:torch\.Size\()?<shape>\)? from "
         r"checkpoint, the shape in current model is (?:torch\.Size\()?<shape>",
         lambda name, file, model: Weights(name, shape_of(file), shape_of(model)),
+    ),
+    Known(
+        "PyTorch", "Expected input batch_size (4) to match target batch_size (5)",
+        r"Expected input batch_size \(<n>\) to match target batch_size \(<n>\)", Batches,
+    ),
+    Known(
+        "PyTorch", "Using a target size ([4]) that is different to the input size ([4, 1])",
+        r"Using a target size \((?:torch\.Size\()?<shape>\)?\) that is different to the input size "
+        r"\((?:torch\.Size\()?<shape>", _labels,
+    ),
+    Known(
+        "PyTorch", "size mismatch (got input: [4, 10, 8, 8], target: [4, 9, 9]",
+        r"size mismatch \(got input: <shape> ?, target: <shape>", _pixel_labels,
+    ),
+    Known(
+        "PyTorch", "Given input size per channel: (2 x 2). Calculated output size per channel: (-3 x -3)",
+        r"Given input size per channel: <shape>\. ?Calculated output size per channel: <shape>", _cropped,
+    ),
+    Known(
+        "PyTorch", "max_pool1d() Invalid computed output size: 0",
+        r"_pool1d\(\) Invalid computed output size: <n>", _pool1d,
+    ),
+    Known(
+        "PyTorch", "in_channels must be divisible by groups",
+        r"(in_channels|out_channels) must be divisible by groups", lambda what: Rule(
+            f"groups do not divide {what}.", "groups that divide both in_channels and out_channels, or 1"
+        ),
+    ),
+    Known(
+        "PyTorch", "padding='same' is not supported for strided convolutions",
+        r"padding='same' is not supported for strided convolutions()", lambda _: Rule(
+            "PyTorch has padding='same' for stride 1 only.",
+            "padding=(kernel - 1) // 2, which gives ceil(size / stride) for odd kernels",
+        ),
+    ),
+    Known(
+        "PyTorch", "view size is not compatible with input tensor's size and stride",
+        r"view size is not compatible with input tensor's size and stride()", lambda _: Rule(
+            "the tensor was permuted or cut, so its rows do not lie one after the other.",
+            "x = x.reshape(...), which copies where it must, in place of x.view(...)",
+        ),
     ),
 )  # fmt: skip

@@ -22,6 +22,9 @@ def features_answer(framework: str, trouble: Features) -> Answer:
         confirm(not accepts(layer, (rows or 1, expected + got - fits)), "and no other")
     evidence = [f"arrives: {got} features" + (f" in {plural(rows, 'row')}" if rows else "")]
     evidence.append(f"the layer is for {expected}" + (f", to {out}" if out else ""))
+    if trouble.layer == "recurrent":
+        cause = f"the recurrent layer was made for {expected} features and gets {got} on the last axis."
+        return Answer(cause, f"input_size={got}", tuple(evidence), ("(N, L, C) with batch_first=True",))
     whole = _not_flattened(trouble)
     resize = f"{_linear(framework, got, out)}, if {got} is what arrives there"
     if whole is not None:
@@ -106,7 +109,7 @@ def _channel_counts(framework: str, trouble: Sizes, evidence: tuple[str, ...]) -
         fix = f"a pointwise convolution {right} → {left} on the branch of {right}"
     return Answer(
         f"the branches have {left} and {right} channels: a shortcut around a layer that changes the channels.",
-        fix, evidence, (f"or give both branches {max(left, right)} filters",),
+        fix, evidence, (f"give both branches {max(left, right)} filters",),
     )  # fmt: skip
 
 

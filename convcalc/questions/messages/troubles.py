@@ -62,13 +62,14 @@ class OneValue(NamedTuple):
 
 
 class Features(NamedTuple):
-    """A linear layer or matrix product for `expected` features gets `got`."""
+    """A linear layer or matrix product for `expected` features gets `got`; `layer` is linear or recurrent."""
 
     expected: int
     got: int
     rows: int | None = None
     out: int | None = None
     shape: Shape = ()
+    layer: str = "linear"
 
 
 class Sizes(NamedTuple):
@@ -87,6 +88,28 @@ class Elements(NamedTuple):
     elements: int
     target: Shape
     shape: Shape = ()
+
+
+class Samples(NamedTuple):
+    """Samples of other shapes cannot be stacked to one batch."""
+
+    left: Shape
+    right: Shape
+
+
+class Batches(NamedTuple):
+    """A loss gets predictions for `got` samples and labels for `wanted`; `shapes` if they are stated."""
+
+    got: int
+    wanted: int
+    shapes: tuple[Shape, ...] = ()
+
+
+class Rule(NamedTuple):
+    """A rule that a message states without numbers: its cause and fix are the whole answer."""
+
+    cause: str
+    fix: str
 
 
 class Groups(NamedTuple):
@@ -142,5 +165,5 @@ class Fed(NamedTuple):
 
 Trouble: TypeAlias = (
     Channels | Axes | TooSmall | Smallest | OneValue | Features | Sizes | Elements | Groups | OutputSize
-    | OutputPadding | Padded | Weights | Fed
+    | OutputPadding | Padded | Weights | Fed | Samples | Batches | Rule
 )  # fmt: skip
