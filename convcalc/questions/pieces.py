@@ -47,11 +47,11 @@ from convcalc.questions.follow import Along, Cache, axis_after
 
 
 class ObstacleError(Exception):
-    """A layer that gives no right piece of its map, by its number, and why. `fixed` says that it never does."""
+    """A layer that gives no right piece of its map, by its number, and why."""
 
-    def __init__(self, node: int, why: str, fixed: bool = True) -> None:
+    def __init__(self, node: int, why: str) -> None:
         super().__init__(why)
-        self.node, self.why, self.fixed = node, why, fixed
+        self.node, self.why = node, why
 
 
 class Step(NamedTuple):
@@ -109,6 +109,8 @@ def course(graph: Graph, axis: int, known: dict[object, Along] | None = None) ->
             if source not in axes:
                 continue
             after = _local(node, place, axes[source], known)
+            if isinstance(node.primitive, Resize) and node.primitive.coordinates == "align_corners":
+                raise ObstacleError(number, _differs(node))  # here, rather than where its map meets another
             if after.axis is None or after.field.whole.runs or len(after.field.strands) != 1:
                 raise ObstacleError(number, _reason(node.primitive))
             if axes.setdefault(number, after.axis) != after.axis:
@@ -116,14 +118,16 @@ def course(graph: Graph, axis: int, known: dict[object, Along] | None = None) ->
             [reads] = after.field.strands
             if reads.advance < 1:
                 raise ObstacleError(number, "does not move over the map from its beginning to its end")
-            ratio = ratios[source] / reads.jump
-            if ratios.setdefault(number, ratio) != ratio:
+            ratio = ratios[source]
+            if not len(reads.phases) == reads.advance == 1:  # as most layers, which is worth a shortcut
+                multiple = lcm(multiple, (ratio / reads.advance).denominator)  # of rounds of its pattern per pixel
+                ratio /= reads.jump
+            if ratios.setdefault(number, ratio) is not ratio and ratios[number] != ratio:
                 raise ObstacleError(number, "joins maps of which one moves faster over the input than the other")
-            rounds = ratios[source] / reads.advance  # rounds of its pattern per input pixel
-            multiple = lcm(multiple, rounds.denominator)
             found.append(Step(source, reads))
         if found:
-            _check_constants(graph, number, axes)
+            if isinstance(node.primitive, WithConstant | Merge):
+                _check_constants(graph, number, axes)
             steps[number] = tuple(found)
     return Course(steps, axes, ratios, multiple)
 
@@ -133,9 +137,9 @@ def check_alike(whole: Graph, along: Course, piece: Graph, other: Course) -> Non
     for number, steps in along.steps.items():
         node = whole.nodes[number]
         if number >= len(piece.nodes) or type(piece.nodes[number].primitive) is not type(node.primitive):
-            raise ObstacleError(number, "is another layer on a tile", fixed=False)
+            raise ObstacleError(number, "is another layer on a tile")
         if other.steps.get(number) != steps:
-            raise ObstacleError(number, _differs(node), fixed=False)
+            raise ObstacleError(number, _differs(node))
 
 
 def lies(
@@ -154,17 +158,19 @@ def lies(
             continue
         node, at = piece.nodes[number], along.axes[number]
         length, before = (node.shape or ())[at], [found[step.source] for step in steps]
-        origins = {Fraction(lie.origin, step.reads.advance) for lie, step in zip(before, steps, strict=True)}
-        rounds = origins.pop()
-        if origins or rounds.denominator > 1:
-            raise ObstacleError(number, "begins in the middle of its stride", fixed=False)
-        origin = int(rounds) * len(steps[0].reads.phases)
+        origins = set[int]()
+        for lie, step in zip(before, steps, strict=True):
+            rounds, rest = divmod(lie.origin, step.reads.advance)
+            origins.add(rounds * len(step.reads.phases))
+            if rest or len(origins) > 1:
+                raise ObstacleError(number, "begins in the middle of its stride")
+        [origin] = origins
         firsts = [
             _first(step.reads, lie.first) for lie, step in zip(before, steps, strict=True) if lie.first is not None
         ]
         ends = [_end(step.reads, lie.end) for lie, step in zip(before, steps, strict=True) if lie.end is not None]
         if whole is not None and origin + length != (whole.nodes[number].shape or ())[at]:
-            raise ObstacleError(number, "does not end where the whole map ends", fixed=False)
+            raise ObstacleError(number, "does not end where the whole map ends")
         _check_mirror(number, node, along.axes[steps[0].source], before[0], mode)
         found[number] = Lie(
             origin,
@@ -212,8 +218,6 @@ def _check_constants(graph: Graph, number: int, axes: Mapping[int, int]) -> None
     arrays = [graph.nodes[i].shape or () for i in node.inputs if i not in axes]
     if isinstance(node.primitive, WithConstant):
         arrays = [node.primitive.shape]
-    if not isinstance(node.primitive, WithConstant | Merge):
-        return
     for array in arrays:
         full: Axes = (
             with_space(array, len(shape)) if isinstance(node.primitive, Merge) and node.primitive.flat else array
@@ -239,9 +243,7 @@ def _check_mirror(number: int, node: Node, axis: int, lie: Lie, mode: str) -> No
     begins, ends = lie.first is None, lie.end is None
     enough = (lie.end is None or lie.end > before) and (lie.first is None or lie.first < lie.origin + lie.size - after)
     if (begins or ends) and not enough:
-        raise ObstacleError(
-            number, f"mirrors {max(before, after)} pixels at the border, more than a tile has there", fixed=False
-        )
+        raise ObstacleError(number, f"mirrors {max(before, after)} pixels at the border, more than a tile has there")
 
 
 def _reason(primitive: Primitive) -> str:

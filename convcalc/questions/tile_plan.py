@@ -12,7 +12,7 @@ from convcalc.errors import ConvcalcError, NotationError, ShapeError, shortened
 from convcalc.graph.graph import Graph, ancestors
 from convcalc.graph.primitives import TransposedCorrelate
 from convcalc.graph.shapes import AXIS_NAMES
-from convcalc.notation import Axes, PerAxis, parse_axes, parse_layout, show_axes
+from convcalc.notation import Axes, PerAxis, parse_axes, parse_layout, show_axes, show_size
 from convcalc.questions.cost import cost
 from convcalc.questions.models import layer_words
 from convcalc.questions.pieces import Course, ObstacleError, check_alike, course, lies
@@ -36,13 +36,13 @@ def tiling(subject: Subject, tile: PerAxis | None = None, *, mode: str = "zeros"
         courses = [course(whole, axis, known) for axis in range(len(spatial))]
     except ObstacleError as obstacle:
         raise _refused(subject, obstacle) from None
-    found = _Planned(subject, whole, channels, tuple(spatial), courses, known, mode)
+    found = _Planned(subject, whole, channels, tuple(spatial), courses, known, mode, {tuple(spatial): (whole, courses)})
     failures: list[ConvcalcError] = []
     for remainders in dict.fromkeys(((0,) * len(spatial), found.remainders)):
         try:
             return _planned(found, remainders, tile)
         except ObstacleError as obstacle:
-            failures.append(_refused(subject, obstacle))
+            failures.append(_refused(subject, obstacle, [along.multiple for along in courses]))
             if whole.nodes[obstacle.node].padding_word is not None:
                 break
         except ShapeError as error:
@@ -60,6 +60,7 @@ class _Planned(NamedTuple):
     courses: Sequence[Course]
     known: dict[object, Any]
     mode: str
+    placed: dict[Axes, tuple[Graph, Sequence[Course]]]
 
     @property
     def remainders(self) -> Axes:
@@ -109,13 +110,15 @@ def _planned(found: _Planned, remainders: Axes, tile: PerAxis | None) -> Tiling:
     )  # fmt: skip
 
 
-def _placed(found: _Planned, spatial: Axes) -> tuple[Graph, list[Course]]:
+def _placed(found: _Planned, spatial: Axes) -> tuple[Graph, Sequence[Course]]:
     """The graph on a piece of this size, which must do what it does on the whole."""
+    if spatial in found.placed:
+        return found.placed[spatial]
     piece = found.subject.at((found.channels, *spatial))
     others = [course(piece, axis, found.known) for axis in range(len(spatial))]
     for along, other in zip(found.courses, others, strict=True):
         check_alike(found.whole, along, piece, other)
-    return piece, others
+    return found.placed.setdefault(spatial, (piece, others))
 
 
 def _tile_sizes(tile: PerAxis | None, axes: Sequence[TiledAxis], spatial: Axes | None) -> Axes | None:
@@ -149,7 +152,12 @@ def _verify(found: _Planned, axes: Sequence[TiledAxis], every: Sequence[tuple[Cu
     kinds = [_kinds(axis, along) for axis, along in zip(axes, every, strict=True)]
     for number in range(max(map(len, kinds))):
         chosen = [along[min(number, len(along) - 1)] for along in kinds]
-        piece, courses = _placed(found, tuple(cut.read.length for cut in chosen))
+        reads = tuple(cut.read.length for cut in chosen)
+        try:
+            piece, courses = _placed(found, reads)
+        except ShapeError as error:
+            problem = str(error).partition("; ")[0]
+            raise ShapeError(f"a tile that reads {show_axes(reads)}: {problem}; use a larger --tile") from None
         for cut, axis, along in zip(chosen, axes, courses, strict=True):
             ends = cut.read.stop == axis.size
             lie = lies(
@@ -160,8 +168,8 @@ def _verify(found: _Planned, axes: Sequence[TiledAxis], every: Sequence[tuple[Cu
                 lie.end is None or lie.end >= cut.write.stop
             )
             inside = lie.origin + cut.crop.start == cut.write.start and cut.crop.stop <= lie.size
-            assert right, f"a tile of {cut} must give what it writes, got {lie}"
-            assert inside, f"a tile of {cut} must have what it writes, got {lie}"
+            if not (right and inside):
+                raise AssertionError(f"a tile must give what it writes, got {lie} for {cut}")
 
 
 def _kinds(axis: TiledAxis, along: tuple[Cut, ...]) -> list[Cut]:
@@ -212,8 +220,11 @@ def _lengths(along: Sequence[Cut], size: int) -> tuple[int, int, int, int]:
     return len(inner), sum(inner), len(ending), sum(ending)
 
 
-def _refused(subject: Subject, obstacle: ObstacleError) -> ShapeError:
-    """The error for a layer that cannot be tiled, with the layer up to which tiles are possible."""
+def _refused(subject: Subject, obstacle: ObstacleError, multiples: Sequence[int] = ()) -> ShapeError:
+    """The error for a layer that cannot be tiled, with the layer up to which tiles are possible.
+
+    If its padding depends on the size of the map, it has the next input whose sizes are multiples of `multiples`.
+    """
     graph = subject.graph
     node, group = graph.nodes[obstacle.node], graph.groups[graph.group_of[obstacle.node]]
     row = bool(subject.words) and group.name.isdecimal()
@@ -221,8 +232,12 @@ def _refused(subject: Subject, obstacle: ObstacleError) -> ShapeError:
         f"layer {group.name}, {shortened(group.op)}" if row else f"{shortened(group.name or node.name)} ({group.op})"
     )
     before = [i for i in graph.nodes[group.nodes[0]].inputs if graph.nodes[i].inputs]
-    remedy = "it needs the whole input"
-    if before:
+    remedy, larger = "it needs the whole input", None
+    if node.padding_word is not None and multiples:
+        larger = _larger(subject, multiples)
+    if larger is not None:
+        remedy = f"use an input of {larger}, in multiples of the total stride"
+    elif before:
         name = graph.groups[graph.group_of[before[0]]].name
         remedy = f"use --until {name} to tile the layers before it"
         try:
@@ -230,6 +245,17 @@ def _refused(subject: Subject, obstacle: ObstacleError) -> ShapeError:
         except ShapeError as error:
             remedy = str(error).rpartition("; ")[2]
     return ShapeError(f"{where}: no tile can give its output, for it {obstacle.why}; {remedy}")
+
+
+def _larger(subject: Subject, multiples: Sequence[int]) -> str | None:
+    """The next size of these multiples, if tiles of that are possible."""
+    channels, *spatial = (subject.graph.inputs[0].shape or ())[1:]
+    size = (channels, *(-(-each // multiple) * multiple for each, multiple in zip(spatial, multiples, strict=True)))
+    try:
+        tiling(replace(subject, size=size, graph=subject.at(size)))
+    except ConvcalcError:
+        return None
+    return show_size(size)
 
 
 def tiles(
