@@ -11,10 +11,11 @@ import numpy as np
 
 from convcalc.diagnosing.evaluate import computable, magnitudes, terms, whole
 from convcalc.diagnosing.pattern import pattern_of
-from convcalc.diagnosing.search import Class, Progress, classes, pairs, singles
+from convcalc.diagnosing.reading import Reading
+from convcalc.diagnosing.search import Class, Progress, classes, searched
 from convcalc.diagnosing.setup import Axis, Files, Setup, Stage, output_shape, stage_shape
 from convcalc.diagnosing.table import readings_of
-from convcalc.diagnosing.target import target_of
+from convcalc.diagnosing.target import Target, target_of
 from convcalc.errors import DataError
 from convcalc.graph.primitives import Correlate, ShuffleChannels, TransposedCorrelate, windows
 from convcalc.notation import PADDING_WORDS, parse_layout
@@ -129,21 +130,24 @@ def expect(
         pattern = f"shape {_shown(theirs.shape)} instead of {_shown(ours.shape)}"
     loose = np.full(1, float(bounds.max()) if tolerance is None else tolerance)
     target = target_of(wide.ravel(), y.shape, loose, None if differs is None else differs.ravel())
-    readings = readings_of(setup, y.dtype, kinds, float(sizes.max()))
-    alone = singles(setup, target, readings, progress)
-    found, tried = alone.found, alone.tried
-    if not found:
-        two = pairs(setup, target, readings, progress)
-        found, tried = two.found, tried + two.tried
+    readings = readings_of(setup, y.dtype, kinds, _largest(ours, y))
+    result = searched(setup, target, readings, progress)
+    found, tried = result.found, result.tried
     explained = classes(setup, found)
     notes: tuple[str, ...] = ()
-    if explained and target.bits < log2(tried + 1) + MARGIN:
+    bits = max((_bits(target, each.found[0].reading) for each in explained), default=0.0)
+    if explained and bits < log2(tried + 1) + MARGIN:
         notes = (
             f"y has too few different values to be sure: {len(found)} of {tried} readings fit it; give a larger input",
         )
     others = tuple(each.found[0].reading.id for each in explained) if len(explained) > 1 or notes else ()
     explanations = () if notes else explained
     return Expectation(False, largest, share, first, pattern, explanations, None, tried, others, notes, ours, theirs)
+
+
+def _bits(target: Target, reading: Reading) -> float:
+    """What y says beyond the numbers that were taken from it."""
+    return target.bits * max(0.0, 1 - reading.unknowns / target.y.size)
 
 
 def _bounds(setup: Setup, sizes: np.ndarray, y: np.ndarray, kinds: Sequence[np.dtype]) -> np.ndarray:
@@ -163,6 +167,11 @@ def _bounds(setup: Setup, sizes: np.ndarray, y: np.ndarray, kinds: Sequence[np.d
         spread = largest if sizes.size > 1 else largest.max()
         bounds = coarse * min(count, 8 + 4 * count**0.5) * sizes + stored * spread
     return np.asarray(np.where(np.isfinite(bounds), bounds, 0))
+
+
+def _largest(*arrays: np.ndarray) -> float:
+    finite = (np.abs(array[np.isfinite(array)]) for array in arrays)
+    return max(float(sizes.max(initial=0)) for sizes in finite)
 
 
 def setup_of(layer: Prepared, options: RunOptions, files: Files) -> Setup:

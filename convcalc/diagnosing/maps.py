@@ -10,7 +10,7 @@ import numpy as np
 
 from convcalc.diagnosing.kernels import LETTERS
 from convcalc.diagnosing.reading import Reading, axis_id, axis_words, of_stage, subsets
-from convcalc.diagnosing.setup import Setup, View, with_stage
+from convcalc.diagnosing.setup import Setup, Stage, View, with_stage
 
 Change = Callable[[np.ndarray], np.ndarray]
 
@@ -31,7 +31,7 @@ def map_readings(setup: Setup) -> Iterator[Reading]:
     if setup.stages[-1].filters > 1:
         yield Reading(
             "output-channels-reversed", "the output's channels are in reverse order", _reversed_line(setup, "y"),
-            of_stage(len(setup.stages) - 1, lambda s: s._replace(gives=np.arange(s.filters)[::-1])), "output",
+            of_stage(len(setup.stages) - 1, _turned), "output",
         )  # fmt: skip
 
 
@@ -111,3 +111,7 @@ def _of_input(change: Change) -> Callable[[Setup], Setup | None]:
 
 def _of_output(view: View) -> Callable[[Setup], Setup | None]:
     return lambda setup: setup._replace(views=(*setup.views, view))
+
+
+def _turned(stage: Stage) -> Stage:
+    return stage._replace(gives=(np.arange(stage.filters) if stage.gives is None else stage.gives)[::-1])

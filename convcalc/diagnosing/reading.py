@@ -18,7 +18,7 @@ class Reading(NamedTuple):
 
     `fix` makes both agree: options of `run`, or NumPy on the arrays x, w, b (of several stages w1, w2, ...) and y;
     several are joined by `; `. A change gives None where it changes nothing or cannot be made.
-    `finish` is the whole change if it is a function of every output alone.
+    `finish` is the whole change if it is a function of every output alone. `unknowns` are the numbers taken from y.
     """
 
     id: str
@@ -27,6 +27,7 @@ class Reading(NamedTuple):
     change: Callable[[Setup], Setup | None]
     family: str
     finish: Finish | None = None
+    unknowns: int = 0
 
 
 def then(first: Reading, second: Reading) -> Reading:
@@ -42,6 +43,7 @@ def then(first: Reading, second: Reading) -> Reading:
         "; ".join(filter(None, (first.fix, second.fix))),
         change,
         "pair",
+        unknowns=first.unknowns + second.unknowns,
     )
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import combinations
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from convcalc.diagnosing.evaluate import sampled
+from convcalc.diagnosing.fits import fits
 from convcalc.diagnosing.reading import Reading, then
-from convcalc.diagnosing.setup import Setup, output_shape
-from convcalc.diagnosing.target import Target, agrees, confirmed, first_values
+from convcalc.diagnosing.setup import Setup, output_shape, stored_shape
+from convcalc.diagnosing.target import Target, agrees, confirmed, first_values, target_of
 
 MAX_FOUND = 64
 """Readings that fit and are kept."""
@@ -39,16 +39,103 @@ class Tried(NamedTuple):
     tried: int
 
 
-def singles(setup: Setup, target: Target, readings: Sequence[Reading], progress: Progress | None = None) -> Tried:
-    """Every reading alone."""
+def searched(setup: Setup, target: Target, readings: Sequence[Reading], progress: Progress | None = None) -> Tried:
+    """The simplest readings that give y: of the table before those that take numbers from y, one before two."""
+    steps = (alone, with_numbers, two_at_once, two_with_numbers)
+    tried = 0
+    for step in steps:
+        result = step(setup, target, readings, progress)
+        tried += result.tried
+        if result.found:
+            least = min(found.reading.unknowns for found in result.found)
+            return Tried(tuple(f for f in result.found if f.reading.unknowns == least), tried)
+    return Tried((), tried)
+
+
+def alone(setup: Setup, target: Target, readings: Sequence[Reading], progress: Progress | None) -> Tried:
+    """Every reading of the table alone."""
+    return _kept(setup, target, _counted(readings, len(readings), progress))
+
+
+def with_numbers(setup: Setup, target: Target, readings: Sequence[Reading], progress: Progress | None) -> Tried:
+    """Those whose numbers y tells."""
+    del readings, progress
+    values = first_values(target, setup)
+    return _kept(setup, target, () if values is None else fits(setup, target, values))
+
+
+def two_at_once(setup: Setup, target: Target, readings: Sequence[Reading], progress: Progress | None) -> Tried:
+    """Two readings at once: any with a function of every output alone, and those of families that meet."""
+    last = [reading for reading in readings if reading.finish is not None]
     found: list[Found] = []
-    for number, reading in enumerate(readings):
-        if progress is not None:
-            progress(number, len(readings))
-        fits = fitting(setup, target, reading)
-        if fits is not None and len(found) < MAX_FOUND:
-            found.append(fits)
-    return Tried(tuple(found), len(readings))
+    tried = 0
+    inner = _distinct(setup, target, readings)
+    for reading, values in inner:
+        for second in last if values is not None else ():
+            assert second.finish is not None
+            assert values is not None
+            tried += 1
+            finished = second.finish(values[:, np.newaxis], values)[:, 0]
+            if agrees(target, target.first.places, finished):
+                hit = fitting(setup, target, then(reading, second))
+                found += [] if hit is None else [hit]
+    both = [(one, two) for one in last for two in last if one.family != two.family]
+    met = [*both, *_meeting([reading for reading, _ in inner])]
+    rest = _kept(setup, target, (then(*two) for two in _counted(met, len(met), progress)))
+    return Tried((*found, *rest.found), tried + rest.tried)
+
+
+def two_with_numbers(setup: Setup, target: Target, readings: Sequence[Reading], progress: Progress | None) -> Tried:
+    """A reading of the table, then one whose numbers y tells."""
+
+    def candidates() -> Iterator[Reading]:
+        inner = _distinct(setup, target, readings)
+        for reading, values in _counted(inner, len(inner), progress):
+            changed = reading.change(setup)
+            if changed is not None and values is not None:
+                yield from (then(reading, second) for second in fits(changed, target, values))
+
+    return _kept(setup, target, candidates())
+
+
+T = TypeVar("T")
+
+
+def _counted(items: Iterable[T], count: int, progress: Progress | None) -> Iterator[T]:
+    for number, item in enumerate(items):
+        if progress is not None and not number % 64:
+            progress(number, count)
+        yield item
+
+
+def _kept(setup: Setup, target: Target, readings: Iterable[Reading]) -> Tried:
+    found, tried = [], 0
+    for reading in readings:
+        tried += 1
+        hit = fitting(setup, target, reading)
+        if hit is not None:
+            found.append(hit)
+            if len(found) >= MAX_FOUND:
+                break
+    return Tried(tuple(found), tried)
+
+
+def _distinct(setup: Setup, target: Target, readings: Sequence[Reading]) -> list[tuple[Reading, np.ndarray | None]]:
+    """The readings that are no function of every output alone, and their first sample if it has y's shape.
+
+    Of readings that are the same there, the first stands for all.
+    """
+    kept: list[tuple[Reading, np.ndarray | None]] = []
+    seen: set[bytes] = set()
+    for reading in readings:
+        if reading.finish is not None:
+            continue
+        values = first_values(target, reading.change(setup))
+        key = b"" if values is None else values.tobytes()
+        if not key or key not in seen:
+            kept.append((reading, values))
+        seen.add(key)
+    return kept
 
 
 def fitting(setup: Setup, target: Target, reading: Reading) -> Found | None:
@@ -60,49 +147,6 @@ def fitting(setup: Setup, target: Target, reading: Reading) -> Found | None:
     assert changed is not None
     error = confirmed(target, changed)
     return None if error is None else Found(reading, error)
-
-
-def pairs(setup: Setup, target: Target, readings: Sequence[Reading], progress: Progress | None = None) -> Tried:
-    """Two readings of different families at once: all with those of every output alone, and each other two."""
-    last = [reading for reading in readings if reading.finish is not None]
-    inner = [reading for reading in readings if reading.finish is None]
-    found: list[Found] = []
-    tried = 0
-    alone: list[Reading] = []
-    seen: set[bytes] = set()
-    for number, reading in enumerate(inner):
-        if progress is not None:
-            progress(number, 2 * len(inner))
-        values = first_values(target, reading.change(setup))
-        if values is not None:
-            key = values.tobytes()
-            if key in seen:  # the same on these outputs as one before, which stands for it
-                continue
-            seen.add(key)
-            for second in last:
-                tried += 1
-                assert second.finish is not None
-                finished = second.finish(values[:, np.newaxis], values)[:, 0]
-                if agrees(target, target.first.places, finished) and (
-                    fits := fitting(setup, target, then(reading, second))
-                ):
-                    found.append(fits)
-        alone.append(reading)
-    for first, second in combinations(last, 2):
-        if first.family != second.family:
-            for both in (then(first, second), then(second, first)):
-                tried += 1
-                if fits := fitting(setup, target, both):
-                    found.append(fits)
-    for number, (first, second) in enumerate(_meeting(alone)):
-        if progress is not None and not number % 64:
-            progress(len(inner) + min(number // 64, len(inner)), 2 * len(inner))
-        tried += 1
-        if fits := fitting(setup, target, then(first, second)):
-            found.append(fits)
-        if len(found) >= MAX_FOUND:
-            break
-    return Tried(tuple(found), tried)
 
 
 MEETING = (
@@ -128,22 +172,19 @@ def classes(setup: Setup, found: Sequence[Found]) -> tuple[Class, ...]:
     """The readings that fit, in classes of those that agree on other, random inputs, kernels and biases too."""
     signed: list[tuple[list[np.ndarray], list[Found]]] = []
     drawn = [random_setup(setup, seed, scale) for seed, scale in ((0, 1.0), (1, 30.0))]
-    for fits in found:
-        outputs = [signature(draw, fits.reading) for draw in drawn]
+    for each in found:
+        outputs = [signature(draw, each.reading) for draw in drawn]
         for others, members in signed:
             if all(_same(a, b) for a, b in zip(outputs, others, strict=True)):
-                members.append(fits)
+                members.append(each)
                 break
         else:
-            signed.append((outputs, [fits]))
+            signed.append((outputs, [each]))
     return tuple(Class(tuple(members)) for _, members in signed)
 
 
 def signature(setup: Setup, reading: Reading | None) -> np.ndarray:
     """A sample of the outputs that a reading gives, with the shape of all."""
-    from convcalc.diagnosing.setup import stored_shape
-    from convcalc.diagnosing.target import target_of
-
     changed = setup if reading is None else reading.change(setup)
     shape = None if changed is None else stored_shape(changed)
     if changed is None or shape is None:

@@ -25,6 +25,6 @@ def readings_of(setup: Setup, dtype: np.dtype, files: tuple[np.dtype, ...], larg
         *window_readings(setup),
         *channel_readings(setup),
         *map_readings(setup),
-        *value_readings(setup),
+        *value_readings(setup, all(kind.kind in "biu" for kind in (dtype, *files))),
         *integer_readings(dtype, files, largest),
     )

@@ -44,17 +44,29 @@ class Target(NamedTuple):
 def target_of(y: np.ndarray, shape: Axes, tolerance: np.ndarray, differs: np.ndarray | None) -> Target:
     """`differs`, flat, are the outputs that are wrong if nothing is mistaken; the first sample has some of them."""
     size, random = prod(shape), np.random.default_rng(0)
-    if size <= FIRST:
-        chosen = np.arange(size)
-    else:
-        corners = np.ravel_multi_index(np.meshgrid(*([0, n - 1] for n in shape)), shape).ravel()
-        marked = [corners[:12], random.integers(0, size, FIRST - 24)]
-        if differs is not None and differs.any():
-            wrong = np.flatnonzero(differs)
-            marked.append(wrong[random.integers(0, len(wrong), 12)])
-        chosen = np.unique(np.concatenate(marked))
+    chosen = np.arange(size) if size <= FIRST else _first(shape, differs, random)
     more = np.arange(size) if size <= SECOND else np.unique(np.concatenate([chosen, random.integers(0, size, SECOND)]))
     return Target(y, shape, tolerance, Sample(chosen, shape), Sample(more, shape))
+
+
+def _first(shape: Axes, differs: np.ndarray | None, random: np.random.Generator) -> np.ndarray:
+    """About FIRST outputs: a few channels at a few positions, corners and differing ones among them."""
+    wrong = np.zeros(0, int) if differs is None else np.flatnonzero(differs)
+    at = np.stack(np.unravel_index(wrong[random.integers(0, len(wrong), 4)], shape), 1) if len(wrong) else None
+    own = [] if at is None else [*at[:, 1]]
+    channels = (
+        [*dict.fromkeys([0, shape[1] - 1, *own, *random.integers(0, shape[1], 2)])][:4] if len(shape) > 1 else [0]
+    )
+    count = FIRST // len(channels)
+    spots = random.integers(0, shape, (count, len(shape)))
+    ends = random.integers(0, 2, (count // 2, len(shape))) * (np.array(shape) - 1)
+    spots[: len(ends)] = ends
+    if at is not None:
+        spots[-len(at) :] = at
+    every = np.repeat(spots, len(channels), axis=0)
+    if len(shape) > 1:
+        every[:, 1] = np.tile(channels, count)
+    return np.unique(np.ravel_multi_index(tuple(every.T), shape))
 
 
 def agrees(target: Target, places: np.ndarray | None, values: np.ndarray) -> bool:

@@ -24,12 +24,16 @@ ACTIVATIONS: tuple[tuple[str, dict[str, float], str], ...] = (
 )  # fmt: skip
 
 
-def value_readings(setup: Setup) -> Iterator[Reading]:
-    """Bias and activation of every stage, scale of the output."""
+WHOLE = {"relu", "relu6", "abs", "square", "hard_tanh"}
+"""Activations that give whole numbers for whole numbers; the others are not tried where all are whole."""
+
+
+def value_readings(setup: Setup, whole: bool) -> Iterator[Reading]:
+    """Bias and activation of every stage, scale of the output. `whole`: input, kernels and y are whole numbers."""
     for number, stage in enumerate(setup.stages):
         yield from _bias(setup, number, stage)
     if not np.iscomplexobj(setup.x) and not np.iscomplexobj(setup.stages[-1].weight):
-        yield from _activations(setup)
+        yield from _activations(setup, whole)
     yield from _scales(setup)
 
 
@@ -86,8 +90,10 @@ def _bias(setup: Setup, number: int, stage: Stage) -> Iterator[Reading]:
             yield Reading(id, text, "", of_stage(number, along), "bias")
 
 
-def _activations(setup: Setup) -> Iterator[Reading]:
+def _activations(setup: Setup, whole: bool) -> Iterator[Reading]:
     for kind, settings, words in ACTIVATIONS:
+        if whole and kind not in WHOLE:
+            continue
 
         def finish(
             values: np.ndarray, _: np.ndarray, kind: str = kind, settings: dict[str, float] = settings
