@@ -13,14 +13,14 @@ from convcalc.diagnosing.setup import Setup, Stage
 def channel_readings(setup: Setup) -> Iterator[Reading]:
     """All of this file, for every stage."""
     for number, stage in enumerate(setup.stages):
-        yield from _grouped(setup, number, stage)
-        yield from _fewer(setup, number, stage)
         if stage.gives is not None:
             yield _reading(setup, number, "shuffle-missing", "the channels are not shuffled", gives=None)
             turned = np.argsort(stage.gives)
             yield _reading(
                 setup, number, "shuffle-inverse", "the channels are shuffled the other way round", gives=turned
             )
+        yield from _grouped(setup, number, stage)
+        yield from _fewer(setup, number, stage)
 
 
 def _reading(setup: Setup, number: int, id: str, text: str, *, fix: str = "", **orders: np.ndarray | None) -> Reading:
@@ -107,8 +107,6 @@ def _fewer(setup: Setup, number: int, stage: Stage) -> Iterator[Reading]:
         ("channel-first-lost", "the first input channel of every sum is left out", (0,)),
         ("channel-first-only", "only the first input channel is summed", tuple(range(1, inner))),
     ):
-        if id == "channel-first-only" and inner == 2:
-            text = "only the first of two input channels is summed"
 
         def cut(stage: Stage, lost: tuple[int, ...] = lost) -> Stage:
             axis = 0 if stage.transposed else 1

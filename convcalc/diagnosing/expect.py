@@ -128,7 +128,9 @@ def expect(
     else:
         differs, largest, share, first = None, None, 0.0, ()
         pattern = f"shape {_shown(theirs.shape)} instead of {_shown(ours.shape)}"
-    loose = np.full(1, float(bounds.max()) if tolerance is None else tolerance)
+    most = float(bounds.max()) if tolerance is None else tolerance
+    # Numbers that are taken from y are rounded, even where y is exact.
+    loose = np.full(1, most + min(1e-10 * _largest(wide), 0.25 if not bounds.any() else np.inf))
     target = target_of(wide.ravel(), y.shape, loose, None if differs is None else differs.ravel())
     readings = readings_of(setup, y.dtype, kinds, _largest(ours, y))
     result = searched(setup, target, readings, progress)

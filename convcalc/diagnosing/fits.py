@@ -87,7 +87,8 @@ def _shifts(setup: Setup, ours: np.ndarray, theirs: np.ndarray, near: float) -> 
             f"y = y - {constant!r}",
         )
     elif ours.shape[1] > 1:
-        shown = f"b = np.array({[float(f'{a:.8g}') for a in added]})" if len(added) <= MAX_SHOWN else ""
+        whole_bias = added if setup.stages[-1].bias is None else added + setup.stages[-1].bias
+        shown = f"b = np.array({[float(f'{a:.8g}') for a in whole_bias]})" if len(added) <= MAX_SHOWN else ""
         given = setup.stages[-1].bias is not None
         text = "another bias is added" if given else "a bias is added that is not given here"
         yield _finished(
@@ -95,7 +96,7 @@ def _shifts(setup: Setup, ours: np.ndarray, theirs: np.ndarray, near: float) -> 
             text,
             partial(_affine, 1.0, added),
             len(added),
-            "" if given else shown,
+            shown,
         )
 
 

@@ -114,12 +114,6 @@ def _reordered(setup: Setup, number: int, stage: Stage) -> Iterator[Reading]:
         def stored_so(w: np.ndarray, order: tuple[int, ...] = order) -> np.ndarray:
             return split(w).transpose(order).reshape(w.shape)
 
-        line = f"{{w}}.reshape({_listed(stored)}).transpose({_listed(inverse)}).reshape({full})" if plain else ""
-        text = f"the kernel's numbers are read in the order {written} instead of {letters}"
-        yield _reading(setup, number, f"kernel-read-{written}", text, line, read_so)
-        line = f"{own}.transpose({_listed(order)}).reshape({full})" if plain else ""
-        text = f"the kernel's numbers lie in the order {written} and are read as {letters}"
-        yield _reading(setup, number, f"kernel-written-{written}", text, line, stored_so)
         if stored == shape and not depthwise and order[:2] == (1, 0):
             spatial = order[2:] == tuple(range(2, 2 + dims))
             also = "" if spatial else f" and its axes in the order {written[2:]}"
@@ -129,6 +123,12 @@ def _reordered(setup: Setup, number: int, stage: Stage) -> Iterator[Reading]:
                 f"{{w}}.transpose({_listed(order)})" if plain else "",
                 partial(_turn, order, ()),
             )  # fmt: skip
+        line = f"{{w}}.reshape({_listed(stored)}).transpose({_listed(inverse)}).reshape({full})" if plain else ""
+        text = f"the kernel's numbers are read in the order {written} instead of {letters}"
+        yield _reading(setup, number, f"kernel-read-{written}", text, line, read_so)
+        line = f"{own}.transpose({_listed(order)}).reshape({full})" if plain else ""
+        text = f"the kernel's numbers lie in the order {written} and are read as {letters}"
+        yield _reading(setup, number, f"kernel-written-{written}", text, line, stored_so)
 
 
 def _rank(written: str) -> tuple[int, str]:

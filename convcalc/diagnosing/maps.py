@@ -10,7 +10,7 @@ import numpy as np
 
 from convcalc.diagnosing.kernels import LETTERS
 from convcalc.diagnosing.reading import Reading, axis_id, axis_words, of_stage, subsets
-from convcalc.diagnosing.setup import Setup, Stage, View, with_stage
+from convcalc.diagnosing.setup import Setup, Stage, View, output_shape, with_stage
 
 Change = Callable[[np.ndarray], np.ndarray]
 
@@ -20,8 +20,7 @@ def map_readings(setup: Setup) -> Iterator[Reading]:
     for id, text, line, change in _changes(setup, "x", "input"):
         yield Reading(f"input-{id}", text, f"x = {line}" if line else "", _of_input(change), "input")
     for id, text, line, change in _changes(setup, "y", "output"):
-        back = line if "flipped" in id else ""
-        yield Reading(f"output-{id}", text, f"y = {back}" if back else "", _of_output(change), "output")
+        yield Reading(f"output-{id}", text, f"y = {line}" if line else "", _of_output(change), "output")
     if (setup.x.shape[1] if setup.x.ndim > 2 else 1) > 1:
         three = setup.x.shape[1] == 3
         yield Reading(
@@ -58,8 +57,8 @@ def _changes(setup: Setup, name: str, what: str) -> Iterator[tuple[str, str, str
         if order != tuple(range(dims)):
             whole = (0, 1, *(2 + axis for axis in order))
             back = int(last)
-            to = ", ".join(str(axis - dims - back) for axis in range(dims))
-            come = ", ".join(str(axis - dims - back) for axis in order)
+            ends = [[axis - dims - back for axis in axes] for axes in (order, range(dims))]
+            come, to = (", ".join(map(str, axes)) for axes in (ends if what == "input" else ends[::-1]))
             yield (
                 f"axes-{axis_id(dims, order)}", f"the {what} has its axes in the order {axis_words(dims, order)}",
                 f"np.moveaxis({name}, ({come}), ({to}))", partial(np.transpose, axes=whole),
@@ -80,23 +79,33 @@ def _changes(setup: Setup, name: str, what: str) -> Iterator[tuple[str, str, str
         def stored_so(a: np.ndarray, order: tuple[int, ...] = order) -> np.ndarray:
             return a.transpose(0, *(1 + axis for axis in order)).reshape(a.shape)
 
-        yield (
-            f"read-{written}",
-            f"the {what}'s numbers are read in the order {written} instead of {letters}",
-            "",
-            read_so,
-        )
-        yield (
-            f"written-{written}",
-            f"the {what}'s numbers lie in the order {written} and are read as {letters}",
-            "",
-            stored_so,
-        )
+        lines = _lines(setup, name, order, inverse)
+        text = f"the {what}'s numbers are read in the order {written} instead of {letters}"
+        yield f"read-{written}", text, lines[what == "output"], read_so
+        text = f"the {what}'s numbers lie in the order {written} and are read as {letters}"
+        yield f"written-{written}", text, lines[what == "input"], stored_so
         if what == "output" and order[0] != 0:
+            come = ", ".join(str(place - 1 - dims) for place in range(1 + dims))
+            to = ", ".join(str(axis - 1 - dims) for axis in order)
+            line = f"np.moveaxis(y, ({come}), ({to}))" if setup.files.layout == "channels-first" else ""
             yield (
-                f"order-{written}", f"the output is stored as {written} instead of {letters}", "",
+                f"order-{written}", f"the output is stored as {written} instead of {letters}", line,
                 partial(np.transpose, axes=(0, *(1 + axis for axis in order))),
             )  # fmt: skip
+
+
+def _lines(setup: Setup, name: str, order: tuple[int, ...], inverse: tuple[int, ...]) -> tuple[str, str]:
+    """NumPy that reads an array's numbers in another order of its axes, and that writes them so."""
+    shape = setup.x.shape if name == "x" else output_shape(setup)
+    if setup.files.layout == "channels-last" or shape is None:
+        return "", ""
+    stored = ", ".join(map(str, (shape[0], *(shape[1 + axis] for axis in order))))
+    whole = ", ".join(map(str, shape))
+    back, to = (", ".join(str(1 + axis) for axis in axes) for axes in (inverse, order))
+    return (
+        f"{name}.reshape({stored}).transpose(0, {back})",
+        f"{name}.reshape({whole}).transpose(0, {to}).reshape({whole})",
+    )
 
 
 def _of_input(change: Change) -> Callable[[Setup], Setup | None]:

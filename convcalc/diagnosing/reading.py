@@ -135,6 +135,9 @@ def option_fix(setup: Setup, changed: Setup) -> str:
         or any(a.blank for s in changed.stages for a in s.axes)
     ):
         return ""
+    limits = zip(now.output_padding, now.stride, now.dilation, strict=True)
+    if any(end and end >= max(stride, dilation) for end, stride, dilation in limits):
+        return ""
     parts = []
     if now.stride != expected.stride:
         parts.append(f"--stride {show_axes(now.stride)}")

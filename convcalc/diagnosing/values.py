@@ -102,7 +102,8 @@ def _activations(setup: Setup, whole: bool) -> Iterator[Reading]:
                 return elementwise(kind, values.astype(np.float64), settings)
 
         name = "-".join([kind.replace("_", "-"), *(f"{value:g}" for value in settings.values())])
-        yield finished(f"activation-{name}", f"{words} is applied to the output", finish, "activation")
+        text, fix = f"{words} is applied to the output", "take y before its activation"
+        yield finished(f"activation-{name}", text, finish, "activation", fix)
     for number, stage in enumerate(setup.stages[:-1]):
 
         def relu(stage: Stage) -> Stage:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from math import prod
 
 import numpy as np
 
 from convcalc.diagnosing.reading import Reading, axis_words, named, of_stage, option_fix, options_of, resolved, subsets
-from convcalc.diagnosing.setup import Axis, Setup, Stage, with_stage
+from convcalc.diagnosing.setup import Axis, Setup, Stage, output_shape, with_stage
 from convcalc.notation import show_axes, show_padding
 
 MAX_SPLITS = 128
@@ -66,15 +66,34 @@ def _difference(setup: Setup, changed: Setup) -> str:
     """`the padding is 0:1 instead of 1:0`."""
     old, new = options_of(setup), options_of(changed)
     parts = []
-    for name, show in (("stride", show_axes), ("dilation", show_axes), ("padding", show_padding)):
+    for name, show in (("stride", show_axes), ("dilation", show_axes)):
         was, now = getattr(old, name), getattr(new, name)
         if was != now:
             parts.append(f"the {name} is {show(now)} instead of {show(was)}")
+    moved = [now[0] - was[0] for was, now in zip(old.padding, new.padding, strict=True)]
+    transposed = any(stage.transposed for stage in setup.stages)
+    if transposed and any(moved) and output_shape(setup) == output_shape(changed):
+        parts.append(_moved(setup.dims, moved, tuple(-end for end in old.output_padding)))
+        return ", ".join(parts)
+    if old.padding != new.padding:
+        parts.append(f"the padding is {show_padding(new.padding)} instead of {show_padding(old.padding)}")
     if old.output_padding != new.output_padding:
         parts.append(
             f"the output padding is {show_axes(new.output_padding)} instead of {show_axes(old.output_padding)}"
         )
     return ", ".join(parts)
+
+
+def _moved(dims: int, moved: Sequence[int], lengthened: Sequence[int]) -> str:
+    """Of a transposed convolution whose result is cropped elsewhere: by how much, along which axes."""
+    if tuple(moved) == tuple(lengthened):
+        return "the output padding is at the begin instead of the end"
+    parts = [
+        f"{abs(by)} more at the {'begin' if by > 0 else 'end'} of the {axis_words(dims, [axis])}"
+        for axis, by in enumerate(moved)
+        if by
+    ]
+    return f"the result is cropped elsewhere: by {' and '.join(parts)}, and less at the other"
 
 
 def _statement(setup: Setup, number: int, axes: Axial) -> str:
@@ -115,15 +134,21 @@ def _splits(stage: Stage) -> Iterator[tuple[str, str, Axial]]:
         at = range(max(map(len, ways)))
         every = (tuple(way[min(i, len(way) - 1)] for way in ways) for i in at)
     for axes in every:
-        splits = "x".join(f"{axis.before}.{axis.after}.{axis.output_padding}" for axis in axes)
-        yield f"padding-split-{splits}", "", axes
+        yield _padding_id(axes), "", axes
+
+
+def _padding_id(axes: Axial) -> str:
+    """`padding-0:1x0:1`, with the output padding if the convolution is transposed."""
+    ends = "x".join(str(axis.output_padding) for axis in axes)
+    return f"padding-{show_padding([(a.before, a.after) for a in axes])}{f'-{ends}' if axes[0].transposed else ''}"
 
 
 def _pairs(axis: Axis) -> Iterator[tuple[int, int, int]]:
     """(before, after, output padding) with the same number of outputs."""
     total = axis.before + axis.after - axis.output_padding
     if axis.transposed:
-        for before in range(min(0, total), max(axis.before, total, 0) + 1):
+        most = max(axis.before, axis.after) + axis.output_padding
+        for before in range(min(0, total, -axis.output_padding), most + 1):
             after = total - before
             yield before, max(0, after), max(0, -after)
         return
@@ -138,10 +163,10 @@ def _modes(stage: Stage) -> Iterator[tuple[str, str, Axial]]:
     for mode in MODES:
         if mode == "reflect" and any(max(axis.before, axis.after) >= axis.size for axis in stage.axes):
             continue
-        text = "mirrored with the border pixel repeated" if mode == "symmetric" else mode
+        text = "symmetric (mirrored, the border pixel repeated)" if mode == "symmetric" else mode
         yield (
             f"mode-{mode}",
-            f"the padding is {text} instead of {now}",
+            f"the padding mode is {text} instead of {now}",
             tuple(a._replace(mode=mode) for a in stage.axes),
         )
 
@@ -185,13 +210,15 @@ def _paddings(dims: int, stage: Stage) -> Iterator[tuple[str, str, Axial]]:
     yield "padding-missing", "", tuple(a._replace(before=0, after=0) for a in axes)
     if not stage.transposed:
         for word in ("same", "same-lower", "full", "causal"):
-            yield f"padding-{word}", "", resolved(stage._replace(word=word)).axes
+            worded = resolved(stage._replace(word=word)).axes
+            yield _padding_id(worded), "", worded
     most = max(a.dilation * (k - 1) + 1 for a, k in zip(axes, stage.kernel, strict=True))
     for width in range(min(most, 8) + 1):
-        yield f"padding-{width}", "", tuple(a._replace(before=width, after=width) for a in axes)
+        alike = tuple(a._replace(before=width, after=width) for a in axes)
+        yield _padding_id(alike), "", alike
         for only in range(dims) if dims > 1 else ():
             alone = tuple(a._replace(before=width, after=width) if i == only else a for i, a in enumerate(axes))
-            yield f"padding-{width}-{axis_words(dims, [only])}", "", alone
+            yield _padding_id(alone), "", alone
     for chosen in subsets(range(dims)):
         for begin, end in ((1, -1), (-1, 1), (1, 0), (-1, 0), (0, 1), (0, -1)):
             moved = tuple(
@@ -199,8 +226,7 @@ def _paddings(dims: int, stage: Stage) -> Iterator[tuple[str, str, Axial]]:
                 for i, a in enumerate(axes)
             )
             if min(min(a.before, a.after) for a in moved) >= -1:
-                where = "-".join(axis_words(dims, [i]) for i in chosen)
-                yield f"padding-moved{begin:+}{end:+}-{where}", "", moved
+                yield _padding_id(moved), "", moved
 
 
 def _phases(dims: int, stage: Stage) -> Iterator[tuple[str, str, Axial]]:
