@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import log2, prod
-from typing import Any
+from dataclasses import dataclass, replace
+from math import log2
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from convcalc.diagnosing.evaluate import computable, magnitudes, terms, whole
+from convcalc.diagnosing.identify import identified
+from convcalc.diagnosing.layer import full_output, setup_of
 from convcalc.diagnosing.pattern import pattern_of
 from convcalc.diagnosing.reading import Reading
-from convcalc.diagnosing.search import Class, Progress, classes, searched
-from convcalc.diagnosing.setup import Axis, Files, Setup, Stage, output_shape, stage_shape
+from convcalc.diagnosing.rounding import accepting, rounding_of
+from convcalc.diagnosing.search import Class, Found, Progress, blind_spots, classes, searched, shape_readings
+from convcalc.diagnosing.setup import Setup, output_shape
 from convcalc.diagnosing.table import readings_of
 from convcalc.diagnosing.target import Target, target_of
 from convcalc.errors import DataError
-from convcalc.graph.primitives import Correlate, ShuffleChannels, TransposedCorrelate, windows
-from convcalc.notation import PADDING_WORDS, parse_layout
-from convcalc.proof.forms import Named, full_input
-from convcalc.proof.run import Prepared, Run, RunOptions, prepared
+from convcalc.proof.forms import Named
+from convcalc.proof.run import Run, RunOptions, prepared
 from convcalc.proof.statistics import json_number
 
 MARGIN = 12
@@ -32,7 +33,8 @@ class Expectation:
     """How an output compares with the expected one. Indices are those of y's file.
 
     `rounding` is how much of the largest error rounding explains; `explanations` are classes of readings that are the
-    same function; `indistinguishable` are readings that these data cannot tell from the answer.
+    same function for this layer. `indistinguishable` are the ids of readings that these data cannot tell from each
+    other, or, where both agree, from the right result. `wrong` marks the outputs that differ, in the form of `theirs`.
     """
 
     agrees: bool
@@ -47,6 +49,7 @@ class Expectation:
     notes: tuple[str, ...]
     ours: np.ndarray
     theirs: np.ndarray
+    wrong: np.ndarray | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison as plain JSON values."""
@@ -81,70 +84,117 @@ def expect(
 ) -> Expectation:  # fmt: skip
     """`run`'s output, of these arrays and options, against `expected`, somebody else's.
 
+    Both agree if no output is off by more than `tolerance`, which is what rounding explains unless it is given.
     Raises DataError if `expected` is empty or no array of numbers.
     """
     theirs = expected.array
     if theirs.size == 0 or theirs.dtype.kind not in "biufc":
         raise DataError(f"{expected.name}: must be an array of numbers, got shape {theirs.shape} of {theirs.dtype}")
     layer = prepared(input, kernels, biases, options)
-    files = Files(
-        parse_layout(options.layout), input.array.ndim, options.flip, tuple(kernel.array.ndim for kernel in kernels)
-    )
-    own = setup_of(layer, options, files)
-    setup = computable(own)
+    own = setup_of(layer, input, kernels, options)
+    kinds = (own.x.dtype, *(stage.weight.dtype for stage in own.stages))
+    compared = _compared(computable(own), kinds, run.out, expected, layer.dims, options, tolerance)
+    setup, target = compared.setup, compared.target
+    readings = readings_of(setup, theirs.dtype, kinds, _largest(run.out, theirs))
+    base = compared.base
+    if base.agrees:
+        blind = blind_spots(setup, target, readings, progress)
+        return replace(base, tried=len(readings), indistinguishable=tuple(reading.id for reading in blind))
+    return _diagnosed(base, setup, target, readings, progress)
+
+
+class Compared(NamedTuple):
+    """Two outputs beside each other: what is known of them before any mistake is thought of."""
+
+    base: Expectation
+    setup: Setup
+    target: Target
+
+
+def _compared(
+    setup: Setup, kinds: Sequence[np.dtype], ours: np.ndarray, expected: Named, dims: int, options: RunOptions,
+    tolerance: float | None,
+) -> Compared:  # fmt: skip
     shape = output_shape(setup)
     assert shape is not None
-    kinds = (own.x.dtype, *(stage.weight.dtype for stage in own.stages))
-    y = full_output(expected, shape, layer.dims, options)
-    wide = y.astype(
-        np.complex128
-        if y.dtype.kind == "c"
-        else np.int64
-        if setup.x.dtype.kind == "i" and y.dtype.kind in "biu"
-        else np.float64
-    )
-    sizes = (
-        whole(magnitudes(setup)).real if y.shape == shape else np.full(1, float(np.max(whole(magnitudes(setup)).real)))
-    )
-    bounds = _bounds(setup, sizes, y, kinds)
-    ours = run.out
-    if y.shape == shape:
-        full = full_output(Named("", ours), shape, layer.dims, options)
+    theirs = expected.array
+    y = full_output(expected, shape, dims, options)
+    exact = setup.x.dtype.kind == "i" and y.dtype.kind in "biu"
+    wide = y.astype(np.complex128 if y.dtype.kind == "c" else np.int64 if exact else np.float64)
+    sizes = np.abs(whole(magnitudes(setup)))
+    like = y.shape == shape
+    bounds = _bounds(setup, sizes if like else np.full(1, sizes.max()), y, kinds)
+    base = Expectation(False, None, 0.0, (), "", (), None, 0, (), (), ours, theirs)
+    differs = None
+    if like:
+        full = full_output(Named("", ours), shape, dims, options)
         with np.errstate(all="ignore"):
             errors = np.abs(full.astype(wide.dtype) - wide)
-            errors = np.where((full == wide) | (np.isnan(full) & np.isnan(wide)), 0, errors)
+        errors = np.where((full == wide) | (np.isnan(full) & np.isnan(wide)), 0, errors)
         errors = np.where(np.isnan(errors), np.inf, errors)
-        allowed = bounds if tolerance is None else np.full(shape, tolerance)
-        differs = errors > allowed
-        largest = float(errors.max())
-        share = float(bounds.ravel()[int(errors.argmax())] if bounds.size > 1 else bounds.max())
-        if not differs.any():
-            return Expectation(True, largest, share, (), "", (), None, 0, (), (), ours, theirs)
-        places = full_output(
-            Named("", np.arange(theirs.size).reshape(theirs.shape)), shape, layer.dims, options
-        ).ravel()
-        first = tuple(int(i) for i in np.unravel_index(int(places[differs.ravel()].min()), theirs.shape))
-        pattern = pattern_of(full, y, differs, setup)
+        differs = errors > (bounds if tolerance is None else tolerance)
+        base = replace(
+            base, agrees=not differs.any(), max_abs_error=float(errors.max()),
+            rounding=float(bounds.ravel()[int(errors.argmax())]),
+        )  # fmt: skip
+        if not base.agrees:
+            numbered = Named("", np.arange(theirs.size).reshape(theirs.shape))
+            places = full_output(numbered, shape, dims, options).ravel()
+            wrong = np.zeros(theirs.size, bool)
+            wrong[places] = differs.ravel()
+            first = np.unravel_index(int(wrong.argmax()), theirs.shape)
+            base = replace(
+                base, first_difference=tuple(map(int, first)), pattern=pattern_of(full, y, differs, setup),
+                wrong=wrong.reshape(theirs.shape),
+            )  # fmt: skip
     else:
-        differs, largest, share, first = None, None, 0.0, ()
-        pattern = f"shape {_shown(theirs.shape)} instead of {_shown(ours.shape)}"
+        base = replace(base, pattern=f"shape {_shown(theirs.shape)} instead of {_shown(ours.shape)}")
     most = float(bounds.max()) if tolerance is None else tolerance
     # Numbers that are taken from y are rounded, even where y is exact.
     loose = np.full(1, most + min(1e-10 * _largest(wide), 0.25 if not bounds.any() else np.inf))
-    target = target_of(wide.ravel(), y.shape, loose, None if differs is None else differs.ravel())
-    readings = readings_of(setup, y.dtype, kinds, _largest(ours, y))
-    result = searched(setup, target, readings, progress)
+    marked = None if differs is None else differs.ravel()
+    return Compared(base, setup, target_of(wide.ravel(), y.shape, loose, marked))
+
+
+def _diagnosed(
+    base: Expectation, setup: Setup, target: Target, readings: Sequence[Reading], progress: Progress | None
+) -> Expectation:
+    """The difference explained: by the simplest readings, as rounding, or by the kernel that made y."""
+    result = searched(setup, target, readings, progress, pairs=False)
     found, tried = result.found, result.tried
+    rounding = None if found or base.max_abs_error is None else rounding_of(setup, target, base.max_abs_error)
+    if rounding is not None:
+        found = (Found(rounding, base.max_abs_error or 0.0),)
+        return replace(base, explanations=(Class(found),), tried=tried)
+    kernel, notes = None, tuple[str, ...]()
+    if not found:
+        turns = [reading for reading in readings if reading.family == "kernel"]
+        result = searched(setup, target, readings, progress, pairs=True)
+        found, tried = result.found, tried + result.tried
+        if not found:
+            by_squares = identified(setup, target, turns)
+            kernel, notes = by_squares.kernel, tuple(filter(None, [by_squares.note]))
+            found = () if by_squares.found is None else (by_squares.found,)
+    if not found and base.max_abs_error is None:
+        notes = (*notes, *shape_readings(setup, target, readings))
+    if base.max_abs_error is not None:
+        found = tuple(_tolerable(each, base.max_abs_error) for each in found)
     explained = classes(setup, found)
-    notes: tuple[str, ...] = ()
     bits = max((_bits(target, each.found[0].reading) for each in explained), default=0.0)
+    others = tuple(each.found[0].reading.id for each in explained) if len(explained) > 1 else ()
     if explained and bits < log2(tried + 1) + MARGIN:
-        notes = (
-            f"y has too few different values to be sure: {len(found)} of {tried} readings fit it; give a larger input",
-        )
-    others = tuple(each.found[0].reading.id for each in explained) if len(explained) > 1 or notes else ()
-    explanations = () if notes else explained
-    return Expectation(False, largest, share, first, pattern, explanations, None, tried, others, notes, ours, theirs)
+        note = f"y is too small or too plain to be sure: {len(found)} of {tried:,} readings fit; give a larger input"
+        ids = tuple(each.found[0].reading.id for each in explained)
+        return replace(base, tried=tried, indistinguishable=ids, notes=(*notes, note))
+    return replace(
+        base, explanations=explained, kernel_found=kernel, tried=tried, indistinguishable=others, notes=notes
+    )
+
+
+def _tolerable(found: Found, error: float) -> Found:
+    """Rounding is mended by the tolerance that accepts it."""
+    reading = found.reading
+    return found._replace(reading=reading._replace(fix=accepting(error))) if reading.family == "rounding" else found
 
 
 def _bits(target: Target, reading: Reading) -> float:
@@ -157,61 +207,22 @@ def _bounds(setup: Setup, sizes: np.ndarray, y: np.ndarray, kinds: Sequence[np.d
     floats = [kind for kind in (*kinds, y.dtype) if kind.kind in "fc"]
     if not floats:
         return np.zeros_like(sizes, dtype=np.float64)
-    coarse = (
-        max(float(np.finfo(kind).eps) for kind in floats if np.finfo(kind).bits > 16)
-        if any(np.finfo(kind).bits > 16 for kind in floats)
-        else float(np.finfo(np.float32).eps)
-    )
+    # float16 is summed in float32, by this engine as by most.
+    coarse = max(float(np.finfo(kind).eps) if kind != np.float16 else 2.0**-23 for kind in floats)
     stored = float(np.finfo(y.dtype).eps) if y.dtype.kind in "fc" else 0.0
     count = terms(setup)
     with np.errstate(all="ignore"):
         largest = np.abs(np.where(np.isfinite(y), y, 0)).astype(np.float64)
         spread = largest if sizes.size > 1 else largest.max()
-        bounds = coarse * min(count, 8 + 4 * count**0.5) * sizes + stored * spread
+        # If y is scaled, so are its errors.
+        scale = max(1.0, float(largest.max()) / max(float(sizes.max()), 1e-300))
+        bounds = coarse * min(count, 8 + 4 * count**0.5) * sizes * scale + stored * spread
     return np.asarray(np.where(np.isfinite(bounds), bounds, 0))
 
 
 def _largest(*arrays: np.ndarray) -> float:
     finite = (np.abs(array[np.isfinite(array)]) for array in arrays)
     return max(float(sizes.max(initial=0)) for sizes in finite)
-
-
-def setup_of(layer: Prepared, options: RunOptions, files: Files) -> Setup:
-    """The layer as readings change it."""
-    stages: list[Stage] = []
-    word = options.padding if isinstance(options.padding, str) and options.padding in PADDING_WORDS else None
-    for node in layer.graph.nodes:
-        primitive = node.primitive
-        if isinstance(primitive, ShuffleChannels):
-            groups, count = primitive.groups, stages[-1].filters
-            stages[-1] = stages[-1]._replace(gives=np.arange(count).reshape(groups, -1).T.ravel())
-        if not isinstance(primitive, Correlate | TransposedCorrelate):
-            continue
-        sizes = layer.x.shape[2:] if not stages else stage_shape(stages[-1])
-        transposed = isinstance(primitive, TransposedCorrelate)
-        ends = primitive.output_padding if isinstance(primitive, TransposedCorrelate) else (0,) * len(sizes)
-        axes = tuple(
-            Axis(size, w.stride, w.dilation, w.before, w.after, options.padding_mode, transposed, end)
-            for size, w, end in zip(sizes, windows(primitive), ends, strict=True)
-        )
-        arrays = layer.arrays[node.name]
-        stages.append(
-            Stage(node.stage, arrays[0], arrays[1] if len(arrays) > 1 else None, primitive.groups, axes, word)
-        )
-    return Setup(layer.x, tuple(stages), (), files)
-
-
-def full_output(y: Named, shape: Sequence[int], dims: int, options: RunOptions) -> np.ndarray:
-    """An output as (batch, N, *positions), whatever axes of length 1 it has or lacks; as it is if it cannot be that."""
-    if y.array.ndim in (dims, dims + 1, dims + 2):
-        full = full_input(y, dims, parse_layout(options.layout))
-        if full.shape == tuple(shape):
-            return full
-    else:
-        full = y.array
-    if y.array.size == prod(shape) and [n for n in y.array.shape if n > 1] == [n for n in shape if n > 1]:
-        return y.array.reshape(shape)
-    return full
 
 
 def _shown(shape: Sequence[int]) -> str:

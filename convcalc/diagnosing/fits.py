@@ -88,7 +88,9 @@ def _shifts(setup: Setup, ours: np.ndarray, theirs: np.ndarray, near: float) -> 
         )
     elif ours.shape[1] > 1:
         whole_bias = added if setup.stages[-1].bias is None else added + setup.stages[-1].bias
-        shown = f"b = np.array({[float(f'{a:.8g}') for a in whole_bias]})" if len(added) <= MAX_SHOWN else ""
+        exact = bool(np.all(whole_bias == np.round(whole_bias)))
+        numbers = [int(a) if exact else float(f"{a:.8g}") for a in whole_bias]
+        shown = f"b = np.array({numbers})" if len(added) <= MAX_SHOWN else ""
         given = setup.stages[-1].bias is not None
         text = "another bias is added" if given else "a bias is added that is not given here"
         yield _finished(

@@ -12,6 +12,7 @@ from convcalc.diagnosing.fits import fits
 from convcalc.diagnosing.reading import Reading, then
 from convcalc.diagnosing.setup import Setup, output_shape, stored_shape
 from convcalc.diagnosing.target import Target, agrees, confirmed, first_values, target_of
+from convcalc.errors import first_of
 
 MAX_FOUND = 64
 """Readings that fit and are kept."""
@@ -39,9 +40,11 @@ class Tried(NamedTuple):
     tried: int
 
 
-def searched(setup: Setup, target: Target, readings: Sequence[Reading], progress: Progress | None = None) -> Tried:
-    """The simplest readings that give y: of the table before those that take numbers from y, one before two."""
-    steps = (alone, with_numbers, two_at_once, two_with_numbers)
+def searched(
+    setup: Setup, target: Target, readings: Sequence[Reading], progress: Progress | None, *, pairs: bool
+) -> Tried:
+    """The simplest readings that give y, single ones or pairs: of the table before those that take numbers from y."""
+    steps = (two_at_once, two_with_numbers) if pairs else (alone, with_numbers)
     tried = 0
     for step in steps:
         result = step(setup, target, readings, progress)
@@ -166,6 +169,30 @@ def _meeting(readings: Sequence[Reading]) -> Iterator[tuple[Reading, Reading]]:
         seconds = [reading for reading in readings if reading.family.startswith(other)]
         for second in seconds:
             yield from ((first, second) for first in firsts)
+
+
+def blind_spots(
+    setup: Setup, target: Target, readings: Sequence[Reading], progress: Progress | None
+) -> tuple[Reading, ...]:
+    """The readings that these data cannot tell from the right result, though other data could; one of each class."""
+    spots = []
+    for reading in _counted(readings, len(readings), progress):
+        changed = reading.change(setup)
+        if changed is None or stored_shape(changed) != target.shape:
+            continue
+        if all(agrees(target, s.places, sampled(changed, s)) for s in (target.first, target.second)):
+            spots.append(Found(reading, 0.0))
+    right = Found(Reading("", "", "", lambda setup: setup, ""), 0.0)
+    _, *others = classes(setup, [right, *spots])
+    return tuple(each.found[0].reading for each in others)
+
+
+def shape_readings(setup: Setup, target: Target, readings: Sequence[Reading]) -> tuple[str, ...]:
+    """Which mistakes give at least y's shape."""
+    texts = [r.text for r in readings if (c := r.change(setup)) is not None and stored_shape(c) == target.shape]
+    if not texts:
+        return ("no single mistake gives y's shape",)
+    return (f"y's shape would come about if {first_of(texts, 3, ', or if ')}",)
 
 
 def classes(setup: Setup, found: Sequence[Found]) -> tuple[Class, ...]:

@@ -9,6 +9,7 @@ from convcalc.diagnosing.integers import integer_readings
 from convcalc.diagnosing.kernels import kernel_readings
 from convcalc.diagnosing.maps import map_readings
 from convcalc.diagnosing.reading import Reading
+from convcalc.diagnosing.rounding import rounding_readings
 from convcalc.diagnosing.setup import Setup
 from convcalc.diagnosing.values import value_readings
 from convcalc.diagnosing.windows import window_readings
@@ -26,5 +27,6 @@ def readings_of(setup: Setup, dtype: np.dtype, files: tuple[np.dtype, ...], larg
         *channel_readings(setup),
         *map_readings(setup),
         *value_readings(setup, all(kind.kind in "biu" for kind in (dtype, *files))),
+        *rounding_readings(setup),
         *integer_readings(dtype, files, largest),
     )

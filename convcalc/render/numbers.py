@@ -26,6 +26,24 @@ def number_lines(out: np.ndarray) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def beside_lines(ours: np.ndarray, theirs: np.ndarray, wrong: np.ndarray, width: int) -> tuple[str, ...]:
+    """Two small outputs of one shape side by side, the cells of the second that differ marked with *.
+
+    Nothing if they are not small, or wider than `width`.
+    """
+    left = number_lines(ours)
+    cells = [f"{value:.6g}" if theirs.dtype.kind in "fc" else str(value) for value in theirs.ravel().tolist()]
+    marked = [f"{cell}*" if odd else f"{cell} " for cell, odd in zip(cells, wrong.ravel().tolist(), strict=True)]
+    if not left or not is_small(theirs):
+        return ()
+    size, columns = max(map(len, marked)), theirs.shape[-1] if theirs.ndim else 1
+    rows = [" ".join(cell.rjust(size) for cell in marked[at : at + columns]) for at in range(0, len(marked), columns)]
+    first = max(4, *map(len, left))
+    lines, right = [f"{'here':<{first}}   y"], iter(rows)
+    lines += [line if line.startswith("[") else f"{line:<{first}}   {next(right)}".rstrip() for line in left]
+    return tuple(lines) if max(map(len, lines)) <= width else ()
+
+
 def _place(number: int, shape: tuple[int, ...]) -> tuple[int, ...]:
     place = []
     for length in reversed(shape):
