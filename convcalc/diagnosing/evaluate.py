@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from convcalc.notation import Axes
 GATHERED = 1 << 21
 """Values gathered at once while all outputs are computed."""
 EXACT = 1 << 53
+"""Below this, whole numbers are exact in float64."""
+KEPT = 64
+"""What is gathered for so many readings is kept; it is small, but not nothing."""
 
 
 class Sample:
@@ -23,22 +27,39 @@ class Sample:
 
     def __init__(self, places: np.ndarray, shape: Axes) -> None:
         self.places, self.shape = places, shape
-        self.gathered: dict[tuple[object, ...], tuple[np.ndarray, np.ndarray]] = {}
+        self.located: dict[Axes, Located] = {}
+        self.gathered: dict[tuple[object, ...], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+
+
+class Located(NamedTuple):
+    """Where outputs of a sample are: their filters, their different positions, and which of these each one has."""
+
+    filters: np.ndarray
+    positions: np.ndarray
+    back: np.ndarray
 
 
 def sampled(setup: Setup, sample: Sample) -> np.ndarray:
     """The outputs at the places of the sample. The setup's stored shape must be the sample's."""
     shape = output_shape(setup)
     assert shape is not None
-    places = sample.places
     if setup.views:
-        places = _places(setup, shape)[places]
+        found = located(_places(setup, shape)[sample.places], shape)
+    elif shape in sample.located:
+        found = sample.located[shape]
+    else:
+        found = sample.located[shape] = located(sample.places, shape)
+    every = columns(setup, len(setup.stages) - 1, found.positions, sample)
+    chosen: np.ndarray = every[found.back, found.filters]
+    return chosen
+
+
+def located(places: np.ndarray, shape: Axes) -> Located:
+    """The places, flat indices of outputs (batch, N, *positions), by filter and position."""
     at = np.stack(np.unravel_index(places, shape), axis=1)
-    filters, positions = at[:, 1], np.delete(at, 1, axis=1)
     sizes = (shape[0], *shape[2:])
-    flat, back = np.unique(np.ravel_multi_index(tuple(positions.T), sizes), return_inverse=True)
-    unique = np.stack(np.unravel_index(flat, sizes), axis=1)
-    return columns(setup, len(setup.stages) - 1, unique, sample)[back.ravel(), filters]
+    flat, back = np.unique(np.ravel_multi_index(tuple(np.delete(at, 1, axis=1).T), sizes), return_inverse=True)
+    return Located(at[:, 1], np.stack(np.unravel_index(flat, sizes), axis=1), back.ravel())
 
 
 def whole(setup: Setup) -> np.ndarray:
@@ -75,12 +96,13 @@ def gathered(setup: Setup, number: int, positions: np.ndarray, sample: Sample | 
     """(positions, taps, channels): what a stage reads at these positions, zeros where there is nothing."""
     stage = setup.stages[number]
     if number == 0 and sample is not None:
-        key = (id(setup.x), stage.axes, stage.kernel, positions.tobytes())
+        key = (id(setup.x), id(positions), stage.axes, stage.kernel)
         if key not in sample.gathered:
-            if len(sample.gathered) > 64:
+            if len(sample.gathered) > KEPT:
                 sample.gathered.clear()
-            sample.gathered[key] = setup.x, _gathered(setup, number, positions)
-        found = sample.gathered[key][1]
+            # x and positions are kept too, so that their ids stay theirs
+            sample.gathered[key] = setup.x, positions, _gathered(setup, number, positions)
+        found = sample.gathered[key][2]
     else:
         found = _gathered(setup, number, positions)
     return found if stage.reads is None else found[..., stage.reads]

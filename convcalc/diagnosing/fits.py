@@ -87,7 +87,9 @@ def _shifts(setup: Setup, ours: np.ndarray, theirs: np.ndarray, near: float) -> 
             f"y = y - {constant!r}",
         )
     elif ours.shape[1] > 1:
-        whole_bias = added if setup.stages[-1].bias is None else added + setup.stages[-1].bias
+        whole_bias = added.copy() if setup.stages[-1].bias is None else added + setup.stages[-1].bias
+        if setup.stages[-1].gives is not None:  # biases are added before a shuffle
+            whole_bias[setup.stages[-1].gives] = whole_bias.copy()
         exact = bool(np.all(whole_bias == np.round(whole_bias)))
         numbers = [int(a) if exact else float(f"{a:.8g}") for a in whole_bias]
         shown = f"b = np.array({numbers})" if len(added) <= MAX_SHOWN else ""

@@ -34,6 +34,7 @@ def window_readings(setup: Setup) -> Iterator[Reading]:
 
 def _changes(dims: int, stage: Stage) -> Iterator[tuple[str, str, Axial]]:
     """(id, text, axes) of every change; an empty text is made from the options that changed."""
+    yield from _words(stage)
     yield from _splits(stage)
     yield from _modes(stage)
     yield from _dilations(stage)
@@ -122,6 +123,24 @@ def _statement(setup: Setup, number: int, axes: Axial) -> str:
     return "; ".join(parts)
 
 
+WORDS = {
+    "same": "same, the odd pixel at the end",
+    "same-lower": "same, the odd pixel at the begin",
+    "full": "full",
+    "causal": "causal",
+}
+
+
+def _words(stage: Stage) -> Iterator[tuple[str, str, Axial]]:
+    """The padding that a word means."""
+    now = show_padding([(axis.before, axis.after) for axis in stage.axes])
+    for word, meaning in WORDS.items() if not stage.transposed else ():
+        axes = resolved(stage._replace(word=word)).axes
+        pairs = [(axis.before, axis.after) for axis in axes]
+        meant = meaning if any(before != after for before, after in pairs) else word
+        yield _padding_id(axes), f"the padding is {show_padding(pairs)} ({meant}) instead of {now}", axes
+
+
 def _splits(stage: Stage) -> Iterator[tuple[str, str, Axial]]:
     """The same padding or crop in total, split into begin and end in every way."""
     ways = [
@@ -205,13 +224,9 @@ def _strides(stage: Stage) -> Iterator[tuple[str, str, Axial]]:
 
 
 def _paddings(dims: int, stage: Stage) -> Iterator[tuple[str, str, Axial]]:
-    """No padding, the words, the same on all sides, and begin or end off by one."""
+    """No padding, the same on all sides, and begin or end off by one."""
     axes = stage.axes
     yield "padding-missing", "", tuple(a._replace(before=0, after=0) for a in axes)
-    if not stage.transposed:
-        for word in ("same", "same-lower", "full", "causal"):
-            worded = resolved(stage._replace(word=word)).axes
-            yield _padding_id(worded), "", worded
     most = max(a.dilation * (k - 1) + 1 for a, k in zip(axes, stage.kernel, strict=True))
     for width in range(min(most, 8) + 1):
         alike = tuple(a._replace(before=width, after=width) for a in axes)
@@ -225,16 +240,16 @@ def _paddings(dims: int, stage: Stage) -> Iterator[tuple[str, str, Axial]]:
                 a._replace(before=a.before + begin, after=a.after + end) if i in chosen else a
                 for i, a in enumerate(axes)
             )
-            if min(min(a.before, a.after) for a in moved) >= -1:
+            if min(min(a.before, a.after) for a in moved) >= 0:
                 yield _padding_id(moved), "", moved
 
 
 def _phases(dims: int, stage: Stage) -> Iterator[tuple[str, str, Axial]]:
-    """Strides that begin at another pixel."""
+    """Windows that begin at another pixel, as strides do that are counted from elsewhere."""
     if stage.transposed:
         return
-    for chosen in subsets(i for i, axis in enumerate(stage.axes) if axis.stride > 1):
-        for phase in range(1, min(8, max(stage.axes[i].stride for i in chosen))):
+    for chosen in subsets(range(dims)):
+        for phase in range(1, max(2, min(8, max(stage.axes[i].stride for i in chosen)))):
             axes = tuple(a._replace(before=a.before - phase) if i in chosen else a for i, a in enumerate(stage.axes))
             where = axis_words(dims, chosen)
             text = f"the windows begin {phase} pixel{'s' if phase > 1 else ''} later along the {where}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from convcalc.proof.statistics import is_small
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -31,11 +33,11 @@ def beside_lines(ours: np.ndarray, theirs: np.ndarray, wrong: np.ndarray, width:
 
     Nothing if they are not small, or wider than `width`.
     """
+    if not is_small(theirs):
+        return ()
     left = number_lines(ours)
     cells = [f"{value:.6g}" if theirs.dtype.kind in "fc" else str(value) for value in theirs.ravel().tolist()]
     marked = [f"{cell}*" if odd else f"{cell} " for cell, odd in zip(cells, wrong.ravel().tolist(), strict=True)]
-    if not left or not is_small(theirs):
-        return ()
     size, columns = max(map(len, marked)), theirs.shape[-1] if theirs.ndim else 1
     rows = [" ".join(cell.rjust(size) for cell in marked[at : at + columns]) for at in range(0, len(marked), columns)]
     first = max(4, *map(len, left))
