@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import prod, sqrt
 from typing import TypeAlias
 
@@ -21,6 +21,7 @@ from convcalc.graph.primitives import (
     parameter_shapes,
 )
 from convcalc.notation import Axes
+from convcalc.storage.memory import check_memory
 
 Arrays: TypeAlias = Mapping[str, tuple[np.ndarray, ...]]
 """By node name, in the order of `array_shapes`."""
@@ -40,24 +41,28 @@ def array_shapes(node: Node) -> tuple[tuple[str, Axes], ...]:
     return learned
 
 
-def drawn_arrays(graph: Graph, seed: int = 0, dtype: np.dtype | None = None) -> dict[str, tuple[np.ndarray, ...]]:
-    """Random arrays for every node, the same for the same seed.
+def drawn_arrays(
+    graph: Graph, seed: int = 0, dtype: np.dtype | None = None, without: Collection[str] = ()
+) -> dict[str, tuple[np.ndarray, ...]]:
+    """Random arrays for every node but those in `without`, the same for the same seed.
 
     Weights are uniform with variance 2 / fan-in, so that values keep their size from layer to layer.
+    Raises DataError if they do not fit in memory.
     Source: He et al. 2015, section 2.2.
     """
-    random = np.random.default_rng(seed)
+    random, dtype = np.random.default_rng(seed), dtype or np.dtype(np.float32)
+    wanted = [(node, shapes) for node in graph.nodes if node.name not in without and (shapes := array_shapes(node))]
+    values = sum(prod(shape) for _, shapes in wanted for _, shape in shapes)
+    check_memory(values * dtype.itemsize, "the weights", "free memory or use a smaller network")
     return {
-        node.name: tuple(
-            [_drawn(random, role, shape, node.primitive, dtype or np.dtype(np.float32)) for role, shape in shapes]
-        )
-        for node in graph.nodes
-        if (shapes := array_shapes(node))
+        node.name: tuple([_drawn(random, role, shape, node.primitive, dtype) for role, shape in shapes])
+        for node, shapes in wanted
     }
 
 
 def drawn_input(shape: Axes, seed: int = 0, dtype: np.dtype | None = None) -> np.ndarray:
-    """Random data of mean 0 and variance 1."""
+    """Random data of mean 0 and variance 1. Raises DataError if it does not fit in memory."""
+    check_memory(4 * prod(shape), "the input")
     values: np.ndarray = np.random.default_rng(seed).standard_normal(shape, np.float32)
     return values.astype(dtype or np.float32, copy=False)
 
@@ -78,6 +83,7 @@ def drawn_for(shape: Axes, seed: int, dtype: np.dtype | None) -> np.ndarray:
     """Random data in float32 for an input of this dtype; integers are small ones if they may be indices."""
     if dtype is None or dtype.kind not in "biu":
         return drawn_input(shape, seed)
+    check_memory(8 * prod(shape), "the input")
     low, high = (0, 2) if dtype.kind == "b" else (0, 10)
     if dtype.itemsize == 1 and dtype.kind != "b":
         low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max) + 1

@@ -90,7 +90,8 @@ def check_network(
     inputs = drawn if x is None else [x, *drawn[1:]]
     inputs = [held(x, node.name, types.get(node.name)) for node, x in zip(graph.inputs, inputs, strict=True)]
     finite = inputs if all_finite(inputs[0]) else [drawn[0], *inputs[1:]]
-    arrays = {**drawn_arrays(graph), **({} if arrays is None else arrays)}
+    arrays = arrays or {}
+    arrays = {**drawn_arrays(graph, without=arrays), **arrays}
     fields = receptive_fields(graph) if fields is None else fields
     count = len(graph.nodes) - len(graph.inputs)
     shown, again = _Shown(progress, count), 0

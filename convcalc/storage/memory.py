@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 from convcalc.errors import DataError, NotationError, quoted
+from convcalc.storage.limits import allowed_memory
 
 ALWAYS = 64 * 2**20
 """Allocations up to this size are not checked: the check costs as much as running a small layer."""
@@ -56,20 +57,23 @@ def resident_memory() -> int:
     return 0
 
 
-def check_memory(needed: int, what: str) -> None:
-    """Raises DataError if an array of `needed` bytes is sure not to fit."""
+def check_memory(needed: int, what: str, remedy: str = "use smaller sizes") -> None:
+    """Raises DataError if `needed` bytes are sure not to fit."""
     if needed <= ALWAYS:
         return
     available = available_memory()
     if available is not None and needed > available:
-        raise DataError(f"memory: must hold {what}, got {needed} bytes with {available} available; use smaller sizes")
+        raise DataError(f"memory: must hold {what}, got {needed} bytes with {available} available; {remedy}")
 
 
 def available_memory() -> int | None:
-    """Bytes that can be allocated without swapping, None if the system does not say.
+    """Bytes that can be allocated without swapping and within the limits of this process, None if nobody says."""
+    known = [each for each in (_free_memory(), allowed_memory()) if each is not None]
+    return min(known, default=None)
 
-    Linux counts caches as available in /proc/meminfo; elsewhere the whole physical memory is the limit.
-    """
+
+def _free_memory() -> int | None:
+    """Linux counts caches as available in /proc/meminfo; elsewhere the whole physical memory is the limit."""
     with suppress(OSError, ValueError), open("/proc/meminfo", encoding="ascii") as lines:
         for line in lines:
             if line.startswith("MemAvailable:"):
