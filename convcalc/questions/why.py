@@ -113,7 +113,7 @@ def _unknown(text: str) -> str:
     got = f"{shortened(text)!r}" + (f" with {read}" if read else ", in which there is no number")
     return (
         f"why: must be a shape error of PyTorch, Keras, TensorFlow, ONNX Runtime, JAX or NumPy, got {got}; "
-        "paste it whole, convcalc why lists the messages that are known"
+        "paste it whole and in quotes; convcalc why lists the messages that are known"
     )
 
 

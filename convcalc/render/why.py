@@ -14,6 +14,10 @@ from convcalc.render.table import Table, show, terminal
 
 WIDEST = 100
 """Columns of running text."""
+SHOWN = 3
+"""Messages of a framework that a terminal shows,"""
+MAX_SHORT = 64
+"""of those whose wording fits a line."""
 
 
 def show_why(found: Why) -> None:
@@ -50,6 +54,14 @@ def _paragraph(what: str, text: str, width: int) -> list[str]:
 
 
 def known_view() -> Table:
-    """The messages that are known."""
+    """The messages that are known: all of them where they are read by a program, some of each framework for people."""
     rows = tuple((known.framework, known.wording) for known in KNOWN)
-    return Table("Messages that are known", ("framework", "message"), rows, wrapped="message")
+    frameworks = dict.fromkeys(framework for framework, _ in rows)
+    short = [row for row in rows if len(row[1]) <= MAX_SHORT]
+    some = [row for framework in frameworks for row in [row for row in short if row[0] == framework][:SHOWN]]
+    left = len(rows) - len(some)
+    title, columns = "Messages that are known", ("framework", "message")
+    people = Table(
+        title, columns, tuple(some), wrapped="message", aside=(f"and {left} more: convcalc why | cat lists them all",)
+    )
+    return Table(title, columns, rows, on_terminal=people)

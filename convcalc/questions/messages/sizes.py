@@ -8,9 +8,12 @@ from math import gcd, isqrt, prod
 from convcalc.errors import plural
 from convcalc.graph.primitives import Concat, Linear, Merge, Reshape
 from convcalc.questions.messages.answer import Answer, accepts, confirm
-from convcalc.questions.messages.idioms import channel_axis, flattened, linear, shown
+from convcalc.questions.messages.idioms import CHANNELS_FIRST, channel_axis, flattened, linear, shown
 from convcalc.questions.messages.text import Shape
 from convcalc.questions.messages.troubles import Elements, Features, Sizes
+
+MAP_AXES = 4
+"""Axes of a batch of maps."""
 
 
 def features_answer(framework: str, trouble: Features) -> Answer:
@@ -166,7 +169,14 @@ def elements_answer(framework: str, trouble: Elements) -> Answer:
     if known is not None:
         batch, each, factors = known
         confirm(accepts(Reshape((batch, each)), (elements,)), f"{elements} are {batch} rows of {each}")
-        evidence.append(f"{shown(shape)}: {factors} = {each} per sample")
+        if len(shape) > 2:
+            evidence.append(f"{shown(shape)}: {factors} = {each} per sample")
+        maps = _maps(framework, target, each)
+        if maps is not None:
+            confirm(accepts(Reshape((batch, *maps)), (elements,)), f"{shown(maps)} has {each} elements")
+            cause = f"a sample has {each} elements, and {shown(target[1:])} has {_tail(target)}."
+            code = f"layers.Reshape({shown(maps)})" if framework == "Keras" else f"reshape each sample to {shown(maps)}"
+            return Answer(cause, code, tuple(evidence), _sides(each, _tail(target)))
         return Answer(
             f"a sample has {each} elements, and the shape is for {wanted if open_axes else _tail(target)}.",
             f"{flattened(framework)}  # ({batch}, {each}), then in_features={each}",
@@ -187,6 +197,19 @@ def elements_answer(framework: str, trouble: Elements) -> Answer:
         f"{flattened(framework)}, then in_features = {elements} / batch",
         tuple(evidence), ("the layers give the number: add them after the message",),
     )  # fmt: skip
+
+
+def _maps(framework: str, target: Shape, each: int) -> tuple[int, int, int] | None:
+    """The map (channels and a square) of that many elements with the channels of the target; None if there is none."""
+    if len(target) != MAP_AXES:
+        return None
+    channels = target[channel_axis(framework, target)]
+    if channels is None or channels < 1 or each % channels:
+        return None
+    side = isqrt(each // channels)
+    if side * side * channels != each:
+        return None
+    return (channels, side, side) if framework in CHANNELS_FIRST else (side, side, channels)
 
 
 def _tail(target: Shape) -> int:

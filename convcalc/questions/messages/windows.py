@@ -8,6 +8,7 @@ from convcalc.axis.window import Window, output_size, smallest_input, transposed
 from convcalc.errors import ShapeError
 from convcalc.graph.primitives import Pool
 from convcalc.questions.messages.answer import Answer, accepts, confirm
+from convcalc.questions.messages.channels import FEW
 from convcalc.questions.messages.idioms import moved, shown, size_text
 from convcalc.questions.messages.text import Shape
 from convcalc.questions.messages.troubles import OutputPadding, OutputSize, Padded, Smallest, TooSmall
@@ -71,6 +72,12 @@ def _layout(framework: str, trouble: TooSmall) -> tuple[str, str] | None:
     shape = trouble.shape
     if framework not in ("Keras", "TensorFlow") or len(shape) != 4 or not trouble.weight:
         return None
+    if shape[3] == 1 and shape[2] in FEW and shape[0] == shape[1] and (shape[0] or 0) > MAX_CHANNELS:
+        image = shape[:3]
+        return (
+            f"an image of {shown(image)} came without its batch axis: its rows were read as the batch.",
+            f"x = x[None]  # {shown((1, *image))}",
+        )
     first, height, width = shape[1], shape[2], shape[3]
     if first is None or first > MAX_CHANNELS or height != width or height is None or height <= first * 2:
         return None
