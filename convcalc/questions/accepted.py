@@ -8,11 +8,11 @@ at its ends.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import gcd, lcm, prod
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from convcalc.errors import ConvcalcError, ShapeError, plural
 from convcalc.graph.following import MAX_BITS, Rules, all_shapes, rules_of, smallest_size, walked
@@ -22,12 +22,11 @@ from convcalc.graph.size_algebra import Size, Sizes
 from convcalc.graph.size_rules import UnfollowedError
 from convcalc.notation import Axes, show_size
 from convcalc.questions.ranges import Range, continued, in_ranges, ranges_of
+from convcalc.questions.samples import Place, alike, placed_samples
 
 if TYPE_CHECKING:
     import numpy as np
 
-Place: TypeAlias = Callable[[Axes], Graph]
-"""The network on an input of (channels, *spatial); raises ConvcalcError if it does not fit."""
 MAX_STEPS = 1 << 24
 """Most sizes carried through nodes at once: sizes times nodes."""
 MIN_SIZES, MAX_SIZES = 1 << 10, 1 << 17
@@ -36,16 +35,17 @@ MAX_TRIED = 300
 """Most sizes that a network is placed on one by one, if its sizes follow no known rule."""
 SECONDS = 0.8
 """How long checking an answer may take, about; at least MIN_CHECKS sizes are tried."""
-MIN_CHECKS = 6
+MIN_CHECKS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class AxisSizes:
     """The sizes along one axis, or along all of them alike.
 
-    `accepted` and `returns` are those within the range asked for. `modulus` is the period of the pattern that both have
-    from some size on, None if there is none: only some sizes are accepted. `remainders` are those of accepted sizes on
-    division by the modulus, `return_remainders` those of sizes that come back.
+    `accepted` and `returns` are those within the range asked for; a size returns if the output is as large along that
+    axis, or along all. `modulus` is the period of the pattern that both have from some size on, None if there is none:
+    only some sizes are accepted. `remainders` are those of accepted sizes on division by the modulus,
+    `return_remainders` those of sizes that come back.
     """
 
     axis: str
@@ -133,11 +133,16 @@ def accepted_sizes(graph: Graph, at: Place, first: int = 1, last: int = 512) -> 
 
 def _derived(rules: Rules, checks: _Checks, first: int, last: int) -> tuple[AxisSizes, tuple[AxisSizes, ...]]:
     """The answer along all axes and along each, checked. Raises _WrongError if it is not confirmed."""
-    results = []
-    for name, line in _lines(checks.own):
-        results.append(_along(rules, line, name, first, last))
-        checks.confirm(results[-1], line, first, last)
-    return results[0], tuple(results[1:])
+    (name, line), *others = _lines(checks.own)
+    every = _along(rules, line, name, first, last)
+    checks.confirm(every, line, first, last)
+    if alike(rules.graph):
+        return every, tuple(replace(every, axis=name) for name, _ in others)
+    axes = []
+    for name, line in others:
+        axes.append(_along(rules, line, name, first, last))
+        checks.confirm(axes[-1], line, first, last)
+    return every, tuple(axes)
 
 
 def _lines(own: Axes) -> list[tuple[str, Line]]:
@@ -145,27 +150,6 @@ def _lines(own: Axes) -> list[tuple[str, Line]]:
     names = AXIS_NAMES[len(own) - 1]
     each = [(name, Line(own, (axis,))) for axis, name in enumerate(names)]
     return [("every axis", Line(own, tuple(range(len(names))))), *each]
-
-
-def placed_samples(graph: Graph, at: Place) -> list[Graph]:
-    """The network on its own input, and on others if it accepts them, with axes of different sizes.
-
-    A size that divides as often as its own tells a factor from a fixed size; one that is odd however often it is halved
-    tells a factor from the size of another layer.
-    """
-    channels, *spatial = (graph.inputs[0].shape or ())[1:]
-    graphs = [graph]
-    others = (
-        [n + i for i, n in enumerate(spatial, 1)],
-        [n * i for i, n in enumerate(spatial, 2)],
-        [(n << i) - 1 for i, n in enumerate(spatial, 1)],
-    )
-    for size in others:
-        try:
-            graphs.append(at((channels, *size)))
-        except ConvcalcError:
-            continue
-    return graphs
 
 
 class Line(NamedTuple):
@@ -234,13 +218,12 @@ def carried(rules: Rules, line: Line, first: int, last: int) -> tuple[np.ndarray
     sizes = np.arange(first, last + 1, dtype=np.int64 if largest < 1 << 60 else object)
     answer = walked(rules, line.at(sizes))
     fits = np.broadcast_to(np.asarray(answer.fits, bool), sizes.shape)
-    output, spatial = answer.output, line.at(sizes)[1:]
-    back: Any = fits
-    if output is None or len(output) != len(spatial) + 2:
+    output, back = answer.output, fits
+    if output is None or len(output) != len(line.own) + 1:
         back = np.zeros_like(fits)
     else:
-        for after, before in zip(output[2:], spatial, strict=True):
-            back = back & np.asarray(after == before, bool)
+        for axis in line.axes:
+            back = back & np.asarray(output[2 + axis] == sizes, bool)
     return fits, np.broadcast_to(back, sizes.shape)
 
 
@@ -268,7 +251,8 @@ def _period(rules: Rules, line: Line) -> int:
 def smallest_along(rules: Rules, line: Line) -> int | None:
     """The smallest accepted size; None if there is none among those that can be tried."""
     if rules.monotone:
-        found = [smallest_size(rules, line.at(1 << MAX_BITS), 1 + axis) for axis in line.axes]
+        axes = line.axes[:1] if alike(rules.graph) else line.axes
+        found = [smallest_size(rules, line.at(1 << MAX_BITS), 1 + axis) for axis in axes]
         return None if None in found else max(n for n in found if n is not None)
     most = most_at_once(rules)
     first, count = 1, min(MIN_SIZES, most)
@@ -337,10 +321,11 @@ class _Checks:
                 self.tried[size] = None
         return self.tried[size]
 
-    def returned(self, size: Axes) -> bool:
+    def returned(self, size: Axes, axes: Sequence[int]) -> bool:
+        """Whether the output is as large as the input along these axes."""
         graph = self.graph(size)
         shape = None if graph is None else graph.nodes[graph.output].shape
-        return shape is not None and shape[2:] == size[1:]
+        return shape is not None and len(shape) == len(size) + 1 and all(shape[2 + i] == size[1 + i] for i in axes)
 
     def confirm(self, found: AxisSizes, line: Line, first: int, last: int) -> None:
         """Raises _WrongError if placing the network gives another answer; the most telling sizes come first."""
@@ -352,7 +337,7 @@ class _Checks:
             inside = first <= size <= last
             if accepted != (size == found.smallest or (inside and in_ranges(found.accepted, size))):
                 raise _WrongError
-            if inside and self.returned(line.at(size)) != in_ranges(found.returns, size):
+            if inside and self.returned(line.at(size), line.axes) != in_ranges(found.returns, size):
                 raise _WrongError
 
 
@@ -380,7 +365,7 @@ def _tried(checks: _Checks, own: Axes, first: int, last: int) -> tuple[AxisSizes
     results = []
     for name, line in _lines(own):
         accepted = [n for n in range(first, last + 1) if checks.graph(line.at(n)) is not None]
-        returns = [n for n in accepted if checks.returned(line.at(n))]
+        returns = [n for n in accepted if checks.returned(line.at(n), line.axes)]
         smallest = accepted[0] if accepted and first == 1 else None
         results.append(AxisSizes(name, smallest, ranges_of(accepted, 1), ranges_of(returns, 1), None))
     return results[0], tuple(results[1:])

@@ -9,7 +9,8 @@ from convcalc.graph.following import Rules, rules_of
 from convcalc.graph.graph import Graph
 from convcalc.graph.size_rules import UnfollowedError
 from convcalc.notation import Axes, Layout, show_size
-from convcalc.questions.accepted import Line, Place, carried, modulus_of, most_at_once, placed_samples, smallest_along
+from convcalc.questions.accepted import Line, carried, modulus_of, most_at_once, smallest_along
+from convcalc.questions.samples import Place, placed_samples
 
 
 class Fitting(NamedTuple):

@@ -14,7 +14,7 @@ from convcalc.questions.schema import SCHEMA
 from convcalc.questions.skips import Unmet, unmet
 from convcalc.questions.subject import Subject, subject_of
 from convcalc.readers import is_model
-from convcalc.readers.words import example_input
+from convcalc.readers.words import example_input, row_graph
 
 LIKELY = (224, 256, 1024, 1 << 16, 1 << 24, 1 << 40, 1 << 320)
 """Sizes that networks are placed on if no size is given: one of them is large enough and divides well."""
@@ -92,21 +92,21 @@ def placed(words: Sequence[str], size: Axes | None) -> Subject:
         else:
             return subject if size is None else _with_channels(subject, size[0])
     like = parse_size(example_input(words)) if size is None else size
-    sizes = [*([like] if size else []), *((like[0], *(n,) * (len(like) - 1)) for n in LIKELY)]
-    refusal: ConvcalcError | None = None
-    for each in sizes:
+    squares = [(like[0], *(n,) * (len(like) - 1)) for n in (*LIKELY, *range(1, MAX_SMALL if len(words) < 50 else 1))]
+    for each in [*([like] if size else []), *squares]:
         try:
-            return subject_of(words, each)
-        except ShapeError as error:
-            refusal = error
-    if len(words) < 50:
-        for n in range(1, MAX_SMALL):
-            try:
-                return subject_of(words, (like[0], *(n,) * (len(like) - 1)))
-            except ShapeError:
-                continue
-    assert refusal is not None
-    raise refusal
+            return _placed_on(words, each)
+        except ShapeError:
+            continue
+    return subject_of(words, like)
+
+
+def _placed_on(words: Sequence[str], size: Axes) -> Subject:
+    """A model or a row on this input. Raises ShapeError, without advice on the size, if it does not fit."""
+    if is_model(words[0]):
+        return subject_of(words, size)
+    graph = row_graph(words, size, advice=False)
+    return Subject(" ".join(words), size, tuple(words), graph, lambda other: row_graph(words, other, advice=False))
 
 
 def _with_channels(subject: Subject, channels: int) -> Subject:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import convcalc
 from convcalc import ConvcalcError
 from convcalc.graph.graph import Graph
 from convcalc.notation import Axes
@@ -54,7 +55,9 @@ def listed(ranges: tuple[Range, ...]) -> list[int]:
     return sorted(n for first, last, step in ranges for n in range(first, last + 1, step))
 
 
-def check(found: AxisSizes, at: Callable[[Axes], Graph], size: Callable[[int], Axes], last: int) -> None:
+def check(
+    found: AxisSizes, at: Callable[[Axes], Graph], size: Callable[[int], Axes], last: int, axes: Sequence[int]
+) -> None:
     """The same sizes are accepted, and come back, as when the network is placed on each of them."""
     accepted, returns = [], []
     for n in range(1, last + 1):
@@ -64,7 +67,7 @@ def check(found: AxisSizes, at: Callable[[Axes], Graph], size: Callable[[int], A
             continue
         accepted.append(n)
         shape = graph.nodes[graph.output].shape
-        if shape is not None and shape[2:] == size(n)[1:]:
+        if shape is not None and len(shape) == len(size(n)) + 1 and all(shape[2 + i] == n for i in axes):
             returns.append(n)
     assert listed(found.accepted) == accepted
     assert listed(found.returns) == returns
@@ -77,9 +80,9 @@ def check(found: AxisSizes, at: Callable[[Axes], Graph], size: Callable[[int], A
 def check_all(sizes: AcceptedSizes, at: Callable[[Axes], Graph], channels: int, last: int) -> None:
     assert sizes.found == "derived"
     own = sizes.own or ()
-    check(sizes.every, at, lambda n: (channels, *(n,) * (len(own) - 1)), last)
+    check(sizes.every, at, lambda n: (channels, *(n,) * (len(own) - 1)), last, range(len(own) - 1))
     for i, axis in enumerate(sizes.axes, 1):
-        check(axis, at, lambda n, i=i: (*own[:i], n, *own[i + 1 :]), last)  # type: ignore[misc]
+        check(axis, at, lambda n, i=i: (*own[:i], n, *own[i + 1 :]), last, [i - 1])  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
@@ -200,6 +203,35 @@ def test_what_a_refused_size_lacks(tmp_path: Path) -> None:
     fitting = sizes_of([str(model)], (2, 96, 72)).asked
     assert fitting is not None
     assert (fitting.accepted, fitting.output) == (True, (2, 96, 72))
+
+
+@pytest.mark.parametrize(
+    ("size", "advice"),
+    [
+        ((2, 100, 75), "; sizes must be multiples of 8, the nearest: 2x96x72 and 2x104x80"),
+        ((2, 4, 64), "; sizes must be multiples of 8, the nearest: 2x8x64"),
+        ((5, 36, 64), "; sizes must be multiples of 8, the nearest: 5x32x64 and 5x40x64"),
+    ],
+)  # fmt: skip
+def test_the_error_of_a_network_names_the_nearest_sizes(tmp_path: Path, size: Axes, advice: str) -> None:
+    model = tmp_path / "net.toml"
+    model.write_bytes(written(unet(3, TRANSPOSED), 'input = "2x64x64"\n'))
+    with pytest.raises(ConvcalcError) as error:
+        convcalc.network(model, input=size)
+    assert str(error.value).endswith(advice)
+
+
+def test_the_error_of_a_network_names_the_smallest_input() -> None:
+    """AlexNet: 63 is 15, 7 and 3 before its last pool, which reads 3."""
+    with pytest.raises(ConvcalcError, match=r"; the smallest input that the whole network accepts is 3x63x63$"):
+        convcalc.network("alexnet", input=(3, 40, 300))
+    assert convcalc.network("alexnet", input=(3, 63, 63)).output == (1000,)
+
+
+def test_an_accepted_range_of_features() -> None:
+    """The 7x7 maps that a linear layer of 4*7*7 takes come from 28 to 31 pixels: two halvings, rounded down."""
+    found = sizes_of(["k3p1f4", "max:k2", "max:k2", "Linear(196,5)"]).sizes.every
+    assert (found.smallest, found.accepted, found.modulus) == (28, (Range(28, 31, 1),), None)
 
 
 @pytest.mark.parametrize(
