@@ -34,11 +34,11 @@ def scaled(size: Size, factor: float) -> Size:
 
 
 def length_rule(
-    befores: Sequence[int], lengths: Sequence[int], first: int, step: int
+    arriving: Sequence[int], lengths: Sequence[int], first: int, step: int
 ) -> tuple[Callable[[Size], tuple[Size, Fits]], int] | None:
     """How many positions a slice takes of an axis: a fixed number, all but some, or a share; and what it divides by."""
-    pairs = list(zip(befores, lengths, strict=True))
-    if len(set(befores)) == 1:
+    pairs = list(zip(arriving, lengths, strict=True))
+    if len(set(arriving)) == 1:
         before, length = pairs[0]
         return lambda n: (length, n == before), 1
     if len(set(lengths)) == 1:
@@ -46,11 +46,11 @@ def length_rule(
         return lambda n: (length, n > needed), 1
     hop = abs(step)
     left = next(
-        (m for m in (first, *range(befores[0])) if all(-(-(n - m) // hop) == length for n, length in pairs)), None
+        (m for m in (first, *range(arriving[0])) if all(-(-(n - m) // hop) == length for n, length in pairs)), None
     )
     if left is not None:
         return lambda n: (-(-(n - left) // hop), n > left), hop
-    share = Fraction(lengths[0], befores[0])
+    share = Fraction(lengths[0], arriving[0])
     over, under = share.numerator, share.denominator
     if all(n * over == length * under for n, length in pairs):
         return lambda n: (n * over // under, n % under == 0), under

@@ -266,14 +266,14 @@ class SizeRule:
 
     def _slice(self, primitive: Slice) -> Callable[..., tuple[Sizes, Fits]]:
         axis, first, step = primitive.axis, primitive.first, primitive.step
-        befores = [(node.input_shapes[0] or ())[axis] for node in self.nodes]
+        arriving = [(node.input_shapes[0] or ())[axis] for node in self.nodes]
         lengths = [(node.shape or ())[axis] for node in self.nodes]
-        rule = length_rule(befores, lengths, first, step)
+        rule = length_rule(arriving, lengths, first, step)
         if rule is None:
             raise UnfollowedError(self.node.name)
         follow, divisor = rule
         self.divisors.append(divisor)
-        self.monotone = len(set(befores)) == 1
+        self.monotone = len(set(arriving)) == 1
 
         def cut(_shapes: Shapes, given: Sizes) -> tuple[Sizes, Fits]:
             length, fits = follow(given[axis])
@@ -306,11 +306,11 @@ class SizeRule:
             return lambda _shapes, given, other: ((*given[:kept], *other[kept:]), True)
         follow: list[Callable[[Shapes, Size], Size]] = []
         for axis, values in enumerate(self._output_values()[kept:], kept):
-            befores = tuple((node.input_shapes[0] or ())[axis] for node in self.nodes)
-            scale = primitive.scales[axis - kept] if primitive.scales else Fraction(values[0], befores[0])
+            arriving = tuple((node.input_shapes[0] or ())[axis] for node in self.nodes)
+            scale = primitive.scales[axis - kept] if primitive.scales else Fraction(values[0], arriving[0])
             factor = scale.numerator if scale.denominator == 1 else float(scale)
             fixed = self.fixed and len(set(values)) == 1
-            if not fixed and all(floor(n * factor) == m for n, m in zip(befores, values, strict=True)):
+            if not fixed and all(floor(n * factor) == m for n, m in zip(arriving, values, strict=True)):
                 self.divisors.append(scale.denominator)
                 follow.append(lambda _shapes, n, f=factor: scaled(n, f))  # type: ignore[misc]
             else:

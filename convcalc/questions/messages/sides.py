@@ -9,8 +9,8 @@ from convcalc.errors import ShapeError
 from convcalc.graph.following import Rules, all_shapes, rules_of
 from convcalc.graph.size_rules import UnfollowedError
 from convcalc.notation import Axes
-from convcalc.questions.accepted import placed_samples
 from convcalc.questions.messages.laid import Laid, anywhere
+from convcalc.questions.samples import placed_samples
 
 if TYPE_CHECKING:
     import numpy as np
