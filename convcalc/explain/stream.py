@@ -10,15 +10,16 @@ from convcalc import formulas
 from convcalc.axis.window import Window
 from convcalc.explain.rows import Explanation, row_of
 from convcalc.formulas import Symbol
-from convcalc.questions.schedule import Count, Needed, counts, read_by
+from convcalc.questions.schedule import Count, counts, read_by
 from convcalc.questions.schema import number
-from convcalc.questions.stream import Stream, StreamedLayer
-from convcalc.questions.timeline import Arrive, Join, Slide, Spread
+from convcalc.questions.stream import Stream, read_samples
+from convcalc.questions.stream_layers import StreamedLayer
+from convcalc.questions.timeline import Join, Slide, Spread
 
 
 def explain_stream(stream: Stream) -> tuple[Explanation, ...]:
     """The working-out of what every layer reads for one chunk and keeps after it, and of the whole."""
-    now = counts(stream.graph, stream.plan, stream.held_back, 0)
+    now = counts(stream.graph, stream.plan, (0,) * len(stream.plan), 0)
     rows = list[Explanation]()
     for layer in stream.layers:
         rows += _reads(stream, layer)
@@ -37,7 +38,7 @@ def _reads(stream: Stream, layer: StreamedLayer) -> Iterator[Explanation]:
     wanted: dict[str, Symbol] = {
         **_geometry(window),
         "first": want.first,
-        "last": want.last + stream.held_back[layer.number],
+        "last": want.last,
     }
     slides = isinstance(timed.move, Slide)
     first, last = (
@@ -45,7 +46,7 @@ def _reads(stream: Stream, layer: StreamedLayer) -> Iterator[Explanation]:
         if slides
         else (formulas.STREAM_FIRST_SPREAD, formulas.STREAM_LAST_SPREAD)
     )
-    read = read_by(timed, Needed(want.first, want.last + stream.held_back[layer.number]))
+    read = read_by(timed, want)
     yield row_of(layer.name, f"first input for outputs {want.first}..{want.last}", first, read.first, **wanted)
     yield row_of(layer.name, "last input for them", last, read.last, **wanted)
 
@@ -54,7 +55,7 @@ def _state(stream: Stream, layer: StreamedLayer, now: Sequence[Count]) -> Iterat
     """The arrays that a layer keeps after whole chunks, which are counted from 0."""
     timed, node = stream.plan[layer.number], stream.graph.nodes[layer.number]
     assert timed is not None
-    given = now[layer.number].ready + stream.held_back[layer.number]
+    given = now[layer.number].ready
     arrived = [now[i].ready for i in node.inputs]
     for held in layer.state:
         length = held.shape[(timed.axis or 0) - 1]
@@ -62,7 +63,7 @@ def _state(stream: Stream, layer: StreamedLayer, now: Sequence[Count]) -> Iterat
             case Slide(window, _):
                 symbols = {**_geometry(window), "arrived": arrived[0], "given": given}
                 yield row_of(layer.name, f"{held.of}, kept", formulas.STREAM_STATE, length, **symbols)
-            case Spread(window, _) if held.of.startswith("sums"):
+            case Spread(window, _):
                 yield row_of(layer.name, f"{held.of}, kept", formulas.STREAM_STATE_SPREAD, length, **_geometry(window))
             case Join():
                 ahead = next(count for count in arrived if count - given == length)
@@ -77,12 +78,7 @@ def _state(stream: Stream, layer: StreamedLayer, now: Sequence[Count]) -> Iterat
 
 def _whole(stream: Stream) -> Iterator[Explanation]:
     """Context, latency, and what overlapping costs."""
-    samples = [
-        want
-        for want, timed in zip(stream.block, stream.plan, strict=True)
-        if want is not None and timed is not None and isinstance(timed.move, Arrive)
-    ]
-    first, last = min(want.first for want in samples), max(want.last for want in samples)
+    first, last = read_samples(stream.plan, stream.block)
     chunk, smallest, ahead = stream.chunk, stream.smallest_chunk, stream.look_ahead
     text = "the fewest samples for which every layer gives a whole number of outputs"
     yield Explanation("stream", "smallest chunk", text, str(smallest), smallest, formulas.DEFINITION)

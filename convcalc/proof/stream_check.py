@@ -38,8 +38,10 @@ from convcalc.storage.memory import check_memory
 MODULUS = 251
 """Outputs are taken modulo this prime, so that they stay small and every input still matters."""
 WHOLE_KINDS = ("add", "subtract", "multiply", "maximum", "minimum")
-MAX_PIECES = 64
-"""Most pieces of a run; the first is longer if they do not reach."""
+MIN_PIECES, MAX_PIECES, MAX_STEPS = 8, 64, 2000
+"""Fewest and most pieces of a run, and steps of all nodes together; the first piece is longer if they do not reach."""
+MAX_ELEMENTS = 1 << 27
+"""Most values of all layers together: more take minutes."""
 MAX_SINGLE = 256
 """Longest look-ahead that is measured sample by sample."""
 TRIES = 16
@@ -70,7 +72,12 @@ def check_stream(stream: Stream, subject: Subject) -> StreamRun:
     warm = -(-(stream.left_context + stream.look_ahead) // stream.smallest_chunk) + 2
     least = (warm + 2) * stream.smallest_chunk + stream.look_ahead + stream.smallest_chunk // 2 + 1
     graph = _placed(stream, subject, max(least, 2 * stream.chunk.samples + 1))
-    check_memory(8 * sum(node.elements for node in graph.nodes), "the layers on so long a stream")
+    elements = sum(node.elements for node in graph.nodes)
+    if elements > MAX_ELEMENTS:
+        raise ShapeError(
+            f"check: may take {MAX_ELEMENTS} values, got {elements}; use smaller strides, kernels or inputs"
+        )
+    check_memory(8 * elements, "the layers on so long a stream")
     graph = replace(graph, nodes=tuple(map(in_whole_numbers, graph.nodes)))
     runs = _Runs(stream, graph, drawn_whole(graph), warm * stream.smallest_chunk)
     return StreamRun(runs.size, (*_state_checks(runs), *_time_checks(runs), _context_check(runs), *_value_checks(runs)))
@@ -168,8 +175,8 @@ class _Runs:
             out = run.out
         return out
 
-    def streamed(self) -> Streamed:
-        return Streamed(self.graph, self.stream, self.arrays, small)
+    def streamed(self, *, exactly: bool = False) -> Streamed:
+        return Streamed(self.graph, self.stream, self.arrays, small, exactly=exactly)
 
     def part(self, first: int, end: int) -> list[np.ndarray]:
         """The samples from first up to, but not including, end."""
@@ -260,12 +267,13 @@ def _value_checks(runs: _Runs) -> Iterator[Check]:
     """The outputs in chunks against those of the whole, all of them, the end included."""
     whole = runs.whole(runs.inputs)
     stream, random = runs.stream, np.random.default_rng(0)
-    uneven = [int(n) for n in random.integers(1, 3 * stream.smallest_chunk + 2, MAX_PIECES)]
-    ways = [(f"chunks of {stream.smallest_chunk}", [stream.smallest_chunk] * MAX_PIECES)]
+    count = max(MIN_PIECES, min(MAX_PIECES, MAX_STEPS // len(stream.plan)))
+    uneven = [int(n) for n in random.integers(1, 3 * stream.smallest_chunk + 2, count)]
+    ways = [(f"chunks of {stream.smallest_chunk}", [stream.smallest_chunk] * count)]
     if stream.chunk.samples != stream.smallest_chunk:
-        ways.append((f"chunks of {stream.chunk.samples}", [stream.chunk.samples] * MAX_PIECES))
+        ways.append((f"chunks of {stream.chunk.samples}", [stream.chunk.samples] * count))
     for name, sizes in (*ways, ("uneven chunks", uneven)):
-        running, outs = runs.streamed(), []
+        running, outs = runs.streamed(exactly=True), []
         for first, end in _pieces(runs.size, sizes):
             outs.append(running.push(runs.part(first, end), last=end == runs.size))
         out = np.concatenate(outs, runs.out_axis)

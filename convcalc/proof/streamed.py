@@ -51,18 +51,23 @@ class State:
     given: int = 0
 
     def kept(self) -> list[Axes]:
-        """The shapes of the arrays, without the batch; empty ones do not count."""
-        arrays = [*self.inputs, *(each for each in (self.sums, self.held) if each is not None)]
+        """The shapes of the inputs and sums, without the batch; empty ones do not count."""
+        arrays = self.inputs if self.sums is None else [*self.inputs, self.sums]
         return [array.shape[1:] for array in arrays if array.size]
 
 
 class Streamed:
-    """A graph that runs over a stream as `stream` says; every node's output goes through `change`."""
+    """A graph that runs over a stream as `stream` says; every node's output goes through `change`.
+
+    If it is to end `exactly` as the whole, nodes hold back what may be cut off.
+    """
 
     def __init__(
-        self, graph: Graph, stream: Stream, arrays: Arrays, change: Callable[[np.ndarray], np.ndarray] = np.asarray
-    ) -> None:
+        self, graph: Graph, stream: Stream, arrays: Arrays, change: Callable[[np.ndarray], np.ndarray] = np.asarray,
+        *, exactly: bool = True,
+    ) -> None:  # fmt: skip
         self.graph, self.stream, self.arrays, self.change = graph, stream, arrays, change
+        self.held_back = stream.held_back if exactly else (0,) * len(stream.plan)
         self.states = [State() for _ in graph.nodes]
         self.still: dict[int, np.ndarray] = {}
 
@@ -117,7 +122,7 @@ class Streamed:
                 raise AssertionError("their outputs are there already")
             case _:
                 assert_never(timed.move)
-        out = _held_back(state, at, out, self.stream.held_back[number], final)
+        out = _held_back(state, at, out, self.held_back[number], final)
         state.given += out.shape[at]
         return out
 

@@ -6,19 +6,18 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import groupby, pairwise
+from itertools import pairwise
 from math import gcd, prod
 from typing import Any, NamedTuple
 
 from convcalc.errors import ShapeError, first_of, plural
 from convcalc.graph.graph import Graph, ancestors
-from convcalc.graph.primitives import Input, TransposedCorrelate
+from convcalc.graph.primitives import Input
 from convcalc.graph.shapes import AXIS_NAMES
-from convcalc.notation import Axes
-from convcalc.questions.cost import cost
-from convcalc.questions.schedule import Count, Needed, counts, held_back, needed, rates, total_stride
+from convcalc.questions.schedule import Count, Needed, Plan, counts, held_back, needed, rates, total_stride
 from convcalc.questions.schema import SCHEMA, number
-from convcalc.questions.timeline import Arrive, Join, Obstacle, Slide, Spread, Timed, timeline
+from convcalc.questions.stream_layers import StreamedLayer, streamed_layers
+from convcalc.questions.timeline import Arrive, Obstacle, Timed, timeline
 
 DEFAULT_RATE = Fraction(16_000)
 """Samples a second, if no rate is given."""
@@ -40,43 +39,6 @@ class NotStreamableError(ShapeError):
         first = graph.group_of[obstacles[0].number]
         read = [n for n in ancestors(graph, obstacles[0].number) if not isinstance(graph.nodes[n].primitive, Input)]
         self.before = tuple(graph.groups[n] for n in sorted({graph.group_of[n] for n in read} - {first}))
-
-
-class Held(NamedTuple):
-    """An array that a layer keeps from one chunk to the next, without the batch; `of` says what it is."""
-
-    shape: Axes
-    of: str
-    batch: int
-
-    @property
-    def values(self) -> int:
-        """Elements for the whole batch."""
-        return self.batch * prod(self.shape)
-
-
-class Unread(NamedTuple):
-    """Positions at the end of a layer's input that no window reads, and the padding that reads all, if there is one."""
-
-    positions: int
-    of: int
-    padding: tuple[int, int] | None
-
-
-class StreamedLayer(NamedTuple):
-    """One stage over the stream; multiplications are for each sample of the input."""
-
-    number: int
-    name: str
-    op: str
-    shape: Axes
-    state: tuple[Held, ...]
-    multiplications: Fraction
-    unread: Unread | None
-
-    @property
-    def values(self) -> int:
-        return sum(held.values for held in self.state)
 
 
 class Chunk(NamedTuple):
@@ -102,8 +64,8 @@ class Stream:
     """Layers over a stream of `rate` samples a second, whose time runs along `axis` of the whole input.
 
     To give the outputs of a chunk, its samples, `left_context` before and `look_ahead` after it are read.
-    `plan` and `held_back` say node by node how it runs, and `block` what it needs for the outputs of one chunk. The end
-    is that of `size` samples, of whole chunks if None.
+    `plan` says node by node how it runs, `block` what it needs for the outputs of one chunk. The end is that of `size`
+    samples, of whole chunks if None; to be exact there, nodes hold back outputs, which comes `end_delay` samples later.
     """
 
     graph: Graph
@@ -117,8 +79,9 @@ class Stream:
     layers: tuple[StreamedLayer, ...]
     chunk: Chunk
     plan: tuple[Timed | None, ...]
-    held_back: tuple[int, ...]
     block: tuple[Needed | None, ...]
+    held_back: tuple[int, ...]
+    end_delay: int
 
     @property
     def latency(self) -> int:
@@ -147,7 +110,7 @@ class Stream:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is lost at the end, and chunks that give now more and now fewer outputs."""
-        return (*_valid_notes(self), *_unread_notes(self), *_chunk_notes(self), *self.graph.notes)
+        return (*_valid_notes(self), *_end_notes(self), *_unread_notes(self), *_chunk_notes(self), *self.graph.notes)
 
     def milliseconds(self, samples: int) -> float:
         """The time of some samples. Raises ShapeError if it is beyond all floats."""
@@ -167,6 +130,7 @@ class Stream:
             "latency_ms": self.milliseconds(self.latency),
             "smallest_chunk": self.smallest_chunk,
             "outputs_per_chunk": self.outputs_per_chunk,
+            "end_delay": self.end_delay,
             "state_values": self.state_values,
             "multiplications_per_sample": number(self.multiplications),
             "multiplications_per_second": number(self.multiplications * self.rate),
@@ -217,52 +181,33 @@ def stream(
             f"{graph.labels[graph.output]}: must depend on the input, got a constant; give layers that read it"
         )
     stride = total_stride(found)
-    held = held_back(graph, plan, stride)
-    block = needed(graph, plan, held, Needed(0, int(out * stride) - 1))
-    samples = [
-        each for each, timed in zip(block, plan, strict=True) if each and timed and isinstance(timed.move, Arrive)
-    ]
-    left = max(0, -min(each.first for each in samples))
-    until = max(each.last for each in samples) + 1
-    ahead = max(0, until - stride)
+    held, none, outputs = held_back(graph, plan, stride), (0,) * len(plan), int(out * stride)
     size = (graph.inputs[0].shape or ())[axis]
-    _confirm(graph, plan, counts(graph, plan, held, size))
-    now, end = counts(graph, plan, held, 0), counts(graph, plan, held, size if sized else 0)
-    layers = tuple(
-        StreamedLayer(
-            number, f"{group.name}/{graph.nodes[number].stage}" if group.name else graph.nodes[number].stage, group.op,
-            _with_time(graph.nodes[number].shape or (), timed.axis, 0), tuple(_state(graph, plan, number, now, held)),
-            _multiplications(graph, plan, found, number), _unread(graph, plan, number, end, size if sized else 0),
-        )
-        for group in graph.layers
-        for number in group.nodes
-        if (timed := plan[number]) is not None
-    )  # fmt: skip
+    _confirm(graph, plan, counts(graph, plan, none, size))
+    block = needed(graph, plan, none, Needed(0, outputs - 1))
+    first, last = read_samples(plan, block)
+    _, last_exactly = read_samples(plan, needed(graph, plan, held, Needed(0, outputs - 1)))
+    left, ahead = max(0, -first), max(0, last + 1 - stride)
     pieces = stride if chunk is None else chunk
     return Stream(
-        graph, axis, rate, size if sized else None, left, ahead, stride, int(out * stride), layers,
+        graph, axis, rate, size if sized else None, left, ahead, stride, outputs,
+        streamed_layers(graph, plan, found, size if sized else None),
         Chunk(
-            pieces, _outputs(graph, plan, held, stride, int(out * stride), pieces), _latency(pieces, stride, until),
+            pieces, _outputs(graph, plan, stride, outputs, pieces), _latency(pieces, stride, last + 1),
             -(-left // stride) * stride + pieces + ahead,
         ),
-        plan, held, block,
+        plan, block, held, max(0, last_exactly + 1 - stride) - ahead,
     )  # fmt: skip
 
 
-class Alike(NamedTuple):
-    """Layers in a row that keep and multiply the same: the first, the last, and their sums."""
-
-    layers: tuple[StreamedLayer, ...]
-    values: int
-    multiplications: Fraction
-
-
-def busy_layers(stream: Stream) -> tuple[Alike, ...]:
-    """The layers that keep something or multiply, those that are alike together."""
-    busy = [layer for layer in stream.layers if layer.values or layer.multiplications]
-    runs = groupby(busy, key=lambda layer: (layer.op, layer.state, layer.multiplications))
-    found = [tuple(run) for _, run in runs]
-    return tuple(Alike(run, len(run) * run[0].values, len(run) * run[0].multiplications) for run in found)
+def read_samples(plan: Plan, block: Sequence[Needed | None]) -> Needed:
+    """The first and the last sample that the outputs of a chunk need, of what they need of every node."""
+    samples = [
+        want
+        for want, timed in zip(block, plan, strict=True)
+        if want is not None and timed is not None and isinstance(timed.move, Arrive)
+    ]
+    return Needed(min(want.first for want in samples), max(want.last for want in samples))
 
 
 def axis_names(graph: Graph) -> tuple[str, ...]:
@@ -270,80 +215,21 @@ def axis_names(graph: Graph) -> tuple[str, ...]:
     return AXIS_NAMES.get(len(graph.inputs[0].shape or ()) - 2, ())
 
 
-def _confirm(graph: Graph, plan: Sequence[Timed | None], found: Sequence[Count]) -> None:
+def _confirm(graph: Graph, plan: Plan, found: Sequence[Count]) -> None:
     """Raises AssertionError unless all that every node has given in the end is its output as it was placed."""
     for node, timed, count in zip(graph.nodes, plan, found, strict=True):
         if timed is not None and timed.axis is not None and count.final != (node.shape or ())[timed.axis]:
             raise AssertionError(f"{node.name}: {count.final} positions in the end, but its shape is {node.shape}")
 
 
-def _with_time(shape: Axes, axis: int | None, length: int) -> Axes:
-    """A whole shape with another length of time, without the batch."""
-    return tuple(length if at == axis else size for at, size in enumerate(shape))[1:]
-
-
-def _state(
-    graph: Graph, plan: Sequence[Timed | None], number: int, now: Sequence[Count], held: Sequence[int]
-) -> Iterator[Held]:
-    """What a node keeps after whole chunks: inputs that later windows read, sums without their last terms, ..."""
-    node, timed = graph.nodes[number], plan[number]
-    if timed is None or timed.axis is None:
-        return
-    ready = now[number].ready + held[number]
-    for i, shape in zip(node.inputs, node.input_shapes, strict=True):
-        before = plan[i]
-        if before is None or before.axis is None:
-            continue
-        kept, of = 0, "inputs"
-        if isinstance(timed.move, Slide):
-            kept = now[i].ready + timed.move.window.before - ready * timed.move.window.stride
-        elif isinstance(timed.move, Join):
-            kept, of = now[i].ready - ready, f"inputs from {graph.labels[i]}"
-        if kept > 0:
-            yield Held(_with_time(shape or (), before.axis, kept), of, (shape or (1,))[0])
-    pending = timed.move.window.extent - timed.move.window.stride if isinstance(timed.move, Spread) else 0
-    for kept, of in ((pending, "sums of outputs"), (held[number], "outputs that may be cut off")):
-        if kept > 0:
-            yield Held(_with_time(node.shape or (), timed.axis, kept), of, (node.shape or (1,))[0])
-
-
-def _multiplications(
-    graph: Graph, plan: Sequence[Timed | None], found: Sequence[Fraction | None], number: int
-) -> Fraction:
-    """Multiplications of a node for each sample of the network's input; a transposed one multiplies its inputs."""
-    node = graph.nodes[number]
-    at = node.inputs[0] if isinstance(node.primitive, TransposedCorrelate) else number
-    timed, rate, shape = plan[at], found[at], graph.nodes[at].shape
-    if timed is None or timed.axis is None or rate is None or shape is None:
-        return Fraction(0)
-    return Fraction(cost(node).multiplications, shape[timed.axis]) * rate
-
-
-def _unread(graph: Graph, plan: Sequence[Timed | None], number: int, end: Sequence[Count], size: int) -> Unread | None:
-    """Positions at the end of the input that no window of a strided layer reads, on the size of the end."""
-    timed = plan[number]
-    if timed is None or not isinstance(timed.move, Slide) or timed.move.window.stride == 1:
-        return None
-    window, [source] = timed.move.window, graph.nodes[number].inputs
-    last = (end[number].final - 1) * window.stride - window.before + window.extent
-    unread = end[source].final - last
-    if unread <= 0:
-        return None
-    reads_all = window.extent >= window.stride and window.dilation == 1
-    padding = (window.extent - window.stride, window.stride - 1) if reads_all else None
-    return Unread(unread, end[source].final if size else 0, padding)
-
-
-def _outputs(
-    graph: Graph, plan: Sequence[Timed | None], held: Sequence[int], stride: int, outputs: int, pieces: int
-) -> tuple[int, int] | None:
+def _outputs(graph: Graph, plan: Plan, stride: int, outputs: int, pieces: int) -> tuple[int, int] | None:
     """The fewest and the most outputs of chunks of `pieces` samples, if `stride` samples give `outputs`."""
     different = stride // gcd(stride, pieces)
     if different == 1:
         return outputs * pieces // stride, outputs * pieces // stride
     if different * len(plan) > MAX_COUNTED:
         return None
-    given = [counts(graph, plan, held, n * pieces)[graph.output].ready for n in range(different + 1)]
+    given = [counts(graph, plan, (0,) * len(plan), n * pieces)[graph.output].ready for n in range(different + 1)]
     found = [after - before for before, after in pairwise(given)]
     return min(found), max(found)
 
@@ -365,6 +251,14 @@ def _valid_notes(stream: Stream) -> Iterator[str]:
             f"output 0 counts as that of sample 0; as that of sample {stream.look_ahead}, the last that it reads, it "
             "would look ahead at nothing"
         )
+
+
+def _end_notes(stream: Stream) -> Iterator[str]:
+    """Which layers give outputs that are cut off if the stream ends there."""
+    for label, back in zip(stream.graph.labels, stream.held_back, strict=True):
+        if back:
+            later = f"takes {plural(stream.end_delay, 'sample')} more" if stream.end_delay else "takes no longer"
+            yield f"{label}: cuts off the last {plural(back, 'output')} at the end; to hold these back {later}"
 
 
 def _unread_notes(stream: Stream) -> Iterator[str]:

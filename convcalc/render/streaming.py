@@ -10,7 +10,8 @@ from convcalc.errors import plural
 from convcalc.explain.rows import Explanation
 from convcalc.notation import Layout, show_sample_rate, show_size
 from convcalc.questions.schema import number
-from convcalc.questions.stream import Alike, Stream, StreamedLayer, busy_layers
+from convcalc.questions.stream import Stream
+from convcalc.questions.stream_layers import Alike, StreamedLayer, alike_layers
 from convcalc.render.checks import agreement, checks_table
 from convcalc.render.explanations import show_explanations
 from convcalc.render.table import Cell, Table, show
@@ -57,7 +58,7 @@ def _quantities(stream: Stream) -> Iterator[tuple[str, int]]:
 
 def layers_view(stream: Stream, layout: Layout) -> Table:
     """What the layers keep and how much they multiply; of many layers, those that keep most."""
-    busy = busy_layers(stream)
+    busy = alike_layers(stream.layers)
     most = sorted(busy, key=lambda alike: (-alike.values, -alike.multiplications))[:MAX_ROWS]
     rows = [_alike_row(stream, alike, layout) for alike in busy if alike in most]
     rows.append(("all layers", None, None, stream.state_values, _per_second(stream, stream)))

@@ -203,15 +203,25 @@ def test_branches_wait_for_each_other(tmp_path: Path) -> None:
 
 
 def test_a_cut_end_that_padding_added_is_no_delay(tmp_path: Path) -> None:
-    """A TCN pads 4 on both sides and cuts off the last 4: causal. Cutting off 6 looks ahead by 2."""
-    for cut, ahead in ((4, 0), (6, 2)):
+    """A TCN pads 4 on both sides and cuts off the last 4. To cut off 6, the last 2 of what is there are held back."""
+    for cut, delay in ((4, 0), (6, 2)):
         (tmp_path / "tcn.toml").write_text(
             'input = "3x40"\n'
             '[[layers]]\nop = "conv"\nfilters = 3\nkernel = 3\ndilation = 2\npadding = 4\n'
             f'[[layers]]\nop = "crop"\npadding = [[0, {cut}]]\n'
         )
         found = stream(subject_of([str(tmp_path / "tcn.toml")]).graph, 2)
-        assert (found.left_context, found.look_ahead) == (4, ahead)
+        assert (found.left_context, found.look_ahead, found.end_delay) == (4, 0, delay)
+    assert found.notes == (
+        "crop1: cuts off its last 2 at the end; to hold them back costs 2 samples of latency in all",
+    )
+
+
+@pytest.mark.parametrize(("words", "ahead", "delay"), [("t:k2s4", 0, 1), ("t:k3s2p2", 1, 1), ("t:k2s4a2", 0, 0)])
+def test_transposed_layers_that_end_early(words: str, ahead: int, delay: int) -> None:
+    """n inputs give 4n - 2 outputs in the end, whose last 2 would be there before, if the stream went on."""
+    found = streamed(words)
+    assert (found.look_ahead, found.end_delay) == (ahead, delay)
 
 
 def test_the_axis_of_a_map() -> None:
