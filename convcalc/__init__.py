@@ -4,9 +4,7 @@
 importing NumPy; `conv` and `conv_transpose` run one.
 """
 
-from __future__ import annotations
-
-TYPE_CHECKING = False  # typing takes longer to import than signals may go uncaught
+TYPE_CHECKING = False  # nothing is imported here: until `__main__` is reached, Ctrl-C is a traceback
 if TYPE_CHECKING:
     from typing import Any
 
@@ -32,7 +30,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Public names are fetched at first use, so that `convcalc.analyze` costs no import of NumPy."""
     if name not in _HOMES:
         raise AttributeError(f"module 'convcalc' has no attribute {name!r}")

@@ -7,12 +7,13 @@ import sys
 
 from convcalc.cli.signals import INTERRUPTED, catch_signals
 
+PROGRAM = ("__main__", "convcalc.__main__")
 ANSWERED, DISAGREED, AT_FAULT, READER_GONE = 0, 1, 2, 141
 
 
 def main() -> None:
     """Run convcalc on the arguments of this process and exit."""
-    if sys._getframe(1).f_globals.get("__name__") == "__main__":  # a program, not a function that others call
+    if sys._getframe(1).f_globals.get("__name__") in PROGRAM:  # not a function that others call
         catch_signals()
     import gc
     from io import TextIOWrapper

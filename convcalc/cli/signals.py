@@ -22,11 +22,11 @@ def catch_signals() -> None:
         return
     numbers = [getattr(signal, name) for name in ENDING]
     caught = {number for number in numbers if signal.getsignal(number) != signal.SIG_IGN}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, caught)
+    signal.pthread_sigmask(signal.SIG_BLOCK, caught)
     try:
         start_new_thread(_wait, (caught,))
     except RuntimeError:  # no thread can be started: they are handled as in any Python program
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, caught)
 
 
 def _wait(caught: set[int]) -> None:

@@ -142,7 +142,7 @@ def test_the_shell_completes_types_and_commands(words: str, index: int, expected
 def test_the_module_and_the_command_are_the_same() -> None:
     """`python -m convcalc` and the entry point answer alike."""
     by_entry = subprocess.run(
-        [sys.executable, "-c", "from convcalc.cli import main; main()", "--version"],
+        [sys.executable, "-c", "from convcalc.__main__ import main; main()", "--version"],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (by_entry.returncode, by_entry.stdout) == (0, process("--version").stdout)
