@@ -212,9 +212,8 @@ def test_a_cut_end_that_padding_added_is_no_delay(tmp_path: Path) -> None:
         )
         found = stream(subject_of([str(tmp_path / "tcn.toml")]).graph, 2)
         assert (found.left_context, found.look_ahead, found.end_delay) == (4, 0, delay)
-    assert found.notes == (
-        "crop1: cuts off its last 2 at the end; to hold them back costs 2 samples of latency in all",
-    )
+    [note] = found.notes
+    assert note == "crop1: cuts off the last 2 outputs at the end; to hold these back takes 2 samples more"
 
 
 @pytest.mark.parametrize(("words", "ahead", "delay"), [("t:k2s4", 0, 1), ("t:k3s2p2", 1, 1), ("t:k2s4a2", 0, 0)])
