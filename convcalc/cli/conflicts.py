@@ -61,6 +61,7 @@ NET: tuple[Rule, ...] = (
 TILES: tuple[Rule, ...] = (
     Needs(("--check",), "--tile", remedy="add one, such as --tile 256"),
     Exclude(("--check", "--explain")),
+    ExcludeEach(("--sweep",), ("--tile", "--check", "--explain")),
 )
 """The rules of `convcalc tile`."""
 

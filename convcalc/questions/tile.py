@@ -138,6 +138,39 @@ class Tiling:
         return None if graph is None else peak(graph, deployed(graph)).elements * BYTES["float32"]
 
 
+@dataclass(frozen=True, slots=True)
+class TileSweep:
+    """Plans of the same layers with tiles of several sizes, each with its size; if that does not fit, why."""
+
+    plan: Tiling
+    points: tuple[tuple[str, Tiling | str], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """What all tiles have in common, and what each size costs."""
+        whole = self.plan.to_dict()
+        common = ("schema", "name", "input", "output", "halo", "multiple", "multiplications_whole")
+        return {
+            **{key: whole[key] for key in common},
+            "peak_activation_bytes_whole": whole["peak_activation_bytes_whole"],
+            "points": [{"tile": size, **_point(plan)} for size, plan in self.points],
+        }
+
+
+def _point(plan: Tiling | str) -> dict[str, Any]:
+    if isinstance(plan, str):
+        return {**dict.fromkeys(POINT), "error": plan}
+    recomputed, peak_bytes = plan.recomputed, plan.peak_bytes(plan.largest)
+    values = (
+        list(plan.grid or ()), list(plan.reads or ()), plan.multiplications,
+        None if recomputed is None else float(recomputed), peak_bytes,
+    )  # fmt: skip
+    return dict(zip(POINT, values, strict=True))
+
+
+POINT = ("grid", "largest_tile", "multiplications", "recomputed", "peak_activation_bytes")
+"""What JSON has for every size of a sweep; null for one that does not fit, with the reason as `error`."""
+
+
 def listed(tiling: Tiling) -> Iterator[dict[str, list[list[int]]]]:
     """Every tile as [start, stop] per axis of what it reads, crops and writes, in row-major order."""
     check_count(tiling)

@@ -17,7 +17,8 @@ from convcalc.questions.cost import cost
 from convcalc.questions.models import layer_words
 from convcalc.questions.pieces import Course, ObstacleError, check_alike, course, lies
 from convcalc.questions.subject import Subject, subject_of, subject_until
-from convcalc.questions.tile import MAX_TILES, Cut, Tile, TiledAxis, Tiling, cuts
+from convcalc.questions.sweep import Progress, sizes
+from convcalc.questions.tile import MAX_TILES, Cut, Tile, TiledAxis, TileSweep, Tiling, cuts
 
 
 def tiling(subject: Subject, tile: PerAxis | None = None, *, mode: str = "zeros") -> Tiling:
@@ -48,6 +49,23 @@ def tiling(subject: Subject, tile: PerAxis | None = None, *, mode: str = "zeros"
         except ShapeError as error:
             failures.append(error)
     raise failures[0] from None
+
+
+def tile_sweep(subject: Subject, text: str, *, mode: str = "zeros", progress: Progress | None = None) -> TileSweep:
+    """The plans for tile sizes written as `128..1024` or `128,256x512`. Raises the first's error if none fits."""
+    points: list[tuple[str, Tiling | str]] = []
+    plan, failed, all_sizes = tiling(subject, mode=mode), None, sizes(text)
+    for size in all_sizes:
+        try:
+            points.append((size, tiling(subject, size, mode=mode)))
+        except ConvcalcError as error:
+            points.append((size, str(error)))
+            failed = failed or error
+        if progress is not None:
+            progress(len(points), len(all_sizes))
+    if failed is not None and all(isinstance(point, str) for _, point in points):
+        raise failed
+    return TileSweep(plan, tuple(points))
 
 
 class _Planned(NamedTuple):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
+from convcalc.errors import shortened
 from convcalc.graph.shapes import AXIS_NAMES
-from convcalc.notation import Layout, show_axes
-from convcalc.questions.tile import Tiling
+from convcalc.notation import Layout, show_axes, show_size
+from convcalc.questions.tile import TileSweep, Tiling
 from convcalc.render.cells import size_cell
 from convcalc.render.checks import agreement, checks_table
 from convcalc.render.table import Bar, Cell, Table
@@ -47,6 +48,26 @@ def tile_view(plan: Tiling, layout: Layout) -> Table:
     return Table(_title(plan), columns, tuple(rows), aside=_notes(plan))
 
 
+def tile_sweep_view(sweep: TileSweep) -> Table:
+    """A row for every size of the tiles."""
+    rows: list[tuple[Cell, ...]] = [(size, *_point_cells(plan)) for size, plan in sweep.points]
+    whole = ("whole", show_size(sweep.plan.input[1:] if sweep.plan.input else ()), 1, sweep.plan.multiplications_whole)
+    rows.append((*whole, None, sweep.plan.peak_bytes(sweep.plan.whole)))
+    left_out = [f"{size}: {plan}" for size, plan in sweep.points if isinstance(plan, str)]
+    columns = ("tile", "with its halo", "tiles", "multiplications", "computed twice", "peak activation bytes")
+    halo = "x".join(f"{begin}:{end}" for begin, end in (axis.halo for axis in sweep.plan.axes))
+    shared = f"halo {halo}, tiles begin at multiples of {show_axes([axis.multiple for axis in sweep.plan.axes])}"
+    return Table(shortened(sweep.plan.name), columns, tuple(rows), 1, aside=(shared, *left_out))
+
+
+def _point_cells(plan: Tiling | str) -> tuple[Cell, ...]:
+    if isinstance(plan, str):
+        return (None,) * 5
+    share = None if plan.recomputed is None else _percent(float(plan.recomputed))
+    reads, count = show_size(plan.reads or ()), prod(plan.grid or ())
+    return reads, count, plan.multiplications, share, plan.peak_bytes(plan.largest)
+
+
 def tile_checks_view(plan: Tiling, run: TiledRun) -> Table:
     """The checks of tiles that were run."""
     wrong = ", ".join(check.name for check in run.checks if check.ok is False)
@@ -57,7 +78,7 @@ def tile_checks_view(plan: Tiling, run: TiledRun) -> Table:
 
 def _title(plan: Tiling) -> str:
     tiles = f" in tiles of {show_axes([axis.tile or 0 for axis in plan.axes])}" if plan.largest is not None else ""
-    return f"{plan.name}{tiles}"
+    return f"{shortened(plan.name)}{tiles}"
 
 
 def _notes(plan: Tiling) -> tuple[str, ...]:

@@ -66,11 +66,27 @@ def test_the_working_out(output: Run) -> None:
     assert "min(96, 32 + 8 + 8)\t48" in text
 
 
+def test_a_sweep_has_what_each_tile_alone_has(output: Run, on_terminal: OnTerminal) -> None:
+    sizes = ("16", "24x32", "64")
+    swept = json.loads(output("tile", "1x40x64", *CHAIN, "--sweep", f"15,{','.join(sizes)}", "--json"))
+    first, *points = swept["points"]
+    assert first["error"].startswith("tile: the height must be a multiple of 2")
+    for size, point in zip(sizes, points, strict=True):
+        alone = json.loads(output("tile", "1x40x64", *CHAIN, "--tile", size, "--json"))
+        assert point.pop("tile") == size
+        assert point == {key: alone[key] for key in point}
+    rows = [line.split("\t") for line in output("tile", "1x40x64", *CHAIN, "--sweep", "16,64").splitlines()]
+    assert [row[:3] for row in rows[1:]] == [["16", "32x32", "12"], ["64", "40x64", "1"], ["whole", "40x64", "1"]]
+    assert on_terminal(80, "tile", "1x40x64", *CHAIN, "--sweep", "16,64")
+
+
 REFUSED = [
+    (("k3", "--sweep", "8"), "tile: --sweep is about an input of known size, got none; add 3x224x224 before the la"),
+    (("3x9x9", "k3", "--sweep", "8", "--tile", "8"), "tile: --sweep cannot be combined with --tile"),
     (("k3", "--check"), "tile: --check needs --tile, got none; add one, such as --tile 256"),
     (
         ("k3", "--tile", "8", "--check"),
-        "tile: --check runs layers on an input, got none; add 3x224x224 before the layers",
+        "tile: --check is about an input of known size, got none; add 3x224x224 before the layers",
     ),
     (("3x9x9", "k3", "--until", "2"), "until: must be a layer of k3, got '2'; try 1"),
     (("3x64x64", "k3", "--tile", "a"), "tile: "),
