@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from convcalc.errors import NotationError, first_of, one_line, shortened
 from convcalc.notation import Layout, PerAxis
@@ -12,12 +12,12 @@ from convcalc.questions.messages import KNOWN, read_message
 from convcalc.questions.messages.answer import Answer
 from convcalc.questions.messages.causes import answer_to
 from convcalc.questions.messages.known import Reading
-from convcalc.questions.messages.laid import laid_out
-from convcalc.questions.messages.place import where
-from convcalc.questions.messages.spot import Where
 from convcalc.questions.messages.text import numbers_in, plain, shapes_in
 from convcalc.questions.messages.troubles import UNSTATED, Rule, Trouble
 from convcalc.questions.schema import SCHEMA
+
+if TYPE_CHECKING:
+    from convcalc.questions.messages.spot import Where
 
 KINDS = {
     "Channels": "channels",
@@ -101,8 +101,13 @@ def why(
     reading = read_message(text)
     if reading is None:
         raise NotationError(_unknown(text))
-    place = where(reading.framework, reading.trouble, laid_out(words, input, layout)) if words else None
-    return Why(reading, answer_to(reading.framework, reading.trouble), place, bool(words))
+    answer, place = answer_to(reading.framework, reading.trouble), None
+    if words:
+        from convcalc.questions.messages.laid import laid_out
+        from convcalc.questions.messages.place import where
+
+        place = where(reading.framework, reading.trouble, laid_out(words, input, layout))
+    return Why(reading, answer, place, bool(words))
 
 
 def _unknown(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -293,3 +294,32 @@ def test_numbers_that_contradict_themselves_end_in_an_answer_or_a_line(text: str
     except ConvcalcError:
         return
     assert found.fix
+
+
+@pytest.mark.parametrize(
+    ("words", "small", "layer"),
+    [
+        (("k5s2p1f4", "max:k3s2p1", "k4p1f6", "max:k5s1p2", "k3f2"), 13, "5"),
+        (("max:k2s2", "k3s3p1f5", "k2f3", "max:k4s2p1"), 13, "4"),
+        (("k3p1f2", "k4s3f3", "k5s2p2f4", "k2f2"), 7, "4"),
+    ],
+)
+def test_the_layer_that_raises_in_pytorch_is_found(words: tuple[str, ...], small: int, layer: str) -> None:
+    """From the message alone and layers on a large input; the smallest input passes in PyTorch, one less does not."""
+    torch = pytest.importorskip("torch")
+    parts, channels = [], 3
+    for word in words:
+        k, s, p, f = (int(m[1]) if (m := re.search(rf"{letter}(\d+)", word.partition(":")[2] or word)) else default
+                      for letter, default in (("k", 1), ("s", 1), ("p", 0), ("f", channels)))  # fmt: skip
+        pool = word.startswith("max")
+        parts.append(torch.nn.MaxPool2d(k, s, p) if pool else torch.nn.Conv2d(channels, f, k, s, p))
+        channels = f
+    whole = torch.nn.Sequential(*parts)
+    with pytest.raises(RuntimeError) as raised:
+        whole(torch.zeros(1, 3, small, small))
+    found = place(str(raised.value), *words, input="3x200x200")["where"]
+    assert f"layer {layer} (" in found["text"]
+    least = int(re.findall(r"accept is 3x(\d+)x", found["text"])[0])
+    whole(torch.zeros(1, 3, least, least))
+    with pytest.raises(RuntimeError):
+        whole(torch.zeros(1, 3, least - 1, least - 1))
