@@ -9,7 +9,6 @@ from textwrap import wrap
 from convcalc.errors import one_line
 from convcalc.questions.messages import KNOWN
 from convcalc.questions.why import Why
-from convcalc.render.drawing import room
 from convcalc.render.table import Table, show, terminal
 
 WIDEST = 100
@@ -25,7 +24,8 @@ def show_why(found: Why) -> None:
     if not sys.stdout.isatty():
         show(Table("why", ("what", "text"), tuple(_rows(found))))
         return
-    console, width = terminal(sys.stdout), min(WIDEST, room()[0])
+    console = terminal(sys.stdout)
+    width = min(WIDEST, console.width)
     lines = [(what, line) for what, text in _rows(found) for line in _paragraph(what, one_line(text), width)]
     for what, line in lines:
         console.print(line, style="bold" if what in ("cause", "fix") else "")

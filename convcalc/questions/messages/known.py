@@ -40,13 +40,33 @@ class Known:
     read: Callable[..., Trouble | None]
 
 
+_PARTS = re.compile(r"<n>|<shape>|\\.|\[(?:\\.|[^\]\\])*\]|[A-Za-z]\?|.")
+
+
 @lru_cache(maxsize=256)
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern.replace("<n>", NUMBER).replace("<shape>", SHAPE))
 
 
+def needed_word(pattern: str) -> str:
+    """The longest word outside of all groups of a pattern: a text without it cannot match, and is not searched.
+
+    Most messages then need one pattern compiled, not a hundred.
+
+    >>> needed_word(r"(?:The )?size of tensor a \\(<n>\\) must match")
+    'tensor'
+    """
+    depth, outside = 0, []
+    for part in _PARTS.findall(pattern):
+        depth += {"(": 1, ")": -1}.get(part, 0)
+        outside.append(part if depth == 0 and part.isalpha() else " ")
+    return max("".join(outside).split(), key=len, default="")
+
+
 def last_reading(known: Known, text: str) -> Reading | None:
     """The last place in the text that says so; None if there is none."""
+    if needed_word(known.pattern) not in text:
+        return None
     for match in reversed(list(_compiled(known.pattern).finditer(text))):
         parts: list[Value] = [value(part) for part in match.groups()]
         if any(isinstance(part, str) and part[:1] in BRACKETS for part in parts):  # words where a shape should be
