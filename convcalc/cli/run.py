@@ -115,6 +115,7 @@ def command(
       convcalc run examples/photo.npy examples/blur.npy -t spatially-separable -p same -o blurred.npy
       convcalc run examples/photo-rgb.npy examples/edges-bank.npy -s 2 -p 1 --json
       convcalc run examples/sunspots.npy examples/eleven-years.npy --preview
+      convcalc run examples/diagnosing/image.npy examples/diagnosing/kernel.npy --expect examples/diagnosing/scipy.npy
     """
     from convcalc.cli.run_slabs import result_in_slabs
     from convcalc.proof.forms import Named

@@ -191,7 +191,14 @@ def magnitudes(setup: Setup) -> Setup:
         )
         for stage in setup.stages
     ])  # fmt: skip
-    return setup._replace(x=np.abs(setup.x), stages=stages)
+    with np.errstate(all="ignore"):
+        x = np.where(np.isfinite(setup.x), np.abs(setup.x), 0)
+    return setup._replace(x=x, stages=stages)
+
+
+def largest_sum(setup: Setup) -> float:
+    """What the magnitudes of an output's terms do not sum up to more than; not a number only if the weights are not."""
+    return _bound(magnitudes(setup))
 
 
 def terms(setup: Setup) -> int:

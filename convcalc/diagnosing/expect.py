@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import log2
+from math import log2, prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from convcalc.diagnosing.evaluate import computable, magnitudes, terms, whole
+from convcalc.diagnosing.evaluate import computable, largest_sum, magnitudes, terms, whole
 from convcalc.diagnosing.identify import identified
 from convcalc.diagnosing.layer import full_output, setup_of
 from convcalc.diagnosing.pattern import pattern_of
@@ -23,7 +23,12 @@ from convcalc.errors import DataError
 from convcalc.proof.forms import Named
 from convcalc.proof.run import Run, RunOptions, prepared
 from convcalc.proof.statistics import json_number
+from convcalc.storage.memory import check_memory
 
+SUMMED = 1 << 27
+"""Products whose magnitudes are summed output by output; of more, what they cannot exceed is taken."""
+COPIES = 3
+"""Arrays in float64 that a comparison has at once for the input and each output."""
 MARGIN = 12
 """Bits that y must have beyond what the number of tried readings makes likely by chance."""
 
@@ -78,6 +83,7 @@ def _explained(each: Class) -> dict[str, Any]:
     }
 
 
+@np.errstate(all="ignore")  # NaN and Inf are values here, not accidents
 def expect(
     input: Named, kernels: Sequence[Named], biases: Sequence[Named], options: RunOptions, run: Run, expected: Named, *,
     tolerance: float | None = None, progress: Progress | None = None,
@@ -92,6 +98,7 @@ def expect(
         raise DataError(f"{expected.name}: must be an array of numbers, got shape {theirs.shape} of {theirs.dtype}")
     layer = prepared(input, kernels, biases, options)
     own = setup_of(layer, input, kernels, options)
+    check_memory(COPIES * 8 * (own.x.size + 2 * run.out.size + theirs.size), "the comparison")
     kinds = (own.x.dtype, *(stage.weight.dtype for stage in own.stages))
     compared = _compared(computable(own), kinds, run.out, expected, layer.dims, options, tolerance)
     setup, target = compared.setup, compared.target
@@ -119,17 +126,19 @@ def _compared(
     assert shape is not None
     theirs = expected.array
     y = full_output(expected, shape, dims, options)
+    y = y.astype(np.uint8) if y.dtype.kind == "b" else y
     exact = setup.x.dtype.kind == "i" and y.dtype.kind in "biu"
     wide = y.astype(np.complex128 if y.dtype.kind == "c" else np.int64 if exact else np.float64)
-    sizes = np.abs(whole(magnitudes(setup)))
     like = y.shape == shape
-    bounds = _bounds(setup, sizes if like else np.full(1, sizes.max()), y, kinds)
+    few = like and prod(shape) * terms(setup) <= SUMMED
+    sizes = np.abs(whole(magnitudes(setup))) if few else np.full(shape if like else 1, largest_sum(setup))
+    bounds = _bounds(setup, sizes, y, kinds)
     base = Expectation(False, None, 0.0, (), "", (), None, 0, (), (), ours, theirs)
     differs = None
     if like:
         full = full_output(Named("", ours), shape, dims, options)
         with np.errstate(all="ignore"):
-            errors = np.abs(full.astype(wide.dtype) - wide)
+            errors = np.abs(full.astype(np.result_type(wide, np.complex64 if full.dtype.kind == "c" else wide)) - wide)
         errors = np.where((full == wide) | (np.isnan(full) & np.isnan(wide)), 0, errors)
         errors = np.where(np.isnan(errors), np.inf, errors)
         differs = errors > (bounds if tolerance is None else tolerance)

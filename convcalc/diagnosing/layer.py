@@ -40,8 +40,15 @@ def setup_of(layer: Prepared, input: Named, kernels: Sequence[Named], options: R
 
 
 def full_output(y: Named, shape: Sequence[int], dims: int, options: RunOptions) -> np.ndarray:
-    """An output as (batch, N, *positions), whatever axes of length 1 it has or lacks; as it is if it cannot be that."""
+    """An output as (batch, N, *positions), whatever axes of length 1 it has or lacks; as it is if it cannot be that.
+
+    A plain list of as many numbers has them in the order of the layout.
+    """
     full = y.array
+    if full.ndim == 1 < len(shape) and full.size == prod(shape) and shape[1] * shape[0] != full.size:  # a plain list
+        if parse_layout(options.layout) == "channels-first":
+            return full.reshape(shape)
+        return np.moveaxis(full.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
     if y.array.ndim in (dims, dims + 1, dims + 2):
         full = full_input(y, dims, parse_layout(options.layout))
         if full.shape == tuple(shape):

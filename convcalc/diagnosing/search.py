@@ -176,7 +176,8 @@ def blind_spots(
 ) -> tuple[Reading, ...]:
     """The readings that these data cannot tell from the right result, though other data could; one of each class."""
     spots = []
-    for reading in _counted(readings, len(readings), progress):
+    mistakes = [reading for reading in readings if reading.family != "rounding"]
+    for reading in _counted(mistakes, len(mistakes), progress):
         changed = reading.change(setup)
         if changed is None or stored_shape(changed) != target.shape:
             continue
