@@ -48,6 +48,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern.replace("<n>", NUMBER).replace("<shape>", SHAPE))
 
 
+@lru_cache(maxsize=256)
 def needed_word(pattern: str) -> str:
     """The longest word outside of all groups of a pattern: a text without it cannot match, and is not searched.
 
