@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from convcalc.errors import ConvcalcError, NotationError, ShapeError
+from convcalc.errors import ConvcalcError, DataError, NotationError, ShapeError
 from convcalc.notation import Axes, PerAxis, parse_features, parse_size
 from convcalc.questions.accepted import AcceptedSizes, accepted_sizes
 from convcalc.questions.fitting_sizes import fitting
 from convcalc.questions.schema import SCHEMA
 from convcalc.questions.skips import Unmet, unmet
 from convcalc.questions.subject import Subject, subject_of
-from convcalc.readers import is_model
+from convcalc.readers import is_model, likely_input
 from convcalc.readers.words import example_input, row_graph
 
 LIKELY = (224, 256, 1024, 1 << 16, 1 << 24, 1 << 40, 1 << 320)
 """Sizes that networks are placed on if no size is given: one of them is large enough and divides well."""
-MAX_SMALL = 600
-"""Sizes that are tried one by one if none of those is accepted."""
+FEW = 3
+"""How many of those a model is placed on: larger ones have more elements than files may."""
+MAX_SMALL, MAX_WORDS, SECONDS = 600, 50, 2.0
+"""Sizes that models and rows of few words are tried on one by one, if none of those is accepted, and for how long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +84,31 @@ def sizes_of(words: Sequence[str], input: PerAxis | None = None, first: int = 1,
 def placed(words: Sequence[str], size: Axes | None) -> Subject:
     """A model on its own input or, like a row of words, on one that it accepts, with the channels and axes of `size`.
 
-    Raises the error of the size asked for, or of a large one, if there is none.
+    Raises the error of the size asked for, or of a likely one, if there is none.
     """
-    if is_model(words[0]):
+    model = is_model(words[0])
+    if model:
         try:
             subject = subject_of(words)
-        except NotationError:  # it has no input of its own
-            if size is None:
+        except ConvcalcError as error:  # it has no input of its own, or one that does not fit
+            likely = likely_input(words[0]) if size is None else size
+            if likely is None:
                 raise
+            refusal, size = error, likely
         else:
             return subject if size is None else _with_channels(subject, size[0])
     like = parse_size(example_input(words)) if size is None else size
-    squares = [(like[0], *(n,) * (len(like) - 1)) for n in (*LIKELY, *range(1, MAX_SMALL if len(words) < 50 else 1))]
-    for each in [*([like] if size else []), *squares]:
+    small = range(1, MAX_SMALL) if model or len(words) < MAX_WORDS else ()
+    sides = (*LIKELY[:FEW], *range(1, 64), *range(64, 1024, 32), *small) if model else (*LIKELY, *small)
+    began = time.monotonic()
+    for each in [*([like] if size else []), *((like[0], *(n,) * (len(like) - 1)) for n in sides)]:
         try:
             return _placed_on(words, each)
-        except ShapeError:
-            continue
+        except (ShapeError, DataError):
+            if time.monotonic() - began > SECONDS:
+                break
+    if model:
+        raise refusal
     return subject_of(words, like)
 
 

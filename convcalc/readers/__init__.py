@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from convcalc.errors import DataError, NotationError, one_line
 from convcalc.graph.graph import Graph
-from convcalc.notation import PerAxis, did_you_mean, simplified
+from convcalc.notation import Axes, PerAxis, did_you_mean, simplified
 from convcalc.readers.exporting import export_of
 
 ZOO = os.path.join(os.path.dirname(__file__), "zoo")
@@ -87,6 +87,20 @@ def load_network(model: str, *, input: PerAxis | None = None, batch: int = 1, wi
     else:
         raise NotationError(_unknown(model))
     return network_from_toml(_read(path), shown, input=input, batch=batch, width=width)
+
+
+def likely_input(model: str) -> Axes | None:
+    """An input that a network without one of its own may take, (channels, *spatial); None if nothing is known of it.
+
+    Of an ONNX file, the sizes that it states and the channels of its first weights, the open ones made up.
+    """
+    if model.lower().endswith(".onnx"):
+        _onnx_reader()  # or the error that says what to install
+        from convcalc.readers.onnx.inputs import likely_size
+        from convcalc.readers.onnx.model import read_model
+
+        return likely_size(read_model(model).graph)
+    return (3, 224, 224)
 
 
 def _unknown(model: str) -> str:

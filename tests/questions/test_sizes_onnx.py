@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from convcalc.questions.accepted import accepted_sizes
+from convcalc.questions.ranges import Range
+from convcalc.questions.sizes import sizes_of
 from convcalc.questions.subject import subject_of
 from tests.questions.test_sizes import check_all
 
@@ -15,7 +17,11 @@ models = pytest.importorskip("tests.onnx_models", reason="the extra onnx is not 
 node, array, ints = models.node, models.array, models.ints
 
 
-def unet(up: list[Any], arrays: list[Any]) -> Any:
+KEPT = ("", "t", "scales", "sizes", "first", "last", "two", "batch")
+"""Names that are the same at every level."""
+
+
+def unet(up: list[Any], arrays: list[Any], size: tuple[Any, ...] = (1, 2, 16, 24)) -> Any:
     """Down by two twice, and up again by these nodes from `low` to `high`, as large as `skip` if they say so."""
     nodes = [
         node("Conv", "x w0", "a", pads=[1, 1, 1, 1]),
@@ -29,16 +35,13 @@ def unet(up: list[Any], arrays: list[Any]) -> Any:
             copy.CopyFrom(each)
             for names in (copy.input, copy.output):
                 names[:] = [
-                    {"low": low, "skip": skip, "high": high}.get(n, n if n in given else n + high) for n in names
+                    {"low": low, "skip": skip, "high": high}.get(n, n if n in KEPT else n + high) for n in names
                 ]
             nodes.append(copy)
         joined = "f" if high == "e" else "y"
         nodes += [node("Concat", f"{skip} {high}", f"j{high}", axis=1), node("Conv", f"j{high} w{high}", joined)]
     weights = [array("w0", 2, 2, 3, 3), array("w1", 2, 2, 3, 3), array("we", 2, 4, 1, 1), array("wg", 2, 4, 1, 1)]
-    return models.model(nodes, [*weights, *arrays], {"x": (1, 2, 16, 24)})
-
-
-given = ("", "t", "scales", "sizes", "first", "last", "two", "batch")
+    return models.model(nodes, [*weights, *arrays], {"x": size})
 
 
 @pytest.mark.parametrize(
@@ -60,6 +63,13 @@ given = ("", "t", "scales", "sizes", "first", "last", "two", "batch")
 def test_a_unet(tmp_path: Path, up: list[Any], arrays: list[Any]) -> None:
     subject = subject_of([models.saved(tmp_path, unet(up, arrays))])
     check_all(accepted_sizes(subject.graph, subject.at, 1, 34), subject.at, 2, 34)
+
+
+def test_open_sizes_are_made_up(tmp_path: Path) -> None:
+    up = [node("ConvTranspose", "low t", "high", strides=[2, 2])]
+    proto = unet(up, [array("t", 2, 2, 2, 2)], (1, 2, "height", "width"))
+    found = sizes_of([models.saved(tmp_path, proto)]).sizes.every
+    assert (found.smallest, found.accepted, found.modulus) == (4, (Range(4, 512, 4),), 4)
 
 
 def test_slices_and_fixed_positions(tmp_path: Path) -> None:

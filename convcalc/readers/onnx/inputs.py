@@ -83,6 +83,18 @@ def fixed_channels(graph: GraphProto, wanted: Axes) -> Iterator[tuple[int, int]]
             return
 
 
+def likely_size(graph: GraphProto) -> Axes | None:
+    """The size of the image as far as the file states it, open sizes made up; None if it is not even a map."""
+    weights = {tensor.name for tensor in graph.initializer}
+    images = [value for value in graph.input if value.name not in weights and is_tensor(value)]
+    dims = (dims_of(max(images, key=_likeness)) if images else None) or []
+    if not 3 <= len(dims) <= 5:
+        return None
+    channels = next((count for axis, count in fixed_channels(graph, (1,) * (len(dims) - 1)) if axis == 0), 3)
+    open_sizes = (channels, *(224,) * (len(dims) - 2))
+    return tuple(dim if isinstance(dim, int) else size for dim, size in zip(dims[1:], open_sizes, strict=True))
+
+
 class _Sizes:
     """Sizes for the inputs, in order: a symbol that one input settles has the same value in the next."""
 
