@@ -91,8 +91,13 @@ class Solved:
         """If there are more than MAX_SOLUTIONS, how to narrow the ranges: to the window of the simplest layer."""
         if max(self.count, sum(group.count for axis in self.axes for group in axis)) <= MAX_SOLUTIONS:
             return ""
-        window = self.families[0].simplest[0].window
-        return f"narrow the ranges, such as -k {window.kernel} -s {window.stride} -d {window.dilation}"
+        windows = [solution.window for solution in self.families[0].simplest]
+        kernel, stride, dilation = (
+            show_axes([getattr(window, name) for window in windows]) for name in ("kernel", "stride", "dilation")
+        )
+        padding = f" -p {show_padding([(window.before, window.after) for window in windows])}"
+        many = self.families[0].count > MAX_SOLUTIONS // 4
+        return f"narrow the ranges, such as -k {kernel} -s {stride} -d {dilation}{padding * many}"
 
     def layers(self) -> list[Layer]:
         """All layers, simplest first. Raises NotationError if there are more than MAX_SOLUTIONS."""

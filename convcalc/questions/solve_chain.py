@@ -24,11 +24,14 @@ from convcalc.questions.solve import (
     layer_simplicity,
 )
 from convcalc.questions.solve_axis import AxisTask, Group
-from convcalc.questions.solve_search import MAX_STEPS, axis_groups, layers_within, strides_with_layers
+from convcalc.questions.solve_search import axis_groups, layers_within, strides_with_layers
 
 MAX_LAYERS = 64
+MAX_TRIED = 15_000
+"""Most sizes and layers that a search looks at, about a second's worth."""
 SCALED = "every layer makes stride times its input"
-DIVIDED = "every layer makes its input over its stride, rounded up"
+DIVIDED = "every layer makes its input over its stride, without a rest"
+ROUNDED = "every layer makes its input over its stride, rounded up"
 FREE_LAST = "; the last layer alone makes up the rest"
 ANY = "any size between input and output"
 
@@ -97,13 +100,13 @@ class SolvedChains:
         return sorted(every, key=lambda found: _total([keys[id(choice)] for choice in found[1]]))
 
     def narrower(self) -> str:
-        """If there are more than MAX_SOLUTIONS, how to narrow the ranges: to what the simplest chain has."""
+        """If there are more than MAX_SOLUTIONS, how to narrow the ranges: one kernel leaves few chains per path."""
         if self.count <= MAX_SOLUTIONS:
             return ""
-        windows = [layer[0].window for layer in self.paths[0].simplest]
-        kernels, strides = ([getattr(window, name) for window in windows] for name in ("kernel", "stride"))
-        spans = (Span(min(values), max(values)) for values in (kernels, strides))
-        return "narrow the ranges, such as -k {} -s {}".format(*spans)
+        windows = [solution.window for layer in self.paths[0].simplest for solution in layer]
+        several = any(task.ranges.dilation.size > 1 for task in self.tasks)
+        dilation = f" -d {min(window.dilation for window in windows)}" if several else ""
+        return f"narrow the ranges, such as -k {max(window.kernel for window in windows)}{dilation}"
 
     def to_dict(self) -> dict[str, Any]:
         """All chains as plain JSON values; layers that differ in their padding alone are `alternatives` of one."""
@@ -132,8 +135,8 @@ def solve_chains(
     """The chains of so many layers that make an output size of an input size.
 
     Unless a padding is given, the sizes between the layers are those that strides alone make: every layer multiplies
-    its input by its stride (transposed) or divides it, rounded up. If no such chain ends at the output, its last layer
-    may make any size.
+    its input by its stride (transposed) or divides it. If no such chain ends at the output, quotients are rounded up;
+    and if there is none then either, the last layer may make any size.
     Raises NotationError for what cannot be read, and for ranges with too many chains in them.
 
     >>> found = solve_chains(62, 18600, 2, {"kernel": "30..40", "stride": "15..20"}, transposed=True)
@@ -149,13 +152,20 @@ def solve_chains(
             raise NotationError(
                 f"solve: chains go from one size to one other, got {got}; use one number, or no --layers"
             )
-    given = "padding" in searched.given
-    rule = SCALED if transposed else DIVIDED
-    search = _Search(tasks, searched, last_free=given, exact=not given)
-    paths, between = search.paths(layers), ANY if given else rule
-    if not paths and not given:
-        search = _Search(tasks, searched, last_free=True, exact=True)
-        paths, between = search.paths(layers), rule + FREE_LAST
+    if "padding" in searched.given:
+        rules = [(ANY, _Search(tasks, searched, last_free=True, exact=False, rounded=True))]
+    else:
+        rules = [
+            (text, _Search(tasks, searched, last_free=free, exact=True, rounded=rounded))
+            for text, free, rounded in (
+                (SCALED if transposed else DIVIDED, False, False),
+                (ROUNDED, False, True),
+                ((SCALED if transposed else ROUNDED) + FREE_LAST, True, True),
+            )
+            if text != ROUNDED or not transposed
+        ]
+    each = ((text, search.paths(layers)) for text, search in rules)
+    between, paths = next((found for found in each if found[1]), (rules[-1][0], []))
     ordered = sorted(paths, key=lambda path: _total(list(map(layer_simplicity, path.simplest))))
     return SolvedChains(tasks, searched, layers, between, tuple(ordered))
 
@@ -168,9 +178,11 @@ class _Search:
     searched: Searched
     last_free: bool
     exact: bool
+    rounded: bool
     steps: int = 0
     tails: dict[tuple[Axes, int], list[tuple[Axes, ...]]] = field(default_factory=dict)
     layers: dict[tuple[Axes, Axes, bool], tuple[Choice, ...]] = field(default_factory=dict)
+    groups: dict[tuple[int, int, AxisTask, bool], list[Group]] = field(default_factory=dict)
 
     def paths(self, count: int) -> list[Path]:
         """Every path of that many layers."""
@@ -202,7 +214,7 @@ class _Search:
 
     def _step(self, steps: int = 1) -> None:
         self.steps += steps
-        if self.steps > MAX_STEPS:
+        if self.steps > MAX_TRIED:
             raise NotationError(
                 "solve: these ranges have too many chains in them, got more than can be tried; "
                 "narrow them, such as -k 3 -s 1..2 -d 1, without -p"
@@ -233,12 +245,13 @@ class _Search:
         )
 
     def _scaled(self, size: int, task: AxisTask) -> Iterator[int]:
-        """What the strides alone make of a size; transposed, only sizes that the output is a multiple of."""
+        """What the strides alone make of a size; only sizes that end at the output if all that follow do so too."""
         end, strides = task.target.number, task.ranges.stride
         if not task.transposed:
             for stride in range(strides.first, strides.last + 1):
                 self._step()
-                yield -(-size // stride)
+                if self.rounded or (size % stride == 0 and size // stride % end == 0):
+                    yield -(-size // stride)
             return
         for stride in range(strides.first, min(strides.last, end // size) + 1):
             self._step()
@@ -272,30 +285,34 @@ class _Search:
             self.layers[start, end, free] = tuple(sorted(choices, key=lambda choice: layer_simplicity(choice.simplest)))
         return self.layers[start, end, free]
 
+    def _scaling(self, size: int, output: int, transposed: bool) -> Span:
+        """The strides that alone make one size of another, by the rule of this search."""
+        if transposed or not self.rounded:
+            return Span(max(size, output) // min(size, output), max(size, output) // min(size, output))
+        return Span(-(-size // output), (size - 1) // (output - 1) if output > 1 else size)
+
     def _groups(self, size: int, output: int, task: AxisTask, free: bool) -> list[Group]:
         """The layers that make one size of another along an axis."""
+        key = size, output, task, free
+        if key in self.groups:
+            return self.groups[key]
         own = task._replace(inputs=Span(size, size), target=Target("size", output))
         strides = task.ranges.stride
         if not free:
-            low, high = (output // size, output // size) if task.transposed else _divisors(size, output)
-            strides = strides.within(Span(low, high))
+            strides = strides.within(self._scaling(size, output, task.transposed))
         elif "kernel" not in self.searched.given:
             most = Span(1, usual_kernels(strides.last)[-1].last)
             strides = strides_with_layers(own._replace(ranges=own.ranges._replace(kernel=most)))
-        found = []
+        found = list[Group]()
         for stride in range(strides.first, strides.last + 1):
             kernels = (own.ranges.kernel,) if "kernel" in self.searched.given else usual_kernels(stride)
             for kernel in kernels:
-                self._step()
                 found += axis_groups(
                     own._replace(ranges=own.ranges._replace(kernel=kernel, stride=Span(stride, stride)))
                 )
+        self._step(1 + 2 * len(found) + strides.size)
+        self.groups[key] = found
         return found
-
-
-def _divisors(size: int, output: int) -> tuple[int, int]:
-    """The least and the greatest stride that makes `output` of a size, rounded up: none if the first is greater."""
-    return -(-size // output), (size - 1) // (output - 1) if output > 1 else size
 
 
 def usual_kernels(stride: int) -> tuple[Span, ...]:

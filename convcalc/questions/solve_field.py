@@ -19,14 +19,14 @@ from convcalc.errors import NotationError
 from convcalc.notation import Span, parse_spans, whole_number
 from convcalc.questions.schema import SCHEMA
 
-MAX_CHAINS = 2_000
+MAX_CHAINS = 1_000
 """Most chains that are listed one by one."""
 FIRST_CHAINS = 100
 """Chains that are kept of more than can be listed."""
 MAX_LAYERS = 64
 MAX_KERNELS = 8
 """Most kernels among which a chain may choose."""
-MAX_STATES = 200_000
+MAX_STATES = 100_000
 """Most states of a search, about a second's worth."""
 Kernels: TypeAlias = tuple[Window, ...]
 
@@ -223,25 +223,38 @@ class _Search:
 
     def _greatest(self, count: int, cost: int, largest: int) -> int:
         """The greatest reach of `count` layers whose kernels sum to `cost`, dilations up to `largest`; -1: none."""
+        if self.kernels.size == 1:
+            return _greatest_of_one(count, self.kernels.first, largest) if cost == count * self.kernels.first else -1
+        key = count, cost, largest
+        known = self.greatest.get(key)
+        if known is None:
+            known = self.greatest[key] = self._found_greatest(*key)
+        return known
+
+    def _found_greatest(self, count: int, cost: int, largest: int) -> int:
         if count == 0:
             return 0 if cost == 0 else -1
-        kernels = self.kernels.within(
-            Span(cost - (count - 1) * self.kernels.last, cost - (count - 1) * self.kernels.first)
-        )
-        key = count, cost, largest
-        if key not in self.greatest:
-            if len(self.greatest) > MAX_STATES // self.kernels.size:
-                raise NotationError(
-                    f"solve: these ranges have too many chains in them, got kernel {self.kernels} and dilation "
-                    f"{self.dilations}; use one kernel, such as -k {self.kernels.last}"
-                )
-            most = -1
-            for kernel in range(kernels.first, kernels.last + 1):
-                before = self._greatest(count - 1, cost - kernel, largest)
-                if before >= 0:
-                    most = max(most, before + min(largest, before + 1) * (kernel - 1))
-            self.greatest[key] = most
-        return self.greatest[key]
+        if len(self.greatest) > MAX_STATES // self.kernels.size:
+            raise NotationError(
+                f"solve: these ranges have too many chains in them, got kernel {self.kernels} and dilation "
+                f"{self.dilations}; use one kernel, such as -k {self.kernels.last}"
+            )
+        first = max(self.kernels.first, cost - (count - 1) * self.kernels.last)
+        last = min(self.kernels.last, cost - (count - 1) * self.kernels.first)
+        most = -1
+        for kernel in range(first, last + 1):
+            before = self._greatest(count - 1, cost - kernel, largest)
+            if before >= 0:
+                most = max(most, before + min(largest, before + 1) * (kernel - 1))
+        return most
+
+
+def _greatest_of_one(count: int, kernel: int, largest: int) -> int:
+    """The greatest reach of `count` layers of one kernel: each sees `kernel` times as much, until dilations end."""
+    seen = 1
+    while count and seen <= largest:
+        seen, count = seen * kernel, count - 1
+    return seen - 1 + count * largest * (kernel - 1)
 
 
 def _confirm(chain: FieldChain, size: int) -> None:

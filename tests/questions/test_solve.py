@@ -247,3 +247,24 @@ def test_sizes_of_any_length_and_ranges_that_are_too_wide() -> None:
         many.to_dict()
     with pytest.raises(NotationError, match=r"use --input 2\.\.9"):
         solve("1..9", "n//2", {})
+
+
+@pytest.mark.parametrize(
+    ("sizes", "wanted"), [((9, 6), (9, 3)), ((12, 20), (6, 10)), ((7, 15), (4, 8)), ((5, 20), (5, 4))]
+)
+def test_axes_share_their_padding_or_else_their_kernel(sizes: tuple[int, int], wanted: tuple[int, int]) -> None:
+    ranges = {"kernel": (1, 5), "stride": (1, 5), "dilation": (1, 2), "output_padding": (0, 0)}
+    options = {name: as_text(span) for name, span in ranges.items() if name != "output_padding"}
+    solved = solve("x".join(map(str, sizes)), "x".join(map(str, wanted)), {**options, "padding": "0..2"})
+    height, width = (tried(*pair, ranges, "0..2", False) for pair in zip(sizes, wanted, strict=True))
+    alike = {(layer, layer) for layer in height & width}
+    done = {(layer[0], layer[2]) for layer, _ in alike}
+    apart = {
+        (one, other)
+        for one, other in itertools.product(height, width)
+        if (one[0], one[2]) == (other[0], other[2]) and (one[0], one[2]) not in done
+    }
+    layers = [tuple(map(parameters, layer)) for layer in solved.layers()]
+    assert len(layers) == solved.count
+    assert set(layers) == alike | apart
+    assert [set(map(parameters, axis)) for axis in solved.each_axis()] == [height, width]
