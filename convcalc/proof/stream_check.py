@@ -84,14 +84,16 @@ def check_stream(stream: Stream, subject: Subject) -> StreamRun:
 
 
 def _placed(stream: Stream, subject: Subject, least: int) -> Graph:
-    """The layers on an input that is long enough: their own, or one of `least` samples."""
+    """The layers on an input of about `least` samples that ends in a chunk as their own does; else on their own."""
     shape = stream.graph.inputs[0].shape or ()
-    if stream.size is not None and stream.size >= least:
-        return stream.graph
+    own = shape[stream.axis]
+    length = least if stream.size is None else least + (own - least) % stream.smallest_chunk
     try:
-        return subject.at((*shape[1 : stream.axis], least, *shape[stream.axis + 1 :]))
+        return subject.at((*shape[1 : stream.axis], length, *shape[stream.axis + 1 :]))
     except ConvcalcError as error:
-        raise ShapeError(f"check: needs {least} samples, got {shape[stream.axis]}; on {least}: {error}") from None
+        if stream.size is not None and own >= least:
+            return stream.graph
+        raise ShapeError(f"check: needs {length} samples, got {own}; on {length}: {error}") from None
 
 
 def in_whole_numbers(node: Node) -> Node:

@@ -110,7 +110,8 @@ class Stream:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is lost at the end, and chunks that give now more and now fewer outputs."""
-        return (*_valid_notes(self), *_end_notes(self), *_unread_notes(self), *_chunk_notes(self), *self.graph.notes)
+        found = (note for note in self.graph.notes if note not in self.graph.remarks)
+        return (*_valid_notes(self), *_end_notes(self), *_unread_notes(self), *_chunk_notes(self), *found)
 
     def milliseconds(self, samples: int) -> float:
         """The time of some samples. Raises ShapeError if it is beyond all floats."""

@@ -8,7 +8,7 @@ from itertools import groupby
 from math import prod
 from typing import NamedTuple
 
-from convcalc.graph.graph import Graph
+from convcalc.graph.graph import Graph, Group, Node
 from convcalc.graph.primitives import TransposedCorrelate
 from convcalc.notation import Axes
 from convcalc.questions.cost import cost
@@ -69,7 +69,7 @@ def streamed_layers(
     now, end = counts(graph, plan, none, 0), counts(graph, plan, none, size or 0)
     return tuple(
         StreamedLayer(
-            number, f"{group.name}/{graph.nodes[number].stage}" if group.name else graph.nodes[number].stage, group.op,
+            number, _name(group, graph.nodes[number]), group.op,
             _with_time(graph.nodes[number].shape or (), timed.axis, 0), tuple(_state(graph, plan, number, now)),
             _multiplications(graph, plan, found, number), _unread(graph, plan, number, end, size),
         )
@@ -77,6 +77,13 @@ def streamed_layers(
         for number in group.nodes
         if (timed := plan[number]) is not None
     )  # fmt: skip
+
+
+def _name(group: Group, node: Node) -> str:
+    """A stage's name; a layer of a network that has one stage is called by its own."""
+    if not group.name:
+        return node.stage
+    return f"{group.name}/{node.stage}" if len(group.nodes) > 1 or group.name.isdecimal() else group.name
 
 
 def alike_layers(layers: Sequence[StreamedLayer]) -> tuple[Alike, ...]:

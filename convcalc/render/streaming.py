@@ -71,10 +71,10 @@ def layers_view(stream: Stream, layout: Layout) -> Table:
 
 def _alike_row(stream: Stream, alike: Alike, layout: Layout) -> tuple[Cell, ...]:
     """A layer, or several in a row that are alike."""
-    first, last, several = alike.layers[0], alike.layers[-1], len(alike.layers) > 1
+    first, several = alike.layers[0], len(alike.layers) > 1
     states = " and ".join(show_size(held.shape, layout) for held in first.state) or None
     return (
-        f"{first.name} .. {last.name}" if several else first.name,
+        f"{first.name} and {len(alike.layers) - 1} more" if several else first.name,
         first.op,
         f"{states} each" if several and states else states,
         alike.values,
