@@ -6,7 +6,8 @@ primitive; a *group* is a layer as the user knows it: one node, or several that 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
@@ -132,6 +133,28 @@ def until(graph: Graph, name: str) -> Graph:
     )  # fmt: skip
 
 
+class _ReachedError(Exception):
+    """The layer after which building stops is there; `graph` is what has been built."""
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
+        self.graph = graph
+
+
+_LAST: ContextVar[str | None] = ContextVar("last", default=None)
+
+
+def built_until(name: str, build: Callable[[], Graph]) -> Graph:
+    """The graph that `build` gives, up to the layer of this name. What comes after it is not built and need not fit."""
+    token = _LAST.set(name)
+    try:
+        return until(build(), name)
+    except _ReachedError as reached:
+        return reached.graph
+    finally:
+        _LAST.reset(token)
+
+
 class Builder:
     """A graph under construction: every node is placed, and its shape known, as soon as it is added."""
 
@@ -171,6 +194,8 @@ class Builder:
             inputs = (len(self.nodes) - 1,)
         self.labels[-1] = name or self.labels[-1]
         self.groups.append(Group(name, op, range(first, len(self.nodes)), layer.type, layer.request))
+        if name and name == _LAST.get():
+            raise _ReachedError(self.graph(name, len(self.nodes) - 1))
         return len(self.nodes) - 1
 
     def graph(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from convcalc.errors import NotationError, ShapeError, first_of, quoted, shortened
-from convcalc.graph.graph import Graph, until
+from convcalc.graph.graph import Graph, built_until, until
 from convcalc.notation import Axes, Layout, PerAxis, nearest, parse_features, parse_size
 from convcalc.questions.models import NetworkOptions, network_of
 from convcalc.readers import is_model, zoo_name
@@ -70,7 +70,7 @@ def subject_until(subject: Subject, name: str) -> Subject:
         )
 
     def build(size: Axes) -> Graph:
-        return until(subject.build(size), name)
+        return built_until(name, lambda: subject.build(size))
 
     return replace(subject, name=f"{subject.name} up to {name}", graph=until(subject.graph, name), build=build)
 

@@ -261,7 +261,8 @@ def _refused(subject: Subject, obstacle: ObstacleError, multiples: Sequence[int]
         try:
             tiling(subject_until(subject, name))
         except ShapeError as error:
-            remedy = str(error).rpartition("; ")[2]
+            other = str(error).rpartition("; ")[2]
+            remedy = other if other.startswith("use ") else "it needs the whole input"
     return ShapeError(f"{where}: no tile can give its output, for it {obstacle.why}; {remedy}")
 
 

@@ -165,6 +165,25 @@ def test_sizes_that_a_network_accepts_are_kept() -> None:
     assert all(axis.multiple == 16 for axis in unet.axes)
 
 
+LATER = """
+input = "3x24x20"
+layers = [
+    {name = "a", op = "conv", kernel = 3, padding = 1, filters = 4},
+    {name = "b", op = "conv", kernel = 3, padding = 1, filters = 4},
+    {name = "row", op = "reshape", size = "1920x1"},
+    {name = "out", op = "linear", filters = 5},
+]
+"""
+
+
+def test_what_comes_after_the_last_layer_need_not_fit_a_tile(tmp_path: Path) -> None:
+    file = tmp_path / "net.toml"
+    file.write_text(LATER)
+    with pytest.raises(ShapeError, match=r"row .*; use --until b to tile"):
+        tiling(subject_of([str(file)]), 8)
+    assert tiling(subject_until(subject_of([str(file)]), "b"), 8).reads == (12, 12)
+
+
 POSITIONS = """
 input = "3x24x24"
 layers = [
