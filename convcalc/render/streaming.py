@@ -12,7 +12,6 @@ from convcalc.notation import Layout, show_sample_rate, show_size
 from convcalc.questions.schema import number
 from convcalc.questions.stream import Stream
 from convcalc.questions.stream_layers import Alike, StreamedLayer, alike_layers
-from convcalc.render.checks import agreement, checks_table
 from convcalc.render.explanations import show_explanations
 from convcalc.render.table import Cell, Table, show
 
@@ -124,6 +123,8 @@ def flat_view(stream: Stream, layout: Layout) -> Table:
 
 def checks_view(run: StreamRun, name: str) -> Table:
     """What was predicted and measured, and every layer that keeps something else."""
+    from convcalc.render.checks import agreement, checks_table  # with NumPy, which other answers do not need
+
     shown = [check for check in run.checks if not check.layer or check.ok is False]
     agreed = sum(1 for check in run.checks if check.layer and check.ok)
     wrong = ", ".join(dict.fromkeys(check.name for check in run.checks if check.ok is False))
