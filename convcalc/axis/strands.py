@@ -28,6 +28,8 @@ MAX_OUTPUTS = 1 << 12
 """Most outputs to look at one by one if branches have unequal jumps."""
 MAX_ENUMERATED = 1 << 17
 """Most outputs whose pattern one walk over a graph lists, all layers together."""
+MAX_TAPS = 1 << 19
+"""Most taps that are gone through for the patterns of one walk over a graph."""
 RUNS_PER_OUTPUT = 32
 """Separate runs that take about as long to list as one more output."""
 
@@ -96,6 +98,7 @@ class Strand(NamedTuple):
         period, own = len(self.phases), len(reads.taps)
         rounds = period // gcd(period, reads.advance)
         check_phases(own * rounds)
+        check_taps(self.taps(reads))
         plain = [singly(seen) for seen in self.phases] if own * rounds >= LONG_PATTERN else [None]
         short = None if None in plain else [each for each in plain if each is not None]
         phases, runs = [], 0
@@ -117,6 +120,12 @@ class Strand(NamedTuple):
                     "pieces, which are not enumerated; use a smaller kernel, dilation or stride"
                 )
         return Strand(tuple(phases), reads.advance * rounds // period * self.advance)
+
+    def taps(self, reads: Reads) -> int:
+        """How many taps are gone through to list the pattern of a layer that reads this one."""
+        period = len(self.phases)
+        rounds = period // gcd(period, reads.advance)
+        return rounds * sum(min(count, period // gcd(period, step)) for _, step, count in reads.taps)
 
     def _runs(self, short: Sequence[Runs], first: int, step: int, count: int) -> list[tuple[int, int]]:
         """As `seen_through`, if all phases have few runs, as runs one pixel apart: most patterns that are long."""
@@ -275,12 +284,27 @@ def check_phases(phases: int) -> None:
         )
 
 
+def check_taps(taps: int) -> None:
+    """Raises ShapeError if a pattern takes too long to list."""
+    if taps > MAX_TAPS:
+        raise ShapeError(
+            f"with the layers before it, patterns of {taps} taps would be listed, more than {MAX_TAPS} are not enumerated; "
+            "use smaller strides or kernels"
+        )
+
+
 class Enumerated:
     """How much one walk has listed, so that a graph of many long patterns is refused rather than waited for."""
 
     def __init__(self) -> None:
-        self.outputs = 0
+        self.outputs = self.taps = 0
         self._fields: dict[int, Field] = {}  # by identity, and kept so that it stays theirs
+
+    def read(self, field: Field, reads: Reads) -> None:
+        """Counts the taps of a layer that will read a field. Raises ShapeError if they are too many."""
+        taps = self.taps + sum(strand.taps(reads) for strand in field.strands if len(strand.phases) > 1)
+        check_taps(taps)
+        self.taps = taps
 
     def add(self, field: Field) -> None:
         """Counts a field once; one of a single phase costs next to nothing. Raises ShapeError if it is too much."""

@@ -68,6 +68,8 @@ class Cache:
     def after(self, field: Field, window: Window, transposed: bool) -> Field:
         key = id(field), window, transposed
         if key not in self.fields:
+            if not transposed:
+                self.enumerated.read(field, Reads.through(window))
             self.fields[key] = field, field.spread(window) if transposed else field.after(Reads.through(window))
         return self.fields[key][1]
 

@@ -250,3 +250,13 @@ def test_resizes_of_axes_that_are_alike(mode: str, sizes: tuple[tuple[int, int],
         fields.append(network_report(network_from_toml(text.encode(), "net.toml")).to_dict()["receptive_field"])
     both, *alone = fields
     assert both == {key: [field[key][0] for field in alone] for key in both}
+
+
+def test_patterns_of_very_many_taps_are_not_listed() -> None:
+    """9,999 outputs of 9,999 taps each: the field is an upper bound, and the answer says so."""
+    found = chain_fields(row_graph(["t:k9999s9999", "k9999s9998"], None), sized=False).to_dict()
+    [note] = [note for note in found["notes"] if "an upper bound from 2 on" in note]
+    assert f"patterns of {9999 * 9999} taps would be listed" in note
+    few = chain_fields(row_graph(["t:k99s99", "k99s98"], None), sized=False).to_dict()
+    assert few["receptive_field"]["size"] == [2, 2]
+    assert not any("upper bound" in note for note in few["notes"])
