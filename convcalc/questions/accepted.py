@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from convcalc.errors import ConvcalcError, ShapeError, plural
 from convcalc.graph.following import MAX_BITS, Rules, all_shapes, rules_of, smallest_size, walked
 from convcalc.graph.graph import Graph
+from convcalc.graph.primitives import Linear
 from convcalc.graph.shapes import AXIS_NAMES
 from convcalc.graph.size_algebra import Size, Sizes
 from convcalc.graph.size_rules import UnfollowedError
@@ -128,7 +129,7 @@ def accepted_sizes(graph: Graph, at: Place, first: int = 1, last: int = 512) -> 
     else:
         every, axes = _tried(checks, own, first, last)
         found = "tried"
-    return AcceptedSizes(graph.name, own, first, last, every, axes, found, len(checks.tried), _notes(graph))
+    return AcceptedSizes(graph.name, own, first, last, every, axes, found, len(checks.tried), _notes(samples))
 
 
 def _derived(rules: Rules, checks: _Checks, first: int, last: int) -> tuple[AxisSizes, tuple[AxisSizes, ...]]:
@@ -162,9 +163,19 @@ class Line(NamedTuple):
         return (self.own[0], *(size if i in self.axes else n for i, n in enumerate(self.own[1:])))
 
 
-def _notes(graph: Graph) -> tuple[str, ...]:
-    unknown = [node.name for node in graph.nodes if not node.counted]
-    return (f"sizes are not followed beyond layers that are not understood: {unknown[0]}",) if unknown else ()
+def _notes(graphs: Sequence[Graph]) -> tuple[str, ...]:
+    """What the answer leaves open: layers that are not understood, and weights that are not the same on every size."""
+    notes = []
+    for node in graphs[0].nodes:
+        if not node.counted:
+            notes.append(f"sizes are not followed beyond {node.name}, which is not understood")
+            break
+    for nodes in zip(*(graph.nodes for graph in graphs), strict=False):
+        widths = {node.primitive.in_features for node in nodes if isinstance(node.primitive, Linear)}
+        if len(widths) > 1:
+            notes.append(f"{nodes[0].name}: its weights grow with the input; once trained, they fit few sizes")
+            break
+    return tuple(notes)
 
 
 def _along(rules: Rules, line: Line, axis: str, first: int, last: int) -> AxisSizes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from convcalc.errors import ConvcalcError, DataError, NotationError, ShapeError
+from convcalc.graph.graph import Graph
 from convcalc.notation import Axes, PerAxis, parse_features, parse_size
 from convcalc.questions.accepted import AcceptedSizes, accepted_sizes
 from convcalc.questions.fitting_sizes import fitting
@@ -79,6 +80,16 @@ def sizes_of(words: Sequence[str], input: PerAxis | None = None, first: int = 1,
         sizes = replace(sizes, own=None, axes=())
     asked = None if size is None else _asked(subject, size)
     return SizesAnswer(sizes, asked)
+
+
+def at_smallest(words: Sequence[str], input: PerAxis | None, sizes: AcceptedSizes) -> Graph | None:
+    """What `sizes_of` was asked about, on its smallest input; None if none is accepted."""
+    smallest = sizes.every.smallest
+    if smallest is None:
+        return None
+    subject = placed(words, None if input is None else parse_features(input, "input"))
+    own = (subject.graph.inputs[0].shape or ())[1:]
+    return subject.at((own[0], *(smallest,) * (len(own) - 1)))
 
 
 def placed(words: Sequence[str], size: Axes | None) -> Subject:

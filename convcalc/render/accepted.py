@@ -43,6 +43,7 @@ def sizes_view(answer: SizesAnswer) -> Table:
     terminal = Table(
         heading, ("sizes", *(_named(axis, sizes) for axis in several)), tuple(people),
         aside=(*notes, *sizes.notes), folding=True,
+        explained=("below: the sizes of all layers on the smallest input",) if sizes.every.smallest else (),
     )  # fmt: skip
     return replace(table, on_terminal=terminal)
 

@@ -53,6 +53,19 @@ def test_rows_for_a_pipe(capsys: Any) -> None:
     ]
 
 
+def test_the_working_out_is_that_of_the_smallest_input(capsys: Any) -> None:
+    rows = answered(capsys, "k10s5", "k8s4", "k4s2*3", "--explain")["explanations"]
+    outputs = [row for row in rows if row["quantity"].startswith("output height")]
+    assert [row["result"] for row in outputs] == [92, 22, 10, 4, 1]
+    assert outputs[0]["numbers"] == "floor((465 + 0 + 0 - 10) / 5) + 1"
+
+
+def test_weights_that_grow_are_said_to(capsys: Any) -> None:
+    [note] = answered(capsys, "k3s2", "fc10")["notes"]
+    assert note.startswith("2: its weights grow with the input")
+    assert answered(capsys, "k3s2", "gap", "fc10")["notes"] == []
+
+
 def test_words_for_people(on_terminal: OnTerminal) -> None:
     text = "\n".join(on_terminal(80, "solve", "--sizes", UNET))
     for words in ("multiples of 32", "32, 64, ..., 512", "all that are accepted"):
