@@ -108,6 +108,7 @@ def _array(name: str, values: npt.ArrayLike) -> np.ndarray:
 
 
 def dims_of(x: np.ndarray, w: np.ndarray) -> int:
+    """The spatial axes of an input and its kernel. Raises DataError if they do not have the same, or are empty."""
     dims = w.ndim - 2
     if dims not in (1, 2, 3):
         raise DataError(f"kernel: must have 3 to 5 axes, (N, C/groups, *kernel), got shape {w.shape}")
