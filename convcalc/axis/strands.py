@@ -288,8 +288,8 @@ def check_taps(taps: int) -> None:
     """Raises ShapeError if a pattern takes too long to list."""
     if taps > MAX_TAPS:
         raise ShapeError(
-            f"with the layers before it, patterns of {taps} taps would be listed, more than {MAX_TAPS} are not enumerated; "
-            "use smaller strides or kernels"
+            f"with the layers before it, patterns of {taps} taps would be listed, more than {MAX_TAPS} are not "
+            "enumerated; use smaller strides or kernels"
         )
 
 

@@ -142,7 +142,7 @@ def command(
     )
     if sweep is not None or sweep_width is not None:
         over, values = (over_widths, sweep_width or "") if sweep is None else (over_sizes, sweep)
-        with progress(f"{model}: sweeping", after=1) as show_progress:
+        with progress(f"{model}: sweeping") as show_progress:
             swept = over(model, values, options, show_progress)
         view = partial(several.sweep_view, swept, order, unfused)
         return answer(Form(False, json), swept.to_dict, lambda: with_columns(view(), columns), None)

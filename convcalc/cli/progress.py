@@ -7,23 +7,24 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from time import monotonic
 
+AFTER = 1.0
+"""Seconds before a bar is shown: what ends sooner needs none."""
+
 
 @contextmanager
-def progress(what: str, after: float = 0) -> Iterator[Callable[[int, int], None] | None]:
+def progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
     """A function that shows (steps done, steps in all), None if stderr is no terminal; the bar vanishes at the end.
 
-    It is shown at once, or with the first step that ends `after` so many seconds.
+    It is shown with the first step that ends AFTER so many seconds.
     """
     if not sys.stderr.isatty():
         yield None
         return
     began, shown = monotonic(), list[Callable[[int, int], None]]()
     with ExitStack() as stack:
-        if not after:
-            shown.append(stack.enter_context(_bar(what)))
 
         def show(done: int, of: int) -> None:
-            if not shown and monotonic() - began > after:
+            if not shown and monotonic() - began > AFTER:
                 shown.append(stack.enter_context(_bar(what)))
             for each in shown:
                 each(done, of)
