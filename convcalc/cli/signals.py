@@ -13,14 +13,14 @@ from _thread import start_new_thread
 from convcalc.storage.ending import LOCK, abandon
 
 INTERRUPTED = 130
-ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGXCPU")
 
 
 def catch_signals() -> None:
-    """From now on SIGINT, SIGTERM and SIGHUP end the process by `_end`, those that it does not ignore."""
+    """From now on signals that end a process do so by `_end`, but for those that it ignores."""
     if not hasattr(signal, "sigwait"):
         return
-    numbers = [getattr(signal, name) for name in ENDING]
+    numbers = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
     caught = {number for number in numbers if signal.getsignal(number) != signal.SIG_IGN}
     signal.pthread_sigmask(signal.SIG_BLOCK, caught)
     try:
