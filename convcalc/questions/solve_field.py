@@ -28,6 +28,8 @@ MAX_KERNELS = 8
 """Most kernels among which a chain may choose."""
 MAX_STATES = 100_000
 """Most states of a search, about a second's worth."""
+NEAR = 64
+"""How far to look for the nearest size that chains see."""
 Kernels: TypeAlias = tuple[Window, ...]
 
 
@@ -138,43 +140,43 @@ class _Search:
 
     def fewest(self, reach: int, layers: Span) -> list[FieldChain]:
         """The chains of the fewest multiplications, and of one layer's more at most; MAX_CHAINS + 1 are enough."""
-        found, last = list[FieldChain](), layers.last * self.kernels.last
-        if not self._possible(reach, layers):
-            return found
-        for cost in range(layers.first * self.kernels.first, last + 1):
-            if cost > last or len(found) > MAX_CHAINS:
+        found, most = list[FieldChain](), layers.last * self.kernels.last
+        for cost, count in self._costs(layers) if self._possible(reach, layers) else ():
+            if cost > most or len(found) > MAX_CHAINS:
                 break
-            counts = layers.within(Span(-(-cost // self.kernels.last), cost // self.kernels.first))
-            for count in range(counts.first, counts.last + 1):
-                chains = self.chains(reach, count, cost, Window(self.kernels.last, dilation=self.dilations.last))
-                found += (FieldChain(chain, cost) for chain in islice(chains, MAX_CHAINS + 1 - len(found)))
+            chains = self.chains(reach, count, cost, self._largest)
+            found += (FieldChain(chain, cost) for chain in islice(chains, MAX_CHAINS + 1 - len(found)))
             if found and layers.size > 1:
-                last = min(last, found[0].multiplications + self.kernels.first)
+                most = min(most, found[0].multiplications + self.kernels.first)
         return found
 
     def nearest(self, reach: int, layers: Span) -> tuple[int, ...]:
-        """The sizes just below and above that chains see; those that are far away, only if the chains end there."""
+        """The sizes just below and above that chains see; of those far away, only the ends of what chains see."""
         if self.dilations.first > 1 or not self.kernels:
             return ()
-        most = self._most(layers)
-        step = self.kernels.last - 1
-        near = [min(reach - 1, most) - i for i in range(step)], [max(reach + 1, layers.first) + i for i in range(step)]
-        found = []
-        for reaches in near:
-            found += [next((at + 1 for at in reaches if at > 0 and self._first(at, layers)), None)]
-        return tuple(size for size in found if size is not None)
+        below, above = min(reach - 1, self._most(layers)), max(reach + 1, layers.first * (self.kernels.first - 1))
+        step = self.kernels.first - 1
+        if self.kernels.size == 1:
+            near = [below // step * step], [-(-above // step) * step]
+        else:
+            near = [below - i for i in range(NEAR)], [above + i for i in range(NEAR)]
+        ends = (next((at for at in reaches if at > 0 and self._reached(at, layers)), None) for reaches in near)
+        return tuple(end + 1 for end in ends if end is not None)
 
-    def _first(self, reach: int, layers: Span) -> bool:
-        """Whether any chain reaches that far."""
-        if not self._possible(reach, layers):
-            return False
-        for cost in range(layers.first * self.kernels.first, layers.last * self.kernels.last + 1):
-            counts = layers.within(Span(-(-cost // self.kernels.last), cost // self.kernels.first))
-            for count in range(counts.first, counts.last + 1):
-                last = Window(self.kernels.last, dilation=self.dilations.last)
-                if next(self.chains(reach, count, cost, last), None):
-                    return True
-        return False
+    def _reached(self, reach: int, layers: Span) -> bool:
+        """Whether any chain reaches just that far."""
+        costs = self._costs(layers) if self._possible(reach, layers) else ()
+        return any(next(self.chains(reach, count, cost, self._largest), None) for cost, count in costs)
+
+    @property
+    def _largest(self) -> Window:
+        return Window(self.kernels.last, dilation=self.dilations.last)
+
+    def _costs(self, layers: Span) -> list[tuple[int, int]]:
+        """The sums that the kernels may have, each with the number of layers, the smallest sums first."""
+        counts = range(layers.first, layers.last + 1)
+        low, high = self.kernels
+        return sorted((cost, count) for count in counts for cost in range(count * low, count * high + 1))
 
     def _possible(self, reach: int, layers: Span) -> bool:
         """Whether a chain may reach that far: it begins with dilation 1, and every layer adds a multiple."""

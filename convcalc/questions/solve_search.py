@@ -53,6 +53,8 @@ def too_many(ranges: Ranges) -> NotationError:
     """The error for ranges that have too many layers in them, with narrower ones."""
     spans = {"kernel": ranges.kernel, "stride": ranges.stride, "dilation": ranges.dilation}
     spans["output-padding"] = ranges.output_padding
+    if isinstance(ranges.padding, Sides):
+        spans["padding"] = max(ranges.padding.begin, ranges.padding.end, key=lambda span: span.size)
     wide = {name: span for name, span in spans.items() if span.size > NARROW} or spans
     widest = max(wide, key=lambda name: wide[name].size)
     narrower = (f"--{name} {Span(span.first, min(span.last, span.first + NARROW - 1))}" for name, span in wide.items())
@@ -83,6 +85,7 @@ def layers_within(task: AxisTask) -> Iterator[Solution]:
     spans = (ranges.stride, ranges.output_padding, ranges.kernel, ranges.dilation)
     if prod(span.size for span in spans) > MAX_STEPS:
         raise too_many(ranges)
+    steps = 0
     for stride, longer, kernel, dilation in product(*(range(span.first, span.last + 1) for span in spans)):
         window = Window(kernel, stride, dilation)
         sides, output_padding = sides_for(task, window, longer)
@@ -90,6 +93,9 @@ def layers_within(task: AxisTask) -> Iterator[Solution]:
             continue
         for total in range(sides.begin.first + sides.end.first, sides.begin.last + sides.end.last + 1):
             begins = begins_for(total, sides)
+            steps += 1 + begins.size
+            if steps > MAX_STEPS:
+                raise too_many(ranges)
             for before in range(begins.first, begins.last + 1):
                 padded = window._replace(before=before, after=total - before)
                 output = made_of(size, padded, output_padding, transposed=task.transposed)
