@@ -280,6 +280,7 @@ class _Search:
         if (start, end, free) not in self.layers:
             found = dict[object, list[Family]]()
             for family in families([self._groups(*axis, free) for axis in zip(start, end, self.tasks, strict=True)]):
+                self._step(2 * len(start))
                 found.setdefault(tuple(group.window for group in family.groups), []).append(family)
             choices = map(Choice.of, found.values())
             self.layers[start, end, free] = tuple(sorted(choices, key=lambda choice: layer_simplicity(choice.simplest)))
