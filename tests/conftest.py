@@ -6,8 +6,13 @@ import gc
 import importlib.util
 import os
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import configuration, settings
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 from tests.commands import DEFECT, OnTerminal, Run, exit_code
 from tests.render.browser import CHROMIUM, RSVG
@@ -23,6 +28,12 @@ NEEDED = (
 """Module, what it is called, and the extra that brings it."""
 PROGRAMS = (("Chromium", CHROMIUM, "chromium"), ("librsvg", RSVG, "librsvg2-bin"))
 """What draws pictures in tests, where it is, and Debian's package."""
+
+# Properties are tried on the same few examples in every run, whatever modules a worker has loaded; nothing is kept.
+settings.register_profile("same", max_examples=60, derandomize=True, database=None, deadline=None, print_blob=False)
+settings.load_profile("same")
+configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir(), f"convcalc-hypothesis-{os.getuid()}"))
+providers._get_local_constants = Constants
 
 
 def pytest_configure(config: pytest.Config) -> None:
