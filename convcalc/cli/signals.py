@@ -16,10 +16,15 @@ INTERRUPTED = 130
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGXCPU")
 
 
+_caught = False
+
+
 def catch_signals() -> None:
-    """From now on signals that end a process do so by `_end`, but for those that it ignores."""
-    if not hasattr(signal, "sigwait"):
+    """From now on signals that end a process do so by `_end`, but for those that it ignores; once is enough."""
+    global _caught
+    if _caught or not hasattr(signal, "sigwait"):
         return
+    _caught = True
     numbers = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
     caught = {number for number in numbers if signal.getsignal(number) != signal.SIG_IGN}
     signal.pthread_sigmask(signal.SIG_BLOCK, caught)

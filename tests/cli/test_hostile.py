@@ -151,6 +151,21 @@ def test_in_the_names_of_files(seen: Seen, tmp_path: Path, monkeypatch: pytest.M
     seen("draw", "-i", "1x5x5", "-k", "3", "--svg", f"{name}.svg")
 
 
+def test_in_a_progress_bar(capsys: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bar moves the cursor itself; what the name would do is not done."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("convcalc.cli.progress.AFTER", -1)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert exit_code("net", network(tmp_path), "--check") == 0
+    err = capsys.readouterr().err
+    assert "\\x1b]0;title" in err
+    assert "checking" in err
+    left = re.sub(r"\x1b\[(\?25[lh]|2K|1A)|\r(?!\nc)", "", err)
+    assert not steering(left), left
+
+
 def test_in_pictures(seen: Seen, tmp_path: Path) -> None:
     """XML has no place for control characters: a browser would show nothing."""
     for kind in ("svg", "html"):
