@@ -21,7 +21,7 @@ from convcalc.questions.solve_axis import (
     total_paddings,
 )
 
-MAX_STEPS = 30_000
+MAX_STEPS = 10_000
 """Most combinations of kernel, stride, dilation and output padding that are looked at, about a second's worth."""
 NARROW = 10
 """Numbers in a range that is narrow enough, whatever the others are."""
@@ -200,7 +200,7 @@ def nearest_outputs(task: AxisTask) -> tuple[int | None, int | None]:
         for output_padding in range(ranges.output_padding.first, ranges.output_padding.last + 1):
             for kernel, dilation in _windows(Span(1, ranges.dilation.last * ranges.kernel.last), ranges):
                 steps += 1
-                if steps > MAX_STEPS // 10:
+                if steps > MAX_STEPS // 2:
                     return None, None
                 found |= _reached(task, Window(kernel, stride, dilation), output_padding)
     below = max((output for output in found if output < wanted), default=None)
