@@ -25,6 +25,10 @@ lint:
 test *arguments:
     {{python}} -m pytest {{arguments}}
 
+# Changes the arithmetic in one place at a time and prints the changes that no test notices, as in `just mutants axis/window.py`
+mutants *arguments:
+    {{python}} -m tests.mutants {{arguments}}
+
 # The engine beside PyTorch and others, with ratios of one run
 bench *arguments:
     {{python}} benchmarks/engine.py {{arguments}}

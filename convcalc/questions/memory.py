@@ -150,8 +150,7 @@ def free_nodes(graph: Graph) -> Sequence[bool]:
     """Whether a node's values are just being written, so that a function can be applied to them."""
     free = []
     for node in graph.nodes:
-        first = node.inputs[0] if node.inputs else 0
-        follows = len(node.inputs) == 1 and readers[first] == 1 and writes[first]
+        follows = len(node.inputs) == 1 and readers[node.inputs[0]] == 1 and writes[node.inputs[0]]
         nothing = does_nothing(node.primitive)
         free.append(nothing or (follows and goes_by_element(node.primitive)))
         writes.append(follows if nothing else not isinstance(node.primitive, Input | Constant))

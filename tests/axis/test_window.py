@@ -8,7 +8,16 @@ from random import Random
 import pytest
 
 from convcalc.axis.padding import cropped, padded
-from convcalc.axis.window import Window, output_size, outputs_reached, pairs_inside, smallest_input, transposed_size
+from convcalc.axis.window import (
+    Window,
+    ceiled_size,
+    max_output_padding,
+    output_size,
+    outputs_reached,
+    pairs_inside,
+    smallest_input,
+    transposed_size,
+)
 from convcalc.errors import ShapeError
 from convcalc.notation import PADDING_WORDS, POOL_WORDS
 from tests.reference import slid, spread
@@ -207,3 +216,29 @@ def test_transposed_same_gives_input_times_stride() -> None:
 def test_words_that_a_transposed_convolution_refuses(word: str) -> None:
     with pytest.raises(ShapeError, match=f"got '{word}'; use numbers or valid, same, same-lower"):
         cropped(word, Window(3))
+
+
+@pytest.mark.parametrize(
+    ("size", "window", "expected"),
+    [
+        (4, Window(2, stride=2, before=1), 3),  # at -1, 1 and 3, the last of which reads pixel 3 and one beyond
+        (4, Window(3, stride=2, after=1), 2),  # at 0 and 2: 4 would be a place in the padding alone
+        (5, Window(3, stride=2, after=1), 3),  # at 0, 2 and 4
+        (3, Window(2, stride=4, before=1), 1),  # at -1; 3 is the first place after the input
+        (3, Window(2, stride=4, before=2), 2),  # at -2 and 2
+        (2, Window(3, stride=2), 1),  # a pixel is missing, less than a step
+        (5, Window(2, stride=3, before=1, after=1), 2),  # at -1 and 2; 5 is beyond the input, though padded
+    ],
+)
+def test_ceiled_sizes_by_hand(size: int, window: Window, expected: int) -> None:
+    """Places from -before on, a stride apart, as long as something is left to read and the place is not beyond it."""
+    assert ceiled_size(size, window) == expected
+
+
+def test_a_ceiled_window_that_misses_a_whole_step_is_refused() -> None:
+    with pytest.raises(ShapeError, match=r"the window must fit the padded input, got extent 4 .* on 2 \+ 0 \+ 0"):
+        ceiled_size(2, Window(4, stride=2))
+
+
+def test_output_padding_is_shorter_than_a_stride_or_a_dilation() -> None:
+    assert [max_output_padding(Window(4, *axis)) for axis in ((1, 1), (5, 3), (3, 5))] == [0, 4, 4]

@@ -9,6 +9,7 @@ import pytest
 
 from convcalc import Report, analyze
 from convcalc.errors import NotationError
+from convcalc.questions.cost import BYTES
 from convcalc.questions.report import layer_report
 from convcalc.readers.words import row_graph
 from tests.cases import CASES, Case
@@ -98,6 +99,12 @@ def test_totals_are_sums_over_the_stages(case: Case) -> None:
         assert whole[name] == sum(stage[name] for stage in stages) == getattr(report, name), name
     assert whole["macs"] == whole["multiplications"]
     assert whole["flops"] == 2 * whole["macs"]
+
+
+def test_every_dtype_has_the_bytes_of_numpy() -> None:
+    numpy = pytest.importorskip("numpy")
+    of_numpy = {name: numpy.dtype(name).itemsize for name in BYTES if name != "bfloat16"}
+    assert {**of_numpy, "bfloat16": 2} == BYTES  # the upper half of a float32
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int8", "complex128"])

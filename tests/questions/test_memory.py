@@ -11,7 +11,16 @@ import pytest
 from convcalc import network
 from convcalc.graph import primitives as p
 from convcalc.graph.graph import Builder, Graph, Node
-from convcalc.questions.memory import Peak, deployed, free_nodes, layer_by_layer, live_tensors, peak
+from convcalc.questions.memory import (
+    Peak,
+    deployed,
+    free_nodes,
+    layer_by_layer,
+    live_tensors,
+    moved_elements,
+    peak,
+    read_elements,
+)
 from convcalc.readers.toml.document import network_from_toml
 from tests.words import graph, report
 
@@ -207,3 +216,28 @@ def test_further_outputs_stay_to_the_end_and_are_written() -> None:
     assert deployed(several).last_uses[1:] == (4, 4, 4)
     assert [*free_nodes(alone)] == [False, False, True, True]
     assert [*free_nodes(several)] == [False, False, False, False]
+
+
+def test_the_first_of_equal_peaks_is_named() -> None:
+    """Inputs and outputs of both layers are 32 values each; what lives then is the first pair."""
+    net = graph("2x4x4 1x1:f2 1x1:f2")
+    for placement in (layer_by_layer(net), deployed(net)):
+        found = peak(net, placement)
+        assert found == Peak(64, 1)
+        assert [name for name, *_ in live_tensors(net, placement, found)] == ["input", net.labels[1]]
+
+
+def test_an_output_that_two_functions_read_is_written_for_itself() -> None:
+    net = Builder()
+    at = net.input((1, 1, 8, 8))
+    pool = net.add("pool", "max_pool", p.Pool("max", (2, 2), (2, 2), ((0, 0), (0, 0)), (1, 1)), [at])
+    left = net.add("left", "relu", p.Elementwise("relu"), [pool])
+    right = net.add("right", "tanh", p.Elementwise("tanh"), [pool])
+    assert not any(free_nodes(net.graph("pool too", left, others=(pool, right))))
+
+
+def test_elements_moved_by_hand() -> None:
+    """2 images of 3x5x7; 4 filters of 3x3x2 and their biases write 4x3x6 each."""
+    net = graph("3x5x7 k3x2f4b", batch=2)
+    assert read_elements(net.nodes[1]) == 2 * 3 * 5 * 7 == 210
+    assert moved_elements(net.nodes[1]) == 210 + (4 * 3 * 3 * 2 + 4) + 2 * 4 * 3 * 6
