@@ -13,7 +13,7 @@ from convcalc import cli
 from tests.cases import Case
 
 ASKING = ("shape", "params", "cost", "rf")
-COMMANDS = (*ASKING, "net", "solve", "tile", "stream", "lint", "why", "run", "types")
+COMMANDS = (*ASKING, "net", "solve", "tile", "stream", "lint", "why", "run", "probe", "types")
 CONVCALC = [sys.executable, "-m", "convcalc"]
 DEFECT = "please report"
 """How the last resort ends that turns a crash into one line; no request should get there."""

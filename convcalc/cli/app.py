@@ -36,7 +36,8 @@ class Convcalc(Group):
         },
         "Prove it": {
             "draw": "pictures of a layer",
-            "run": "convolve arrays and check every number by execution",
+            "run": "convolve arrays and check every number; why another output differs",
+            "probe": "small arrays that tell the mistakes of a layer apart",
         },
         "Look up": {
             "types": "the convolution types with their formulas",

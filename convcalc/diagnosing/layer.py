@@ -8,35 +8,42 @@ from math import prod
 import numpy as np
 
 from convcalc.diagnosing.setup import Axis, Files, Setup, Stage, stage_shape
+from convcalc.graph.graph import Graph
 from convcalc.graph.primitives import Correlate, ShuffleChannels, TransposedCorrelate, windows
 from convcalc.notation import PADDING_WORDS, parse_layout
+from convcalc.proof.arrays import Arrays
 from convcalc.proof.forms import Named, full_input
 from convcalc.proof.run import Prepared, RunOptions
 
 
 def setup_of(layer: Prepared, input: Named, kernels: Sequence[Named], options: RunOptions) -> Setup:
     """The layer as readings change it, in the dtypes of its files."""
-    stages: list[Stage] = []
     word = options.padding if isinstance(options.padding, str) and options.padding in PADDING_WORDS else None
-    for node in layer.graph.nodes:
+    axes_of = tuple(kernel.array.ndim for kernel in kernels)
+    files = Files(parse_layout(options.layout), input.array.ndim, options.flip, axes_of)
+    return Setup(layer.x, stages_of(layer.graph, layer.arrays, options.padding_mode, word), (), files)
+
+
+def stages_of(graph: Graph, arrays: Arrays, mode: str, word: str | None) -> tuple[Stage, ...]:
+    """The convolutions of one layer; `word` is its padding, if that is a word."""
+    stages: list[Stage] = []
+    for node in graph.nodes:
         primitive = node.primitive
         if isinstance(primitive, ShuffleChannels):
             order = np.arange(stages[-1].filters).reshape(primitive.groups, -1).T.ravel()
             stages[-1] = stages[-1]._replace(gives=order)
         if not isinstance(primitive, Correlate | TransposedCorrelate):
             continue
-        sizes = stage_shape(stages[-1]) if stages else layer.x.shape[2:]
+        sizes = stage_shape(stages[-1]) if stages else (graph.inputs[0].shape or ())[2:]
         transposed = isinstance(primitive, TransposedCorrelate)
         ends = primitive.output_padding if isinstance(primitive, TransposedCorrelate) else (0,) * len(sizes)
         axes = tuple(
-            Axis(size, w.stride, w.dilation, w.before, w.after, options.padding_mode, transposed, end)
+            Axis(size, w.stride, w.dilation, w.before, w.after, mode, transposed, end)
             for size, w, end in zip(sizes, windows(primitive), ends, strict=True)
         )
-        weight, *bias = layer.arrays[node.name]
+        weight, *bias = arrays[node.name]
         stages.append(Stage(node.stage, weight, bias[0] if bias else None, primitive.groups, axes, word))
-    axes_of = tuple(kernel.array.ndim for kernel in kernels)
-    files = Files(parse_layout(options.layout), input.array.ndim, options.flip, axes_of)
-    return Setup(layer.x, tuple(stages), (), files)
+    return tuple(stages)
 
 
 def full_output(y: Named, shape: Sequence[int], dims: int, options: RunOptions) -> np.ndarray:

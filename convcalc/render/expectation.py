@@ -72,10 +72,10 @@ def _rows(found: Expectation) -> list[tuple[Cell, ...]]:
         many = len(found.indistinguishable)
         shown = first_of(list(found.indistinguishable), MAX_IDS)
         rows.append(("blind to", f"{many} of {found.tried:,} mistakes would not show in these data: {shown}"))
-        rows.append(("advice", "use random numbers"))
+        rows.append(("advice", "use random numbers, or the arrays of convcalc probe"))
     elif found.indistinguishable:
         rows.append(("cannot be told apart", first_of(list(found.indistinguishable), MAX_IDS)))
-        rows.append(("advice", "use random numbers"))
+        rows.append(("advice", "use random numbers, or the arrays of convcalc probe"))
     if found.tried:
         rows.append(("tried", f"{found.tried:,} mistakes"))
     return rows

@@ -49,6 +49,14 @@ def _not_written(path: str, error: OSError) -> DataError:
     return DataError(f"{name}: must be written whole, got {reason(error)}; try another place")
 
 
+def created(folder: str) -> None:
+    """Makes sure that the directory is there. Raises DataError if it cannot be."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{shown(folder)}: must be a directory, got {reason(error)}; choose another place") from None
+
+
 def check_writable(path: str) -> None:
     """Raises DataError if writing to this path is sure to fail, so that nothing is computed in vain."""
     if path == "-":

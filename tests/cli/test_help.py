@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +26,11 @@ def test_help_starts_with_examples(command: str, output: Run) -> None:
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command != "run"])
-def test_every_example_of_the_help_runs(command: str, output: Run) -> None:
+def test_every_example_of_the_help_runs(
+    command: str, output: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if command == "probe":
+        monkeypatch.chdir(tmp_path)  # it writes files
     examples = re.findall(r"^ +(convcalc .*)$", help_of(command, output), re.MULTILINE)
     examples = [example for example in examples if example.startswith(f"convcalc {command}")]
     assert len(examples) >= 2
