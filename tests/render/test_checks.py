@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from convcalc.proof.executed import Check, skipped
+from convcalc.proof.statistics import output_of
 from convcalc.render.checks import both_cell, checks_table, output_line
 from convcalc.render.table import duration, show
 from tests.commands import OnTerminal
@@ -94,8 +95,8 @@ def test_times_are_said_as_people_do(seconds: float, shown: str) -> None:
     ],
 )
 def test_an_output_is_described_in_a_line(out: np.ndarray, line: str) -> None:
-    assert output_line(out, None) == line
-    assert output_line(out, "-") == f"{line}; written to stdout"
+    assert output_line(output_of(out), None) == line
+    assert output_line(output_of(out), "-") == f"{line}; written to stdout"
 
 
 def test_how_checks_were_made_is_told_on_request(on_terminal: OnTerminal) -> None:
