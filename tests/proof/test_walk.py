@@ -10,10 +10,10 @@ import pytest
 from numpy.testing import assert_allclose
 
 from convcalc.errors import DataError, ShapeError
-from convcalc.graph.graph import Graph
+from convcalc.graph.graph import Graph, ancestors
 from convcalc.graph.primitives import Elementwise, Linear, MatMul, Merge, Primitive, Unknown
 from convcalc.proof.arrays import drawn_arrays, drawn_input
-from convcalc.proof.walk import NodeError, executed, needed
+from convcalc.proof.walk import NodeError, executed
 from convcalc.recipes.options import LayerOptions, layer_graph
 from tests.proof.running import Layers, residual
 
@@ -66,7 +66,7 @@ def test_a_run_stops_at_the_layer_asked_for_and_runs_only_what_it_needs() -> Non
     for name in ("act", "squeeze", "parts/1", "right"):
         runs = [run.node.name for run in executed(net, [x], drawn_arrays(net), until=names.index(name))]
         assert runs[-1] == name
-        assert len(runs) == len(needed(net, names.index(name))) - 1
+        assert len(runs) == len(ancestors(net, names.index(name))) - 1
     assert "parts/1" not in runs
 
 
