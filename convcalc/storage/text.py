@@ -19,6 +19,10 @@ MAX_AXES = 5
 """Axes of an array that is written out: batch, channels and three of space."""
 _TOKEN = re.compile(r"[\[\]()]|[^\[\](),\s]+")
 _INTEGER = re.compile(r"[+-]?\d+\Z")
+_QUOTED = re.compile(r'"\s*([-+.\w]+)\s*"')
+_BLANK = re.compile(r"\s")
+_COMMENT = "put # before lines that are none"
+_MISSING = "write nan for a missing number"
 _WORDS = {"true": True, "false": False}
 _FAULT = re.compile(r"could not convert string (.{0,200}?) to \w+ at row (\d+), column (\d+)", re.DOTALL)
 _RAGGED = re.compile(r"number of columns changed from (\d+) to (\d+) at row (\d+)")
@@ -33,17 +37,17 @@ def is_literal(given: str) -> bool:
     return given.lstrip().startswith("[")
 
 
-def literal(text: str) -> np.ndarray:
+def literal(text: str, name: str = "") -> np.ndarray:
     """The array that nested brackets write out: of int64, or of floats, complex numbers or bools if such are in it.
 
-    Raises DataError, saying where, for what is no regular array of numbers.
+    Raises DataError for what is no regular array of numbers, naming the file that the text is from, or its beginning.
 
     >>> literal("[[0, 1, 2], [2, 2, 0]]").tolist(), literal("[1., .5]").dtype
     ([[0, 1, 2], [2, 2, 0]], dtype('float64'))
     """
-    name = shown(shortened(text.strip()))
+    name = name or shown(shortened(text.strip()))
     if len(text) > MAX_LITERAL:
-        raise DataError(f"{name}: an array may be written out in {MAX_LITERAL} characters, got more; use a file")
+        raise DataError(f"{name}: an array may be written out in {MAX_LITERAL} characters, got more; use a .npy file")
     values, lengths, open_rows = list[Any](), dict[int, int](), list[int]()
     closed, numbers_at = False, None
     for token in _TOKEN.findall(text):
@@ -113,38 +117,65 @@ def read_text(source: Source) -> np.ndarray:
     """The numbers of a text file, a row a line, separated by commas, semicolons or blanks; `#` begins a comment.
 
     int64 or uint64 if all are integers, else float64 or complex128. One row or one column is an array of one axis.
+    Numbers have decimal points: `1,5;2,5` is refused, because it may be decimal commas as well as two rows.
     Raises DataError with the line for anything else.
     """
     name = source.name
     data = whole(source, WORTH).getvalue()
     if not data:
         raise DataError(f"{name}: must hold an array, got an empty file; check the name")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise DataError(f"{name}: must be .npy, .npz, text or an image, got other data; save it with numpy.save")
-    lines = [line.partition("#")[0] for line in text.splitlines()]
+    lines = [line.partition("#")[0] for line in _decoded(data, name).splitlines()]
     numbers = [at for at, line in enumerate(lines, 1) if line.strip()]
     if not numbers:
         raise DataError(f"{name}: must hold numbers, got none; write a row a line")
     first = lines[numbers[0] - 1]
     if is_literal(first):
-        return literal(" ".join(lines))
-    mark = next((mark for mark in ",;" if mark in first), None)
-    rows = [line.strip().rstrip(mark) if mark else line for line in lines if line.strip()]
-    error: ValueError | None = None
+        return literal(" ".join(lines), name)
+    mark = next((mark for mark in ";," if mark in first), None)
+    rows = [_row(lines[at - 1], mark, f"{name}: line {at}") for at in numbers]
+    errors = list[ValueError]()
     for dtype in (np.int64, np.uint64, np.float64, np.complex128):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return np.loadtxt(rows, dtype, delimiter=mark, comments=None)
+                return np.atleast_1d(np.loadtxt(rows, dtype, delimiter=mark, comments=None))
         except ValueError as failed:
-            error = failed
+            errors.append(failed)
             if _too_large(failed) and dtype is np.uint64:
                 break
-    raise DataError(f"{name}: {_fault(error, numbers)}")
+    raise DataError(f"{name}: {_fault(errors[0 if _too_large(errors[0]) else -1], numbers)}")
+
+
+def _decoded(data: bytes, name: str) -> str:
+    """The text of a file: UTF-8, or UTF-16 if its first bytes say so, as spreadsheets write it."""
+    try:
+        text = data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise DataError(f"{name}: must be .npy, .npz, text or an image, got other data; save it with numpy.save")
+    return text
+
+
+def _row(line: str, mark: str | None, where: str) -> str:
+    """A row for np.loadtxt, without quotation marks around numbers and without a separator after the last."""
+    row = (_QUOTED.sub(r" \1 ", line) if '"' in line else line).strip()
+    if not row.isascii():  # np.loadtxt may crash on characters beyond Latin-1
+        row = _BLANK.sub(" ", row)
+        if foreign := next((token for token in row.split(mark) if not token.isascii()), None):
+            raise DataError(f"{where}: must hold numbers, got {_text(foreign.strip())}; {_COMMENT}")
+    if mark == ";" and "," in row:
+        raise DataError(f"{where}: must have one separator, got , and ; in one row; {_separated(row)}")
+    row = row.removesuffix(mark or "\n").rstrip()
+    if not row:
+        raise DataError(f"{where}: must hold numbers, got an empty field; {_MISSING}")
+    return row
+
+
+def _separated(row: str) -> str:
+    """What to write for a row in which commas are decimal points, or semicolons end rows."""
+    point = next((token for token in re.split('[;\\s"]+', row) if "," in token), row)
+    return f"write {_text(point.replace(',', '.'))} for a decimal comma, and a row a line"
 
 
 def _too_large(error: ValueError) -> bool:
@@ -153,17 +184,19 @@ def _too_large(error: ValueError) -> bool:
     return found is not None and _INTEGER.match(found[1].strip("'\" ")) is not None
 
 
-def _fault(error: ValueError | None, numbers: list[int]) -> str:
+def _fault(error: ValueError, numbers: list[int]) -> str:
     """What np.loadtxt found wrong, with the line in the file."""
     text = str(error)
     if found := _RAGGED.search(text):
         line = numbers[min(int(found[3]), len(numbers)) - 1]
         return f"line {line}: rows must be equally long, got {found[2]} numbers after rows of {found[1]}; complete it"
     if found := _FAULT.search(text):
-        at, token = numbers[min(int(found[2]), len(numbers) - 1)], found[1].strip("'\" ")
+        at, token = numbers[min(int(found[2]), len(numbers) - 1)], found[1].strip("' ")
         if _INTEGER.match(token):
             return f"line {at}: integers must fit 64 bits, got {shortened(token)}; write a float, as in 1e20"
-        return f"line {at}: must hold numbers, got {_text(token)}; put # before lines that are none"
+        if not token:
+            return f"line {at}: must hold numbers, got an empty field; {_MISSING}"
+        return f"line {at}: must hold numbers, got {_text(token)}; {_COMMENT}"
     return f"must hold rows of numbers, got {shown(shortened(text))}; write a row a line"
 
 

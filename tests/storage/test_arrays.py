@@ -110,6 +110,9 @@ TEXTS = {
     "18446744073709551615\n0": [18446744073709551615, 0],
     "[[1, 2],\n [3, 4]]": [[1, 2], [3, 4]],
     "1+2j 3": [1 + 2j, 3],
+    '"1.5","-2"\n"3", 4': [[1.5, -2], [3, 4]],
+    "1\u00a02\n3\u20034": [[1, 2], [3, 4]],
+    "7": [7],
 }
 
 
@@ -130,13 +133,27 @@ WRONG_TEXTS = {
     "1\n99999999999999999999\n": "line 2: integers must fit 64 bits, got 99999999999999999999; write a float",
     "a\0b": "must be .npy, .npz, text or an image, got other data",
     "[[1, 2], [3]]": "rows must be equally long",
+    "1,2\n3,\u2212\U0010143c\n": "line 2: must hold numbers, got \u2212\\U0010143c; put #",
+    "1,5;2,5\n": "line 1: must have one separator, got , and ; in one row; write 1.5 for a decimal comma",
+    "1,2\n,\n3,4\n": "line 2: must hold numbers, got an empty field; write nan",
+    "1,,3\n": "line 1: must hold numbers, got an empty field; write nan",
+    "1,2,\n3,,\n": "line 2: must hold numbers, got an empty field; write nan",
+    '"1,234",5\n': 'line 1: must hold numbers, got "1',
+    "-5\n18446744073709551615\n": "line 2: integers must fit 64 bits, got 18446744073709551615",
+    "[1]" + " " * 2**20: "x.txt: an array may be written out in 1048576 characters, got more; use a .npy file",
 }
 
 
-@pytest.mark.parametrize("text", WRONG_TEXTS)
+@pytest.mark.parametrize("text", WRONG_TEXTS, ids=range(len(WRONG_TEXTS)))
 def test_text_that_is_no_array(tmp_path, text):
     path = written(tmp_path / "x.txt", text.encode())
     assert WRONG_TEXTS[text] in refusal(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_text_as_spreadsheets_save_it(tmp_path, encoding):
+    path = written(tmp_path / "x.csv", "1\t2\r\n3\t4\r\n".encode(encoding))
+    assert_array_equal(read_array(path), [[1, 2], [3, 4]])
 
 
 def test_large_text_is_refused_before_it_is_read(tmp_path, monkeypatch):
@@ -183,7 +200,7 @@ WRONG_LITERALS = {
     f"[{'9' * 30}]": "integers must fit 64 bits",
     f"[{'9' * 900_000}]": "integers must fit 64 bits",
     "[" * 100_000: "an array has at most 5 axes",
-    "[" + "1," * 600_000 + "1]": "may be written out in 1048576 characters, got more; use a file",
+    "[" + "1," * 600_000 + "1]": "may be written out in 1048576 characters, got more; use a .npy file",
     "[\x1b[2J]": "must hold numbers, got \\x1b",
 }
 
