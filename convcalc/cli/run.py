@@ -201,13 +201,14 @@ def _compared(
     from convcalc.cli.progress import progress
     from convcalc.diagnosing.expect import expect
     from convcalc.render.expectation import expectation_view
+    from convcalc.storage.files import shown
 
-    with progress("comparing") as shown:
-        found = expect(*ran, result, wanted, tolerance=tolerance, progress=shown)
+    with progress("comparing") as bar:
+        found = expect(*ran, result, wanted, tolerance=tolerance, progress=bar)
     answer(
         form,
         lambda: {**result.to_dict(output), "expect": found.to_dict()},
-        lambda: expectation_view(found, wanted.name, result.ok),
+        lambda: expectation_view(found, shown(wanted.name), result.ok),
         lambda whole: whole.explain_run(result.report),
         sys.stderr if output == "-" else sys.stdout,
     )

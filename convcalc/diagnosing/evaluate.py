@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from convcalc.diagnosing.setup import NOTHING, Axis, Setup, Stage, by_filter, output_shape, reads
+from convcalc.diagnosing.setup import NOTHING, Axis, Setup, Stage, View, by_filter, output_shape, reads
 from convcalc.notation import Axes
 
 GATHERED = 1 << 21
@@ -27,7 +27,7 @@ class Sample:
 
     def __init__(self, places: np.ndarray, shape: Axes) -> None:
         self.places, self.shape = places, shape
-        self.located: dict[Axes, Located] = {}
+        self.located: dict[tuple[Axes, tuple[View, ...]], Located] = {}
         self.gathered: dict[tuple[object, ...], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
 
@@ -41,17 +41,25 @@ class Located(NamedTuple):
 
 def sampled(setup: Setup, sample: Sample) -> np.ndarray:
     """The outputs at the places of the sample. The setup's stored shape must be the sample's."""
+    return np.asarray(_sampled(setup, sample))
+
+
+def _sampled(setup: Setup, sample: Sample) -> Any:
     shape = output_shape(setup)
     assert shape is not None
-    if setup.views:
-        found = located(_places(setup, shape)[sample.places], shape)
-    elif shape in sample.located:
-        found = sample.located[shape]
-    else:
-        found = sample.located[shape] = located(sample.places, shape)
-    every = columns(setup, len(setup.stages) - 1, found.positions, sample)
-    chosen: np.ndarray = every[found.back, found.filters]
-    return chosen
+    key = shape, setup.views
+    if key not in sample.located:
+        places = _places(setup, shape)[sample.places] if setup.views else sample.places
+        sample.located[key] = located(places, shape)
+    found = sample.located[key]
+    last, number = setup.stages[-1], len(setup.stages) - 1
+    if last.groups > 1 or last.transposed or last.gives is not None or last.after:
+        return columns(setup, number, found.positions, sample)[found.back, found.filters]
+    few, which = np.unique(found.filters, return_inverse=True)
+    own = last._replace(weight=last.weight[few], bias=None if last.bias is None else last.bias[few])
+    values = summed(own, gathered(setup, number, found.positions, sample))
+    values = values if own.bias is None else values + own.bias
+    return values[found.back, which.ravel()]
 
 
 def located(places: np.ndarray, shape: Axes) -> Located:
