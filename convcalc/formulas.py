@@ -246,6 +246,7 @@ HALO_END = Formula(
 )
 TILE_COUNT = Formula("min(ceil(input / tile), ceil(output / (tile * outputs_per_pixel)))", DEFINITION)
 TILE_READ = Formula("min(input, tile + halo_begin + halo_end)", "the most that a tile reads")
+TILE_INSIDE = Formula("tile + halo_begin + halo_end", "what a tile reads inside a large input")
 RECOMPUTED = Formula(
     "(of_tiles - of_whole) / of_whole", "multiplications that are done again, as a share of the whole's"
 )

@@ -34,7 +34,7 @@ def command(
 ) -> int:
     """How to cut a large input into tiles that give exactly the output of the whole: halo, grid, cost and memory.
 
-    LAYER words, or a MODEL: a network of the zoo, a .toml or .onnx file. Without a size, halo and multiple alone.
+    LAYER words, or a MODEL: a network of the zoo, a .toml or .onnx file. Without a size: halo, multiple, and one tile.
 
     Examples:
       convcalc tile 3x1024x1024 k7s2p3f64 k3p1f64 t:k4s2p1f3 --tile 256

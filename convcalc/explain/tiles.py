@@ -11,6 +11,11 @@ from convcalc.questions.tile import TiledAxis, Tiling
 def explain_tiles(plan: Tiling) -> tuple[Explanation, ...]:
     """The working-out of halos, and of the grid if there is one."""
     rows = [*named_axes([_halo(axis) for axis in plan.axes])]
+    if plan.inside is not None:
+        rows += named_axes([_inside(axis) for axis in plan.axes])
+        if plan.inside.share and plan.recomputed is not None:
+            products: dict[str, Symbol] = {"of_tiles": plan.inside.multiplications, "of_whole": plan.inside.share}
+            rows.append(row_of("tile", "computed twice", formulas.RECOMPUTED, float(plan.recomputed), **products))
     if plan.reads is None or plan.grid is None or plan.multiplications is None:
         return tuple(rows)
     each = zip(plan.axes, plan.grid, plan.reads, strict=True)
@@ -31,6 +36,12 @@ def _halo(axis: TiledAxis) -> list[Explanation]:
             wrong_outputs=end, remainder=axis.remainder, **common,
         ),
     ]  # fmt: skip
+
+
+def _inside(axis: TiledAxis) -> list[Explanation]:
+    assert axis.tile is not None
+    symbols = {"tile": axis.tile, "halo_begin": axis.halo[0], "halo_end": axis.halo[1]}
+    return [row_of("tile", "a tile with its halo,", formulas.TILE_INSIDE, axis.tile + sum(axis.halo), **symbols)]
 
 
 def _grid(axis: TiledAxis, count: int, read: int) -> list[Explanation]:

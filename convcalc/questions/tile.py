@@ -70,11 +70,23 @@ class TiledAxis:
     tile: int | None = None
 
 
+class InsideTile(NamedTuple):
+    """What a tile with its full halo costs, inside an input so large that its border does not count.
+
+    `graph` is placed on what the tile reads; `share` are the multiplications that the whole has for its pixels.
+    """
+
+    graph: Graph
+    multiplications: int
+    share: Fraction
+
+
 @dataclass(frozen=True)
 class Tiling:
     """A plan: how to tile a graph, and what that costs. Without a size or a tile, `axes` alone is known.
 
     `whole` is the graph on the whole input, `largest` on the largest tile; `multiplications` are those of all tiles.
+    With a tile, but no size, `inside` is a tile inside a large input.
     """
 
     name: str
@@ -84,6 +96,7 @@ class Tiling:
     whole: Graph
     largest: Graph | None = None
     multiplications: int | None = None
+    inside: InsideTile | None = None
 
     @cached_property
     def cuts(self) -> tuple[tuple[Cut, ...], ...]:
@@ -98,6 +111,8 @@ class Tiling:
     @property
     def reads(self) -> Axes | None:
         """The most pixels that a tile reads, per axis."""
+        if self.inside is not None:
+            return (self.inside.graph.inputs[0].shape or ())[2:]
         return tuple(max(cut.read.length for cut in along) for along in self.cuts) if self.largest else None
 
     @cached_property
@@ -107,10 +122,18 @@ class Tiling:
     @property
     def recomputed(self) -> Fraction | None:
         """The multiplications that are done again, as a share of those of the whole."""
-        if self.multiplications is None:
+        if self.inside is not None:
+            done, whole = self.inside.multiplications, self.inside.share
+        elif self.multiplications is not None:
+            done, whole = self.multiplications, Fraction(self.multiplications_whole)
+        else:
             return None
-        whole = self.multiplications_whole
-        return Fraction(self.multiplications - whole, whole) if whole else Fraction(0)
+        return (done - whole) / whole if whole else Fraction(0)
+
+    @property
+    def peak_tile(self) -> int | None:
+        """The most bytes of activations that are alive at once while the largest tile runs."""
+        return self.peak_bytes(self.inside.graph if self.inside is not None else self.largest)
 
     def to_dict(self) -> dict[str, Any]:
         known = self.largest is not None
@@ -122,14 +145,14 @@ class Tiling:
             "output": self.output,
             "halo": [list(axis.halo) for axis in self.axes],
             "multiple": [axis.multiple for axis in self.axes],
-            "tile": [axis.tile for axis in self.axes] if known else None,
+            "tile": None if self.reads is None else [axis.tile for axis in self.axes],
             "grid": list(self.grid or ()) if known else None,
-            "largest_tile": list(self.reads or ()) if known else None,
+            "largest_tile": None if self.reads is None else list(self.reads),
             "tiles": tiles,
             "multiplications": self.multiplications,
             "multiplications_whole": self.multiplications_whole if self.input else None,
             "recomputed": None if self.recomputed is None else float(self.recomputed),
-            "peak_activation_bytes": self.peak_bytes(self.largest),
+            "peak_activation_bytes": self.peak_tile,
             "peak_activation_bytes_whole": self.peak_bytes(self.whole) if self.input else None,
         }
 

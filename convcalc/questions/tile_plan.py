@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from itertools import product
 from os import PathLike, fspath
 from typing import Any, NamedTuple
 
 from convcalc.errors import ConvcalcError, NotationError, ShapeError, shortened
-from convcalc.graph.graph import Graph, ancestors
+from convcalc.graph.graph import Graph, Node, ancestors
 from convcalc.graph.primitives import TransposedCorrelate
 from convcalc.graph.shapes import AXIS_NAMES
 from convcalc.notation import Axes, PerAxis, parse_axes, parse_layout, show_axes, show_size
@@ -18,7 +19,7 @@ from convcalc.questions.models import layer_words
 from convcalc.questions.pieces import Course, ObstacleError, check_alike, course, lies
 from convcalc.questions.subject import Subject, subject_of, subject_until
 from convcalc.questions.sweep import Progress, sizes
-from convcalc.questions.tile import MAX_TILES, Cut, Tile, TiledAxis, TileSweep, Tiling, cuts
+from convcalc.questions.tile import MAX_TILES, Cut, InsideTile, Tile, TiledAxis, TileSweep, Tiling, cuts
 
 
 def tiling(subject: Subject, tile: PerAxis | None = None, *, mode: str = "zeros") -> Tiling:
@@ -109,9 +110,11 @@ def _planned(found: _Planned, remainders: Axes, tile: PerAxis | None) -> Tiling:
         axes.append(TiledAxis((int(before), int(after)), multiple, ratio, place, wrong, rest))
     label = whole.labels[whole.output]
     if subject.size is None:
-        if tile is not None:
-            _tile_sizes(tile, axes, None)
-        return Tiling(subject.name, None, tuple(axes), label, whole)
+        chosen = _tile_sizes(tile, axes, None)
+        if chosen is None:
+            return Tiling(subject.name, None, tuple(axes), label, whole)
+        axes = [replace(axis, tile=each) for axis, each in zip(axes, chosen, strict=True)]
+        return Tiling(subject.name, None, tuple(axes), label, whole, inside=_inside(found, axes, chosen))
     shape = whole.nodes[whole.output].shape or ()
     sizes = _tile_sizes(tile, axes, found.spatial)
     axes = [
@@ -126,6 +129,34 @@ def _planned(found: _Planned, remainders: Axes, tile: PerAxis | None) -> Tiling:
     return Tiling(
         subject.name, subject.size, tuple(axes), label, whole, largest, _multiplications(found, every, long, piece)
     )  # fmt: skip
+
+
+def _inside(found: _Planned, axes: Sequence[TiledAxis], tile: Axes) -> InsideTile:
+    """What a tile with its full halo costs, by a plan for an input that is large enough to have one in the middle."""
+    counts = [-(-axis.halo[0] // each) - (-axis.halo[1] // each) + 1 for axis, each in zip(axes, tile, strict=True)]
+    large = (found.channels, *(count * each for count, each in zip(counts, tile, strict=True)))
+    plan = tiling(replace(found.subject, size=large, graph=found.subject.at(large)), tile, mode=found.mode)
+    reads = tuple(axis.halo[0] + each + axis.halo[1] for axis, each in zip(axes, tile, strict=True))
+    if plan.reads != reads or plan.largest is None:
+        raise AssertionError(f"a tile inside the input must read {show_axes(reads)}, got {plan.reads}")
+    done, share = 0, Fraction(0)
+    for number in ancestors(plan.whole, plan.whole.output):
+        node = plan.whole.nodes[number]
+        mine = Fraction(cost(node).multiplications)
+        if not mine:
+            continue
+        done += cost(plan.largest.nodes[number]).multiplications
+        of = _counted(node, number)
+        for along, each in zip(found.courses, tile, strict=True):
+            if of in along.axes:
+                mine *= along.ratios[of] * each / (plan.whole.nodes[of].shape or ())[along.axes[of]]
+        share += mine
+    return InsideTile(plan.largest, done, share)
+
+
+def _counted(node: Node, number: int) -> int:
+    """The node whose positions the products of this one go with: those of its input for a transposed convolution."""
+    return node.inputs[0] if isinstance(node.primitive, TransposedCorrelate) else number
 
 
 def _placed(found: _Planned, spatial: Axes) -> tuple[Graph, Sequence[Course]]:
@@ -214,7 +245,7 @@ def _multiplications(found: _Planned, every: Sequence[tuple[Cut, ...]], long: Ax
         products = cost(node).multiplications
         if not products:
             continue
-        of = node.inputs[0] if isinstance(node.primitive, TransposedCorrelate) else number  # what the products go with
+        of = _counted(node, number)
         for axis, along in enumerate(found.courses):
             if of not in along.axes:
                 products *= len(every[axis])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from convcalc.errors import shortened
+from convcalc.errors import plural, shortened
 from convcalc.graph.shapes import AXIS_NAMES
 from convcalc.notation import Layout, show_axes, show_size
 from convcalc.questions.tile import TileSweep, Tiling
@@ -42,8 +42,16 @@ def tile_view(plan: Tiling, layout: Layout) -> Table:
             ("peak activation bytes of a tile", *blank, mine),
             ("peak activation bytes of the whole", *blank, whole),
         ]
+    elif plan.reads is not None:
+        recomputed = None if plan.recomputed is None else _percent(float(plan.recomputed))
+        rows += [
+            ("tile", *(axis.tile for axis in axes), ""),
+            ("largest tile with its halo", *plan.reads, ""),
+            ("computed twice", *("",) * len(axes), recomputed),
+            ("peak activation bytes of a tile", *("",) * len(axes), plan.peak_tile),
+        ]
     columns = ("quantity", *AXIS_NAMES[len(axes)], "together")
-    if plan.input is None:
+    if plan.input is None and plan.reads is None:
         columns, rows = columns[:-1], [row[:-1] for row in rows]
     return Table(_title(plan), columns, tuple(rows), aside=_notes(plan))
 
@@ -77,11 +85,16 @@ def tile_checks_view(plan: Tiling, run: TiledRun) -> Table:
 
 
 def _title(plan: Tiling) -> str:
-    tiles = f" in tiles of {show_axes([axis.tile or 0 for axis in plan.axes])}" if plan.largest is not None else ""
+    tiles = f" in tiles of {show_axes([axis.tile or 0 for axis in plan.axes])}" if plan.reads is not None else ""
     return f"{shortened(plan.name)}{tiles}"
 
 
 def _notes(plan: Tiling) -> tuple[str, ...]:
+    if plan.inside is not None:
+        channels = (plan.inside.graph.inputs[0].shape or ())[1]
+        example = show_size((channels, *(4 * size for size in plan.reads or ())))
+        inside = f"a tile inside a large input of {plural(channels, 'channel')}"
+        return (f"{inside}; write the input's size first, such as {example}, for the grid and the totals",)
     if plan.largest is None:
         return () if plan.input is None else ("add --tile for the grid and its costs, such as --tile 256",)
     if all(read == axis.size for read, axis in zip(plan.reads or (), plan.axes, strict=True)):

@@ -38,6 +38,16 @@ def test_without_a_size_halo_and_multiple_alone(output: Run) -> None:
     ]
 
 
+def test_a_tile_without_a_size_is_one_inside(output: Run) -> None:
+    assert output("tile", *CHAIN, "--tile", "512").splitlines()[4:] == [
+        "tile\t512\t512\t",
+        "largest tile with its halo\t528\t528\t",
+        "computed twice\t\t\t6.35%",  # of (9 + 9/4 + 9/4 + 4)·512·512, with 528 in place of 512
+        "peak activation bytes of a tile\t\t\t2230272",
+    ]
+    assert "512 + 8 + 8" in output("tile", *CHAIN, "--tile", "512", "--explain")
+
+
 def test_check(output: Run) -> None:
     found = json.loads(output("tile", "1x40x36", *CHAIN, "--tile", "16", "--check", "--json"))
     assert found["ok"] is True

@@ -93,6 +93,28 @@ def test_multiplications_are_those_of_every_tile_as_a_layer_of_its_own(row: str,
     assert found.multiplications_whole == convcalc.network(words, row.split()[0]).multiplications
 
 
+@pytest.mark.parametrize(
+    ("row", "tile", "reads", "share"),
+    [
+        ("k3p1", (10, 7), (12, 9), 10 * 7 * 9),  # 9 products for each of its pixels
+        ("k5", 8, (12, 12), 64 * 25),  # of 12x12 pixels 8x8 outputs: nothing twice
+        ("t:k2s2 k3s3", 9, (9, 9), 81 * 4 + 36 * 9),  # 18x18 outputs of the first layer, 6x6 of the second
+        (CHAIN, (64, 128), (80, 144), 64 * 128 * (9 + 9 / 4 + 9 / 4 + 16 / 4)),
+    ],
+)
+def test_a_tile_without_the_size_of_the_input(row: str, tile: Any, reads: tuple[int, int], share: float) -> None:
+    found = plan(row, tile)
+    assert found.reads == reads
+    assert found.grid is found.input is None
+    alone = convcalc.network(row.split(), (1, *reads))
+    assert found.recomputed == pytest.approx(alone.multiplications / share - 1)
+    assert found.to_dict()["peak_activation_bytes"] == alone.to_dict()["totals"]["peak_activation_bytes"]
+    tile_sizes = [axis.tile for axis in found.axes]
+    large = plan(f"1x{30 * tile_sizes[0]}x{20 * tile_sizes[1]} {row}", tile)  # type: ignore[operator]
+    assert large.reads == reads
+    assert large.recomputed == pytest.approx(found.recomputed, rel=0.3, abs=0.05)  # less at its border
+
+
 def test_peak_is_that_of_the_largest_tile() -> None:
     found = plan("2x96x96 k3p1f5 k3s2p1f7", 32)
     assert found.reads == (36, 36)  # 2 before, 0 behind but 2 to stay even
