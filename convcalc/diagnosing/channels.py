@@ -60,6 +60,12 @@ def _grouped(setup: Setup, number: int, stage: Stage) -> Iterator[Reading]:
         ):
             fix = _taken("x", order, setup.dims, plain) if first else ""
             yield _reading(setup, number, f"groups-in-{name}-{g}", text, fix=fix, reads=order)
+    if 1 < groups < min(stage.channels, stage.filters) and stage.gives is None:
+        dealt, back = interleaved(stage.channels, groups), np.argsort(interleaved(stage.filters, groups))
+        lines = _taken("x", dealt, setup.dims, plain), _taken("y", np.argsort(back), setup.dims, plain)
+        fix = "; ".join(lines) if first and last and all(lines) else ""
+        text = f"input and output channels are dealt to {groups} groups in turn instead of in blocks"
+        yield _reading(setup, number, f"groups-interleaved-{groups}", text, fix=fix, reads=dealt, gives=back)
     for g in dict.fromkeys([groups, stage.filters // groups]) if groups > 1 else ():
         if g in (1, stage.filters):
             continue

@@ -18,8 +18,8 @@ GATHERED = 1 << 21
 """Values gathered at once while all outputs are computed."""
 EXACT = 1 << 53
 """Below this, whole numbers are exact in float64."""
-KEPT = 64
-"""What is gathered for so many readings is kept; it is small, but not nothing."""
+KEPT = 1 << 26
+"""Bytes of what was gathered for readings that are kept for the next ones."""
 
 
 class Sample:
@@ -106,7 +106,7 @@ def gathered(setup: Setup, number: int, positions: np.ndarray, sample: Sample | 
     if number == 0 and sample is not None:
         key = (id(setup.x), id(positions), stage.axes, stage.kernel)
         if key not in sample.gathered:
-            if len(sample.gathered) > KEPT:
+            if sum(found.nbytes for _, _, found in sample.gathered.values()) > KEPT:
                 sample.gathered.clear()
             # x and positions are kept too, so that their ids stay theirs
             sample.gathered[key] = setup.x, positions, _gathered(setup, number, positions)

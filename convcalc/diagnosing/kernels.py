@@ -36,6 +36,8 @@ def _reading(setup: Setup, number: int, id: str, text: str, line: str, change: C
         return stage._replace(weight=change(stage.weight))
 
     name = kernel_name(setup, number)
+    if line.startswith("{w}.") and setup.files.layout == "channels-last":  # the line is for channels first
+        line = f"np.moveaxis(np.moveaxis({{w}}, (-1, -2), (0, 1)){line[3:]}, (0, 1), (-1, -2))"
     fix = "" if name is None or not line else f"{name} = {line.format(w=name)}" if "{w}" in line else line
     return Reading(*named(setup, number, id, text), fix, of_stage(number, weights), "kernel")
 
@@ -106,7 +108,8 @@ def _reordered(setup: Setup, number: int, stage: Stage) -> Iterator[Reading]:
         stored = tuple(shape[axis] for axis in order)
         inverse = tuple(int(axis) for axis in np.argsort(order))
         own, full = "{w}" if not depthwise else f"{{w}}.reshape({_listed(shape)})", _listed(stage.weight.shape)
-        plain = setup.files.layout == "channels-first" and setup.files.kernel_axes[number : number + 1] == (2 + dims,)
+        whole = setup.files.kernel_axes[number : number + 1] == (2 + dims,)
+        plain = whole and not (depthwise and setup.files.layout == "channels-last")
 
         def read_so(w: np.ndarray, stored: tuple[int, ...] = stored, inverse: tuple[int, ...] = inverse) -> np.ndarray:
             return split(w).reshape(stored).transpose(inverse).reshape(w.shape)

@@ -83,9 +83,18 @@ def two_at_once(setup: Setup, target: Target, readings: Sequence[Reading], progr
                 hit = fitting(setup, target, then(reading, second))
                 found += [] if hit is None else [hit]
     both = [(one, two) for one in last for two in last if one.family != two.family]
-    met = [*both, *_meeting([reading for reading, _ in inner])]
-    rest = _kept(setup, target, (then(*two) for two in _counted(met, len(met), progress)))
-    return Tried((*found, *rest.found), tried + rest.tried)
+    meeting = [*_meeting([reading for reading, _ in inner])]
+    rest = _kept(setup, target, (then(*two) for two in both))
+    found += rest.found
+    for first, seconds in _counted(meeting, len(meeting), progress):
+        changed = first.change(setup)  # once for all seconds: it may copy a large kernel or input
+        tried += len(seconds)
+        for second in seconds if changed is not None else ():
+            assert changed is not None
+            hit = fitting(changed, target, second)
+            if hit is not None and len(found) < MAX_FOUND:
+                found.append(hit._replace(reading=then(first, second)))
+    return Tried(tuple(found), tried + rest.tried)
 
 
 def two_with_numbers(setup: Setup, target: Target, readings: Sequence[Reading], progress: Progress | None) -> Tried:
@@ -163,12 +172,12 @@ MEETING = (
 """Families that are tried together; a family stands for those that begin with its name."""
 
 
-def _meeting(readings: Sequence[Reading]) -> Iterator[tuple[Reading, Reading]]:
+def _meeting(readings: Sequence[Reading]) -> Iterator[tuple[Reading, list[Reading]]]:
+    """Every first reading with all the second ones that it meets."""
     for one, other in MEETING:
         firsts = [reading for reading in readings if reading.family.startswith(one)]
         seconds = [reading for reading in readings if reading.family.startswith(other)]
-        for second in seconds:
-            yield from ((first, second) for first in firsts)
+        yield from ((first, seconds) for first in firsts)
 
 
 def blind_spots(

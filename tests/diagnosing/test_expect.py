@@ -203,6 +203,18 @@ def test_channels_last_kernels_have_fixes_for_their_own_form() -> None:
     assert mended(x, w, y, "w = w[::-1, :]", b=layer.bias, layout="channels-last", **layer.options)
 
 
+def test_the_kernel_of_a_channels_last_file_in_another_order() -> None:
+    """HWIO numbers that were written as OIHW."""
+    layer = LAYERS["square"]
+    x, w = np.moveaxis(layer.x[0], 0, -1), np.moveaxis(layer.kernels[0], (0, 1), (-1, -2))
+    odd = layer.stages[0].w.reshape(3, 3, 3, 3).transpose(1, 0, 2, 3)
+    y = np.moveaxis(output(layer.but(w=odd))[0], 0, -1)
+    found = asked(x, w, y, b=layer.bias, layout="channels-last", **layer.options)
+    assert "kernel-in-out" in names(found)
+    fix = found["explanations"][0]["fix"]
+    assert mended(x, w, y, fix, b=layer.bias, layout="channels-last", **layer.options)
+
+
 def test_the_command(saved: Saved, invoked: Invoked) -> None:  # noqa: F811
     x, w = RANDOM.integers(-9, 10, (7, 6)), np.array([[1, 2, 5], [3, 4, 7], [0, 2, 8]])
     right = output(Layer("", x[None, None], (Stage(w[None, None]),)))[0, 0]

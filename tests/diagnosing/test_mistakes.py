@@ -133,6 +133,10 @@ MISTAKES: list[tuple[str, str, Mistake]] = [
     # channels
     ("grouped", "groups-in-interleaved-2", input_as(lambda x: x[:, [0, 2, 4, 1, 3, 5]])),
     ("grouped", "groups-out-interleaved-2", output_as(lambda y: y[:, [0, 2, 1, 3]])),
+    (
+        "grouped", "groups-interleaved-2",
+        lambda layer: output(replace(layer, x=layer.x[:, [0, 2, 4, 1, 3, 5]]))[:, [0, 2, 1, 3]],
+    ),
     ("grouped", "groups-reversed", input_as(lambda x: x[:, [3, 4, 5, 0, 1, 2]])),
     ("shuffled", "shuffle-missing", stage(shuffle=0)),
     ("shuffled", "shuffle-inverse", stage(shuffle=2)),
