@@ -22,7 +22,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConvcalcError, match="must have from 1 to 1048576 bytes, got more"):
         load_network(str(tmp_path / "endless.toml"))
     (tmp_path / "dots.toml").write_text("a" + 50_000 * ".a" + " = 1")
-    with pytest.raises(ConvcalcError, match="a key may have 1000 dots, got 50000"):
+    with pytest.raises(ConvcalcError, match="a key may have 8 dots, got 50000"):
         load_network(str(tmp_path / "dots.toml"))
     with pytest.raises(ConvcalcError, match=r"must be a \.toml or \.onnx file or a network of the zoo"):
         load_network("resnet5000")
