@@ -13,6 +13,7 @@ import dask.array as da
 import numpy as np
 import numpy.typing as npt
 
+from convcalc.axis.modes import zones
 from convcalc.axis.window import Window
 from convcalc.engine import api
 from convcalc.engine.arithmetic import choose_arithmetic
@@ -94,6 +95,9 @@ def conv(
     assert shape is not None
     mode = parse_padding_mode(padding_mode)
     if mode in BORDERS:
+        with located("conv"):
+            for window, size in zip(windows(placed), batched.shape[2:], strict=True):
+                zones(size, window, mode)  # which refuses more padding than the mode can fill
         batched = da.pad(batched, ((0, 0), (0, 0), *placed.padding), mode=BORDERS[mode])
         placed = placed._replace(padding=((0, 0),) * dims)
     plans = [

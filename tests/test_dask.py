@@ -90,6 +90,8 @@ REFUSED = [
     ((1, 3, 2, 8), (4, 3, 3, 3), {}, "conv: height: the window must fit"),
     ((8,), (4, 3, 3, 3), {}, "input: must have 3 or 4 axes"),
     ((1, 3, 8, 8), (4, 3, 3, 3), {"padding_mode": "mirrored"}, "padding-mode"),
+    ((1, 3, 8, 5), (4, 3, 3, 6), {"padding_mode": "reflect", "padding": (2, 5)}, "conv: reflect padding must be"),
+    ((1, 3, 8, 5), (4, 3, 3, 6), {"padding_mode": "circular", "padding": (2, 6)}, "conv: circular padding must be"),
 ]
 
 

@@ -135,16 +135,13 @@ def _fields(form: Form, size: str, kernel: str | None, dilation: str | None, lay
     from convcalc.render.solve import ROWS, fields_view
 
     solved = solve_field(size, kernel, dilation, layers)
-    terminal = sys.stdout.isatty()
-    if solved.more and not terminal and not form.explain:
-        raise solved.too_many()
 
     def explained(_: ModuleType) -> list[Explanation]:
         from convcalc.explain.solve import explain_field
 
         return explain_field(solved.chains[0]) if solved.chains else []
 
-    rows = ROWS if terminal else len(solved.chains)
+    rows = ROWS if sys.stdout.isatty() else len(solved.chains)
     return answer(form, solved.to_dict, lambda: fields_view(solved, rows), explained)
 
 

@@ -20,9 +20,7 @@ from convcalc.notation import Span, parse_spans, whole_number
 from convcalc.questions.schema import SCHEMA
 
 MAX_CHAINS = 1_000
-"""Most chains that are listed one by one."""
-FIRST_CHAINS = 100
-"""Chains that are kept of more than can be listed."""
+"""Most chains that are listed; if there are more, the first ones."""
 MAX_LAYERS = 64
 MAX_KERNELS = 8
 """Most kernels among which a chain may choose."""
@@ -73,23 +71,21 @@ class SolvedFields:
     nearest: tuple[int, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """All chains as plain JSON values. Raises NotationError if there are more than MAX_CHAINS."""
-        if self.more:
-            raise self.too_many()
+        """The chains as plain JSON values."""
         return {
             "schema": SCHEMA,
             "receptive_field": self.size,
             "searched": {"kernel": list(self.kernel), "dilation": list(self.dilation), "layers": list(self.layers)},
             "solutions": [chain.to_dict(self.size) for chain in self.chains],
+            "more": self.more,
             "nearest": list(self.nearest),
         }
 
-    def too_many(self) -> NotationError:
-        """The error for more chains than can be listed."""
+    def narrower(self) -> str:
+        """What leaves fewer chains, if there are more than are listed."""
         fewest = len(self.chains[0].layers)
         largest = max(layer.dilation for layer in self.chains[0].layers)
-        remedy = f"add --layers {fewest}" if self.layers.size > 1 else f"narrow --dilation, such as -d 1..{largest}"
-        return NotationError(f"solve: lists up to {MAX_CHAINS:,} chains, got more; {remedy}")
+        return f"add --layers {fewest}" if self.layers.size > 1 else f"narrow --dilation, such as -d 1..{largest}"
 
 
 def solve_field(
@@ -121,7 +117,7 @@ def solve_field(
     searched = Span(layers, layers) if layers else Span(1, MAX_LAYERS)
     found = search.fewest(seen - 1, searched)
     more = len(found) > MAX_CHAINS
-    found = found[:FIRST_CHAINS] if more else found
+    found = found[:MAX_CHAINS]
     for chain in found:
         _confirm(chain, seen)
     if found and not layers:

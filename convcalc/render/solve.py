@@ -116,7 +116,7 @@ def full_chains_view(solved: SolvedChains) -> Table:
 
 
 def fields_view(solved: SolvedFields, rows: int = ROWS) -> Table:
-    """The chains that see so many pixels; all of them are listed, or none if there are more than can be."""
+    """The chains that see so many pixels; if there are more than can be listed, the first ones."""
     searched = f"searched: kernel {solved.kernel}, dilation {solved.dilation}, layers {solved.layers}, stride 1"
     title = f"receptive field {solved.size} without holes"
     if not solved.chains:
@@ -126,7 +126,7 @@ def fields_view(solved: SolvedFields, rows: int = ROWS) -> Table:
     long = any(len(chain.words) > LONG for chain in solved.chains[:rows])
     shown = solved.chains[: rows // 2 if long and rows == ROWS else rows]
     left = len(solved.chains) - len(shown)
-    more = (str(solved.too_many()).partition(": ")[2],) if solved.more else tuple(_more(left))
+    more = [f"these are the first; for fewer, {solved.narrower()}"] if solved.more else _more(left)
     count = f"more than {len(solved.chains):,} chains" if solved.more else plural(len(solved.chains), "chain")
     return Table(
         f"{title}  ({count})",

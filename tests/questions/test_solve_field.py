@@ -66,8 +66,15 @@ def test_sizes_that_no_chain_sees() -> None:
 def test_more_chains_than_can_be_listed() -> None:
     solved = solve_field(10001, 3)
     assert solved.chains[0].words.startswith("k3 k3d3 k3d9 k3d27 k3d81 k3d243 k3d729")
-    with pytest.raises(NotationError, match="lists up to"):
-        solved.to_dict()
+    listed = solved.to_dict()
+    assert listed["more"] is True
+    assert len({chain["words"] for chain in listed["solutions"]}) == 1000
+    costs = [chain["multiplications"] for chain in listed["solutions"]]
+    assert costs == sorted(costs)
+    assert solve_field(81, 3, None, 4).to_dict()["more"] is False
+
+
+def test_ranges_that_are_too_wide_are_refused() -> None:
     for size, kernel, dilation, layers in (
         (500001, "3..10", "1..1000", None),
         (65, "2..40", None, None),
