@@ -64,7 +64,6 @@ def test_a_traceback_comes_from_stdin() -> None:
         ((MESSAGE, "3x32x32"), "write the layers after it"),
         ((MESSAGE, "3x32x32", "k3", "--input", "3x9x9"), "given twice"),
         ((MESSAGE, "k3q"), "k3q"),
-        ((MESSAGE, "k3", "fc10"), "write it before the words"),
         ((MESSAGE, "nothing.onnx"), "nothing.onnx"),
     ],
 )

@@ -209,6 +209,34 @@ def test_layers_without_these_numbers_are_said_to_have_none() -> None:
     assert place(f"{MATRICES} (32x401 and 120x84)", *LENET, input="3x32x32")["where"] is None
 
 
+def test_without_the_size_of_the_input_square_ones_are_tried() -> None:
+    """Sizes of maps are never those of an input that was made up."""
+    assert place(f"{MATRICES} (32x576 and 400x84)", *LENET, "fc84")["where"] == {
+        "layer": "5", "text": "576 features arrive before layer 5 (fc84) for an input of 1x36x36",
+        "input": None, "output": None, "fix": "nn.Linear(576, 84)",
+    }  # fmt: skip
+    assert place(f"{MATRICES} (32x576 and 400x84)", *LENET)["where"]["text"].startswith(
+        "576 features leave layer 4 (max:k2)"
+    )
+    small = place("Calculated padded input size per channel: (4 x 4). Kernel size: (7 x 7)", "k3s2p1f8*4", "k7f8")
+    assert small["where"]["text"] == "this map arrives at layer 5 (k7f8) for an input of 1x49x49"  # 49, 25, 13, 7, 4
+    for text in ("shape '[-1, 400]' is invalid for input of size 2304", f"{MATRICES} (32x577 and 400x84)"):
+        assert (
+            place(text, *LENET)["where"]["text"] == "needs the size of the input before the layers, such as 3x224x224"
+        )
+        assert "nn.Linear(16," not in json.dumps(place(text, *LENET))
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [("3x32x32", "layer 3 (k5f16) gets 3x14x14"), (None, "layer 3 (k5f16) gets 3 channels")],
+)
+def test_a_weight_that_the_code_has_for_other_channels_is_found(size: str | None, text: str) -> None:
+    message = "Given groups=1, weight of size [16, 6, 5, 5], expected input[4, 3, 14, 14] to have 6 channels, but got 3"
+    found = place(message, "k5f3", "max:k2", "k5f16", input=size)
+    assert found["where"]["text"] == f"{text}; in the code its weight is for 6 channels"
+
+
 def test_a_rule_without_numbers_gets_them_from_the_layers() -> None:
     found = place("ValueError: in_channels must be divisible by groups", "Conv2d(10, 20, 3, groups=3)", input="10x9x9")
     assert "groups=3 and in_channels=10" in found["where"]["text"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from convcalc.questions.messages import jax, keras, onnx_runtime, pytorch
+from convcalc.questions.messages import jax, keras, onnx_runtime, pytorch, pytorch_losses
 from convcalc.questions.messages.known import Known, Reading, last_reading
 
-KNOWN: tuple[Known, ...] = (*pytorch.MESSAGES, *keras.MESSAGES, *onnx_runtime.MESSAGES, *jax.MESSAGES)
+KNOWN: tuple[Known, ...] = (
+    *pytorch.MESSAGES, *pytorch_losses.MESSAGES, *keras.MESSAGES, *onnx_runtime.MESSAGES, *jax.MESSAGES,
+)  # fmt: skip
 
 
 def read_message(text: str) -> Reading | None:

@@ -7,7 +7,7 @@ from math import prod
 
 from convcalc.graph.primitives import Concat
 from convcalc.questions.messages.answer import Answer, accepts, confirm
-from convcalc.questions.messages.idioms import flattened, shown
+from convcalc.questions.messages.idioms import flattened, shown, size_text
 from convcalc.questions.messages.troubles import Batches, Samples
 
 IMAGE_AXES = 3
@@ -46,6 +46,14 @@ def batches_answer(framework: str, trouble: Batches) -> Answer:
         if prod(n or 1 for n in shapes[0]) == prod(n or 1 for n in shapes[1]) and len(shapes[0]) == len(shapes[1]) + 1:
             code = f"y = y.reshape{shown(shapes[0])}"
             return Answer("the labels lack an axis that the predictions have.", code, evidence)
+        predicted, labelled = shapes[0][2:], shapes[1][-len(shapes[0]) + 2 :]
+        if len(predicted) > 1 and shapes[0][0] == shapes[1][0] and predicted != labelled and None not in labelled:
+            resized = f"x = F.interpolate(x, size={shown(labelled)})"
+            return Answer(
+                f"predictions are for {size_text(predicted)} pixels and labels for {size_text(labelled)}.",
+                f"{resized}, before the loss", evidence,
+                ("layers that keep the size: convcalc solve --sizes LAYER ... says which sizes come back",),
+            )  # fmt: skip
         return Answer(
             "predictions and labels have different shapes.",
             f"predictions of {shown(shapes[1])}: the network's stride or padding must keep the size of the labels",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from convcalc.errors import ConvcalcError, ShapeError
+from convcalc.errors import ConvcalcError, ShapeError, plural
 from convcalc.graph.graph import Graph
 from convcalc.graph.primitives import Primitive
 from convcalc.notation import Axes, Layout, PerAxis, parse_features, parse_words, show_size
@@ -29,7 +29,8 @@ class Step(NamedTuple):
 class Laid(NamedTuple):
     """The layers up to where they fit their input. `stop` is why they do not fit `size`, if they do not.
 
-    `subject` are all of them on that input, None if they do not fit it.
+    `subject` are all of them on that input, None if they do not fit it. Without a `size` those of the steps are made
+    up, and their channels alone count.
     """
 
     words: tuple[str, ...]
@@ -46,7 +47,7 @@ def laid_out(words: Sequence[str], input: PerAxis | None, layout: Layout) -> Lai
     """
     size = None if input is None else parse_features(input, "input", layout)
     try:
-        subject = subject_of(words, input, layout=layout)
+        subject = subject_of(words, input, layout=layout, any_size=True)
         return Laid(tuple(words), _steps(subject, subject.graph), subject.size, subject, None)
     except ShapeError as error:
         stop = str(error)
@@ -108,6 +109,11 @@ def _steps(subject: Subject, graph: Graph) -> tuple[Step, ...]:
             if node.shape is not None and node.input_shapes and node.input_shapes[0] is not None:
                 found.append(Step(number, group.name, label, node.primitive, node.input_shapes[0], node.shape))
     return tuple(found)
+
+
+def taken(laid: Laid, step: Step) -> str:
+    """What arrives at a step: its map, or its channels if the size of the input is not known."""
+    return plural(step.input[1], "channel") if laid.size is None else shown_size(step.input)
 
 
 def shown_size(shape: Axes) -> str:

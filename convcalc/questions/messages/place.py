@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -21,7 +22,7 @@ from convcalc.graph.primitives import (
 from convcalc.notation import Axes, show_size
 from convcalc.questions.messages.idioms import CHANNELS_FIRST, channel_axis, linear
 from convcalc.questions.messages.joins import join_of, stride_of
-from convcalc.questions.messages.laid import Laid, Step, accepted, shown_size
+from convcalc.questions.messages.laid import Laid, Step, accepted, shown_size, taken
 from convcalc.questions.messages.sides import Holds, first_input, sides_of
 from convcalc.questions.messages.spot import Where, of_step
 from convcalc.questions.messages.text import Shape
@@ -35,6 +36,7 @@ from convcalc.questions.messages.troubles import (
     Trouble,
     Weights,
 )
+from convcalc.readers.words import example_input
 
 MAX_PLACES = 3
 """Layers that a message may be about, of which each is named."""
@@ -62,6 +64,8 @@ def where(framework: str, trouble: Trouble, laid: Laid) -> Where | None:
     if found is None and laid.stop is not None:
         last = laid.steps[-1] if laid.steps else None
         return Where(None, laid.stop, None if last is None else last.shape[1:])
+    if found is None and laid.size is None and isinstance(trouble, Features | Elements | TooSmall | Sizes):
+        return Where(None, f"needs the size of the input before the layers, such as {example_input(laid.words)}")
     return found
 
 
@@ -70,15 +74,24 @@ def _channels(framework: str, trouble: Channels, laid: Laid) -> Where | None:
         primitive = step.primitive
         if trouble.layer == "norm":
             if isinstance(primitive, Normalize) and step.input[1] in (trouble.got, trouble.expected):
-                took = f"{step.label} gets {step.input[1]} channels, as {shown_size(step.input)}"
+                took = f"{step.label} gets {plural(step.input[1], 'channel')}"
+                took += "" if laid.size is None else f", as {shown_size(step.input)}"
                 return of_step(step, took)
         elif isinstance(primitive, Correlate | TransposedCorrelate) and _is_weight(framework, trouble, primitive):
-            text = f"{step.label} has this weight and takes {shown_size(step.input)}"
+            text = f"{step.label} has this weight and takes {taken(laid, step)}"
             if trouble.shape:
                 axis = channel_axis(framework, trouble.shape)
                 rest = trouble.shape[1:axis] + trouble.shape[axis + 1 :]
                 text += f"; {plural(trouble.got, 'channel')} of {show_size([n or 1 for n in rest])} arrive"
             return of_step(step, text)
+    for step in laid.steps:  # words are for the channels that arrive, which may be others than those of the code
+        primitive = step.primitive
+        if not isinstance(primitive, Correlate | TransposedCorrelate) or primitive.in_channels != trouble.got:
+            continue
+        of_code = primitive._replace(in_channels=trouble.expected)
+        if trouble.expected % primitive.groups == 0 and trouble.weight and _is_weight(framework, trouble, of_code):
+            weight = f"in the code its weight is for {plural(trouble.expected, 'channel')}"
+            return of_step(step, f"{step.label} gets {taken(laid, step)}; {weight}")
     return None
 
 
@@ -93,6 +106,8 @@ def _is_weight(framework: str, trouble: Channels, primitive: Correlate | Transpo
 
 def _features(framework: str, trouble: Features, laid: Laid) -> Where | None:
     got, expected, out = trouble.got, trouble.expected, trouble.out
+    if laid.size is None:
+        return _features_anywhere(framework, trouble, laid)
     layers = [step for step in laid.steps if isinstance(step.primitive, Linear)]
     for step in layers:
         assert isinstance(step.primitive, Linear)
@@ -105,7 +120,7 @@ def _features(framework: str, trouble: Features, laid: Laid) -> Where | None:
     if whole:
         return of_step(whole[-1], f"{whole[-1].label} gives {_product(whole[-1].shape)}, in rows of {got}")
     ahead = layers[0] if layers else laid.steps[-1] if laid.steps else None
-    if ahead is None or laid.size is None:
+    if ahead is None:
         return None
     before = ahead.input if layers else ahead.shape
     text = f"on {show_size(laid.size)} {_product(before)} arrive before {ahead.label}"
@@ -118,6 +133,18 @@ def _features(framework: str, trouble: Features, laid: Laid) -> Where | None:
         return None
     resized = other is not None and prod(before[1:]) == expected
     return of_step(ahead, text, f"resize the image to {show_size(laid.size)}" if resized else None)
+
+
+def _features_anywhere(framework: str, trouble: Features, laid: Laid) -> Where | None:
+    """The layer of a row without a size before which this many features arrive for some square input, or the last."""
+    layers = [step for step in laid.steps if isinstance(step.primitive, Linear)]
+    ahead = layers[0] if layers else laid.steps[-1] if laid.steps else None
+    size = None if ahead is None else _input_for(laid, ahead.number, trouble.got, at_input=bool(layers))
+    if ahead is None or size is None:
+        return None
+    features = f"{trouble.got} features {'arrive before' if layers else 'leave'} {ahead.label}"
+    fix = linear(framework, trouble.got, trouble.out)
+    return Where(ahead.layer, f"{features} for an input of {show_size(size)}", None, None, fix)
 
 
 def _product(shape: Axes) -> str:
@@ -142,6 +169,8 @@ def _input_for(laid: Laid, number: int, features: int, *, at_input: bool) -> Axe
 
 
 def _elements(framework: str, trouble: Elements, laid: Laid) -> Where | None:
+    if laid.size is None:
+        return None
     elements = trouble.elements
     batch = trouble.target[0] if trouble.target and (trouble.target[0] or 0) > 0 else None
     maps = [step for step in laid.steps if len(step.shape) > 2 and elements % prod(step.shape[1:]) == 0]
@@ -167,7 +196,7 @@ def _window(framework: str, trouble: TooSmall, laid: Laid) -> Where | None:
         text = laid.stop if "the smallest input that the whole chain" in laid.stop else f"{laid.stop}{more}"
         return Where(None, text, None if last is None else last.shape[1:], None, fix)
     sides = sides_of(laid)
-    if sides is None or laid.size is None:
+    if sides is None:
         return None
     found: list[tuple[Step, Axes]] = []
     for step in _candidates(framework, trouble, laid):
@@ -179,8 +208,9 @@ def _window(framework: str, trouble: TooSmall, laid: Laid) -> Where | None:
     if found:
         texts = [f"{step.label} for an input of {show_size(size)}" for step, size in found[:MAX_PLACES]]
         rest = ", or a later one" if len(found) > MAX_PLACES else ""
-        return of_step(found[0][0], f"this map arrives at {', or at '.join(texts)}{rest}{more}", fix)
-    return Where(None, f"all layers fit {show_size(laid.size)}{more}")
+        place = of_step(found[0][0], f"this map arrives at {', or at '.join(texts)}{rest}{more}", fix)
+        return place if laid.size is not None else replace(place, input=None, output=None)
+    return None if laid.size is None else Where(None, f"all layers fit {show_size(laid.size)}{more}")
 
 
 def _candidates(framework: str, trouble: TooSmall, laid: Laid) -> Iterator[Step]:

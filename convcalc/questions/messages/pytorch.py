@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from convcalc.errors import plural
 from convcalc.questions.messages.idioms import shown
 from convcalc.questions.messages.known import Known, shape_of
 from convcalc.questions.messages.text import Shape
 from convcalc.questions.messages.troubles import (
     Axes,
-    Batches,
     Channels,
     Elements,
     Features,
@@ -128,17 +128,40 @@ def _recurrent(expected: int, got: int) -> Trouble:
     return Features(expected, got, layer="recurrent")
 
 
-def _labels(labels: Shape, predictions: Shape) -> Trouble | None:
-    if not labels or not predictions:
-        return None
-    return Batches(predictions[0] or 0, labels[0] or 0, (predictions, labels)) if labels != predictions else None
+def _ranks(left: int, right: int) -> Trouble | None:
+    low, high = sorted((left, right))
+    return None if low == high else Rule(
+        f"a tensor of {high} axes is joined to one of {low}: one of them lacks its batch or its channels.",
+        f"x = x[None] on the one of {low} if its batch is missing, x = x[:, None] if its channels are",
+    )  # fmt: skip
 
 
-def _pixel_labels(predictions: Shape, labels: Shape) -> Trouble | None:
-    """Class scores (N, classes, H, W) and labels (N, H, W) of other sizes."""
-    if len(predictions) != len(labels) + 1:
+def _shuffled(channels: int, square: int) -> Trouble | None:
+    below = channels // square * square if square > 0 else 0
+    return Rule(
+        f"{channels} channels make no whole number of maps: each takes {square}, one for every pixel that it becomes.",
+        f"{f'{below} or ' if below else ''}{below + square} filters in the layer before it",
+    ) if square > 0 and channels % square else None  # fmt: skip
+
+
+def _expanded(wanted: int, own: int, axis: int) -> Trouble | None:
+    return Rule(
+        f"axis {axis} has {own} values, and only one value can be repeated to {wanted}.",
+        f"{own} in place of {wanted} there, or a tensor with a 1 there",
+    ) if wanted != own else None  # fmt: skip
+
+
+def _bmm(wanted: Shape, got: Shape) -> Trouble | None:
+    if len(wanted) != 2 or len(got) != 2 or wanted[1] == got[1]:
         return None
-    return sizes_of((None, None, *predictions[2:]), (None, None, *labels[1:]))
+    return Rule(
+        f"every row of the first has {wanted[1]} values, and the second has {got[1]} rows.",
+        "y.transpose(1, 2) in place of y, if its columns are as many, as in attention: q @ k.transpose(1, 2)",
+    )
+
+
+def _bias(_: Shape, expected: int, got: Shape) -> Trouble:
+    return Rule(f"{plural(expected, 'filter')} take {expected} biases, and {shown(got)} is given.", "a bias per filter")
 
 
 def _cropped(sizes: Shape, gives: Shape) -> Trouble:
@@ -282,17 +305,31 @@ MESSAGES = (
         lambda name, file, model: Weights(name, shape_of(file), shape_of(model)),
     ),
     Known(
-        "PyTorch", "Expected input batch_size (4) to match target batch_size (5)",
-        r"Expected input batch_size \(<n>\) to match target batch_size \(<n>\)", Batches,
+        "PyTorch", "Tensors must have same number of dimensions: got 4 and 3",
+        r"Tensors must have same number of dimensions: got <n> and <n>", _ranks,
     ),
     Known(
-        "PyTorch", "Using a target size ([4]) that is different to the input size ([4, 1])",
-        r"Using a target size \((?:torch\.Size\()?<shape>\)?\) that is different to the input size "
-        r"\((?:torch\.Size\()?<shape>", _labels,
+        "PyTorch", "The expanded size of the tensor (5) must match the existing size (4) at non-singleton dimension 1",
+        r"expanded size of the tensor \(<n>\) must match the existing size \(<n>\) at non-singleton dimension <n>",
+        _expanded,
     ),
     Known(
-        "PyTorch", "size mismatch (got input: [4, 10, 8, 8], target: [4, 9, 9]",
-        r"size mismatch \(got input: <shape> ?, target: <shape>", _pixel_labels,
+        "PyTorch", "Expected size for first two dimensions of batch2 tensor to be: [2, 4] but got: [2, 5]",
+        r"Expected size for first two dimensions of batch2 tensor to be: <shape> but got: <shape>", _bmm,
+    ),
+    Known(
+        "PyTorch", "pixel_shuffle expects .. divisible by the square of upscale_factor, but input.size(-3)=6 is not",
+        r"pixel_shuffle expects [^=]{0,200}input\.size\(-3\)=<n> is not divisible by <n>", _shuffled,
+    ),
+    Known(
+        "PyTorch", "Given weight of size [..], expected bias to be 1-dimensional with 8 elements, but got bias of size",
+        r"Given weight of size <shape>, expected bias to be 1-dimensional with <n> elements, but got bias of size "
+        r"<shape>", _bias,
+    ),
+    Known(
+        "PyTorch", "Expected 3D or 4D tensor, but got [3]",
+        r"Expected <n>D or <n>D (?:\(batch mode\) )?tensor(?: with optional 0 dim batch size for input)?, but got:? ?"
+        r"<shape>", lambda least, most, shape: Axes((least, most), len(shape), shape, most - 2, ""),
     ),
     Known(
         "PyTorch", "Given input size per channel: (2 x 2). Calculated output size per channel: (-3 x -3)",

@@ -43,18 +43,20 @@ class Sides(NamedTuple):
 
 
 def sides_of(laid: Laid) -> Sides | None:
-    """The layers on inputs of many sizes; None if the rules of their sizes are not known."""
+    """The layers on inputs of many sizes, square ones if none is given; None if the rules of sizes are not known."""
     import numpy as np
 
     subject = anywhere(laid)
-    if subject is None or laid.size is None or len(subject.graph.inputs[0].shape or ()) < 3:
+    shape = None if subject is None else subject.graph.inputs[0].shape
+    if subject is None or shape is None or len(shape) < 3:
         return None
+    asked = laid.size or (shape[1], *(1,) * len(shape[2:]))
     try:
         rules = rules_of(placed_samples(subject.graph, subject.at))
     except (UnfollowedError, ShapeError):
         return None
     sides = np.arange(1, max(2, min(MAX_SIDE, MAX_SHAPES // len(rules.steps))))
-    empty = Sides(rules, laid.size, sides, None, [])
+    empty = Sides(rules, asked, sides, None, [])
     shapes = all_shapes(rules, empty.input(sides))
     reached, so_far = [], np.ones(len(sides), bool)
     for shape in shapes:
