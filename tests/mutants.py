@@ -30,6 +30,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
+from math import ceil
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -38,8 +39,9 @@ import pytest
 
 from tests.mutations import PACKAGE, Mutation, compiled, mutations, noting_calls, outermost
 
-LONGEST = 90
-"""Seconds after which the tests of one mutation are stopped: a loop without end is noticed too."""
+LONGEST = 300
+"""Seconds after which the tests of one mutation are stopped, and the processor time is limited to a few times of what
+the tests take unchanged: a loop without end is noticed too."""
 BROKEN = 77
 """Exit code of a process that met an error of this script."""
 ERRORS = os.dup(2)
@@ -50,8 +52,7 @@ FIELDS = ("tests/questions/test_receptive.py", "tests/questions/test_network_fie
 ENGINE = (
     "tests/engine/test_transposed.py",
     "tests/engine/test_engine.py::test_equals_loops",
-    "tests/engine/test_engine.py::test_dtypes",
-    "tests/engine/test_engine.py::test_bad_values_stay_in_their_windows",
+    "tests/engine/test_engine.py::test_float16_is_summed_in_float32",
 )
 TESTS: Mapping[str, Sequence[str]] = {
     "axis/inverse.py": ("tests/axis/test_inverse.py", "tests/questions/test_solve.py"),
@@ -66,7 +67,7 @@ TESTS: Mapping[str, Sequence[str]] = {
         "tests/engine/test_engine.py::test_padding_modes",
     ),
     "engine/transposed.py": ENGINE,
-    "graph/shapes.py": ("tests/graph", "tests/questions/test_torch_shapes.py"),
+    "graph/shapes.py": ("tests/graph/test_shapes.py",),
     "questions/cost.py": ("tests/questions/test_cost.py",),
     "questions/follow.py": FIELDS,
     "questions/memory.py": ("tests/questions/test_memory.py",),
@@ -99,13 +100,19 @@ class _Loader(SourceFileLoader):
         return self.changed
 
 
-def in_a_fork(work: Callable[[], Any], longest: float | None = None) -> Any:
-    """What `work` returns in a process of its own; None if that process dies or takes longer than so many seconds."""
+def in_a_fork(work: Callable[[], Any], longest: float | None = None, busy: float | None = None) -> Any:
+    """What `work` returns in a process of its own; None if that process dies or takes longer than so many seconds.
+
+    `busy` are seconds of processor time.
+    """
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(read)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if busy is not None:
+            used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+            resource.setrlimit(resource.RLIMIT_CPU, (ceil(used + busy),) * 2)
         try:
             with os.fdopen(write, "wb") as pipe:
                 pipe.write(pickle.dumps(work()))
@@ -160,16 +167,16 @@ class Forking(Silent):
         for function in gc.get_objects():
             if isinstance(function, FunctionType) and function.__code__.co_filename == path:
                 functions.setdefault(function.__code__.co_qualname, []).append(function)
-        begin = time.monotonic()
         known = in_a_fork(lambda: self._measured(session, functions))
         if known is None or known[1]:
             raise SystemExit(f"{self.file}: the tests fail without any change: {known and known[1]}")
         tests: dict[str, tuple[float, set[str]]] = known[0]
-        self.show(f"{self.file}: {len(tests)} tests, {time.monotonic() - begin:.1f} s")
+        busy = 3 * known[2] + 2
+        self.show(f"{self.file}: {len(tests)} tests, {known[2]:.1f} s")
         order = sorted(session.items, key=lambda item: tests[item.nodeid][0])
         for mutation in self.every:
             items = [item for item in order if mutation.function in tests[item.nodeid][1]]
-            failed = in_a_fork(lambda m=mutation, i=items: self._tried(m, i, functions), LONGEST)  # type: ignore[misc]
+            failed = in_a_fork(lambda m=mutation, i=items: self._tried(m, i, functions), LONGEST, busy)  # type: ignore[misc]
             if failed == []:
                 self.survivors.append(mutation)
                 self.show(f"{mutation.place}   ({len(items)} tests)")
@@ -179,8 +186,9 @@ class Forking(Silent):
 
     def _measured(
         self, session: pytest.Session, functions: Mapping[str, Sequence[FunctionType]]
-    ) -> tuple[dict[str, tuple[float, set[str]]], list[str]]:
-        """The seconds of every test and the functions of the file that it calls; and the tests that fail."""
+    ) -> tuple[dict[str, tuple[float, set[str]]], list[str], float]:
+        """The seconds of every test and the functions of the file that it calls; what fails; all seconds."""
+        start = time.process_time()
         called: set[str] = set()
         setattr(builtins, NOTE, called.add)
         for name, code in outermost(noting_calls(self.file, NOTE)):
@@ -189,10 +197,10 @@ class Forking(Silent):
         found = {}
         for item in session.items:
             called.clear()
-            begin = time.monotonic()
+            begin = time.process_time()
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
-            found[item.nodeid] = time.monotonic() - begin, {*called}
-        return found, self.failed
+            found[item.nodeid] = time.process_time() - begin, {*called}
+        return found, self.failed, time.process_time() - start
 
     def _tried(
         self, mutation: Mutation, items: Sequence[pytest.Item], functions: Mapping[str, Sequence[FunctionType]]

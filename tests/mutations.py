@@ -95,7 +95,7 @@ def _places(node: ast.AST, around: ast.AST, function: str) -> Iterator[tuple[ast
     yield node, around, function
     for field, value in ast.iter_fields(node):
         for child in value if isinstance(value, list) else [value]:
-            if not isinstance(child, ast.AST) or field in SKIPPED or _computes_nothing(child):
+            if not isinstance(child, ast.AST) or field in SKIPPED or _computes_nothing(child) or _is_open(node, child):
                 continue
             inner = function
             if isinstance(node, ast.ClassDef) and isinstance(child, ast.FunctionDef):
@@ -121,6 +121,16 @@ def _computes_nothing(node: ast.AST) -> bool:
         case ast.Call(func=ast.Name("TypeVar" | "cast")):
             return True
     return False
+
+
+def _is_open(node: ast.AST, child: ast.AST) -> bool:
+    """Whether a length of a reshape is left open: NumPy takes any number below zero for that."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "reshape"
+        and isinstance(child, ast.UnaryOp)
+    )
 
 
 def _is_text(node: ast.AST) -> bool:

@@ -5,9 +5,18 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convcalc.axis.inverse import crops, first_true, inputs_for, paddings, transposed_inputs_for
+from convcalc.axis.inverse import (
+    crops,
+    first_true,
+    inputs_for,
+    never_read,
+    never_used,
+    paddings,
+    transposed_inputs_for,
+)
 from convcalc.axis.window import Window, output_size, transposed_size
 from convcalc.errors import ShapeError
+from convcalc.notation import Span
 
 small = st.integers(1, 7)
 windows = st.builds(Window, small, small, small, st.integers(0, 5), st.integers(0, 5))
@@ -58,3 +67,15 @@ def test_crops(window: Window, size: int, longer: int) -> None:
 def test_the_first_number_for_which_a_test_holds() -> None:
     assert first_true(3, 9, lambda n: n >= 3) == 3
     assert first_true(3, 9, lambda n: n > 99) == 9
+
+
+def test_nothing_read_and_nothing_used_by_hand() -> None:
+    """Windows in the padding alone, and products that are all cropped."""
+    assert never_read(3, 2, Window(1, before=5)) == (3, 0)
+    assert never_read(3, 1, Window(1, before=0)) == (0, 2)
+    assert never_read(7, 1, Window(2, dilation=3, before=1)) == (2, 4)  # taps at -1 and 2
+    assert never_used(4, 2, Window(1, before=9)) == (4, 0)
+    assert never_used(4, 1, Window(1, before=3)) == (3, 0)
+    assert transposed_inputs_for(9, Window(4, stride=2)) == Span(1, 0)  # 8 and 10 have an input, 9 has none
+    assert transposed_inputs_for(2, Window(4, stride=2)) == Span(1, 0)
+    assert transposed_inputs_for(4, Window(4, stride=2)) == Span(1, 1)
