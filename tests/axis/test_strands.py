@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from random import Random
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from convcalc.axis import strands
 from convcalc.axis.positions import Positions, gathered, singly
 from convcalc.axis.sampling import coordinates, resize_reads, taps
-from convcalc.axis.strands import MAX_ENUMERATED, Enumerated, Field, Reads, Strand
+from convcalc.axis.strands import MAX_ENUMERATED, AxisField, Enumerated, Field, Reads, Strand, centre, merged, newest
 from convcalc.axis.window import Window
 from convcalc.errors import ShapeError
 from tests.reference import read_back
@@ -70,3 +71,137 @@ def test_many_long_patterns_are_refused_together() -> None:
         enumerated.add(field)
     with pytest.raises(ShapeError, match=rf"more than {MAX_ENUMERATED} are not enumerated; use smaller strides"):
         enumerated.add(fields[4])
+
+
+def at(*positions: int) -> Positions:
+    return gathered([(position, position) for position in positions])
+
+
+def strand(advance: int, *phases: Positions) -> Strand:
+    return Strand(phases, advance)
+
+
+def moving(*strands: Strand, whole: Positions = Positions.none()) -> Field:  # noqa: B008  # frozen
+    return Field(strands, whole)
+
+
+def test_as_many_phases_as_are_listed_and_one_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """6 phases: of one transposed layer, of two in a row, and of branches of 2 and 3 phases."""
+    monkeypatch.setattr(strands, "MAX_PHASES", 6)
+    refused = r"repeats only after {} outputs, more than 6 are not enumerated"
+    assert len(Reads.spread(Window(4, 6)).taps) == 6
+    with pytest.raises(ShapeError, match=refused.format(7)):
+        Reads.spread(Window(4, 7))
+    twice = Field.identity().spread(Window(3, 2))
+    assert len(twice.spread(Window(3, 3)).strands[0].phases) == 6
+    with pytest.raises(ShapeError, match=refused.format(8)):
+        twice.spread(Window(3, 4))
+    pairs = strand(1, at(0), at(0))
+    with pytest.raises(ShapeError, match=refused.format(8)):
+        pairs.after(Reads(((0, 1, 1),) * 4, 1))
+    assert len(pairs.after(Reads(((0, 1, 1),) * 6, 2)).phases) == 6
+    triple = strand(3, at(0), at(1), at(2))
+    [both] = merged([moving(strand(2, at(0), at(1))), moving(triple)]).strands
+    assert len(both.phases) == 6
+    with pytest.raises(ShapeError, match=refused.format(12)):
+        merged([moving(strand(4, *map(at, range(4)))), moving(triple)])
+
+
+def test_as_many_taps_as_are_listed_and_one_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over 3 phases, a window of 5 taps goes through 3 families for each of 3 outputs: 9 taps."""
+    given = strand(1, at(0), at(0, 1), at(1))
+    reads = Reads.through(Window(5))
+    assert given.taps(reads) == 9
+    assert given.taps(Reads.through(Window(2))) == 6
+    assert given.taps(Reads.through(Window(5, dilation=3))) == 3
+    assert given.taps(Reads.through(Window(5, stride=3))) == 3
+    monkeypatch.setattr(strands, "MAX_TAPS", 9)
+    given.after(reads)
+    enumerated = Enumerated()
+    enumerated.read(moving(given), Reads.through(Window(5, stride=3)))
+    enumerated.read(moving(strand(1, at(0))), reads)  # one phase costs nothing
+    enumerated.read(moving(given), Reads.through(Window(2)))
+    with pytest.raises(ShapeError, match="patterns of 12 taps would be listed, more than 9 are not enumerated"):
+        enumerated.read(moving(given), Reads.through(Window(5, dilation=3)))
+    monkeypatch.setattr(strands, "MAX_TAPS", 8)
+    with pytest.raises(ShapeError, match="patterns of 9 taps"):
+        given.after(reads)
+
+
+def test_patterns_with_many_runs_cost_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A phase counts as one output, and as one more for each 32 runs of it."""
+    runs = [Positions(0, 1, tuple((3 * i, 3 * i) for i in range(count))) for count in (31, 32, 64)]
+    enumerated = Enumerated()
+    enumerated.add(moving(strand(1, runs[0], runs[1])))
+    assert enumerated.outputs == 3
+    enumerated.add(moving(strand(1, runs[2], at(0)), strand(1, runs[2])))
+    assert enumerated.outputs == 7
+    monkeypatch.setattr(strands, "MAX_ENUMERATED", 1)
+    pair = strand(2, at(0), at(1))
+    listed = pair.after(Reads(((0, 2, 16), (0, 2, 16)), 2))  # every other pixel: one run for each of two phases
+    assert [seen.count for seen in listed.phases] == [16, 16]
+    wide = strand(100, Positions(0, 1, tuple((3 * i, 3 * i) for i in range(17))), at(0))
+    with pytest.raises(ShapeError, match=r"its pattern of 2 outputs has more than 32 separate pieces"):
+        wide.after(Reads(((0, 1, 1), (2, 1, 1)), 2))
+    assert len(strand(100, Positions(0, 1, wide.phases[0].runs[:16]), at(0)).after(
+        Reads(((0, 1, 1), (2, 1, 1)), 2)).phases) == 2  # fmt: skip
+
+
+def test_centres_by_hand() -> None:
+    assert centre(moving(strand(2, at(3, 6)))) == Fraction(9, 2)
+    assert centre(moving(strand(3, at(0, 1), at(4)))) == (Fraction(1, 2) + 4 - Fraction(3, 2)) / 2
+    assert centre(moving(strand(1, at(0)), strand(2, at(0)))) is None
+    assert centre(moving(strand(1, at(0), Positions.none()))) is None
+    assert centre(Field.nothing()) is None
+
+
+def test_newest_pixels_by_hand() -> None:
+    """The place of an output is as wide as the jump, from p*jump on; reading beyond it is reading ahead."""
+    assert newest(moving(strand(1, at(-2, -1, 0)))) == 0
+    assert newest(moving(strand(1, at(0, 1)))) is None
+    assert newest(moving(strand(3, at(0, 2)))) == 2
+    assert newest(moving(strand(3, at(0, 3)))) is None
+    assert newest(moving(strand(1, at(-4, 0), at(-3)))) == Fraction(0 - 3 - Fraction(1, 2), 2)
+    assert newest(moving(strand(1, at(0), at(1)))) is None  # output 1 lies half a pixel on, and reads pixel 1
+    assert newest(moving(strand(2, at(0)), strand(1, at(0)))) is None
+
+
+def test_branches_that_meet_by_hand() -> None:
+    """Branches of equal jumps read together; of unequal jumps they stay apart; what all outputs read is joined."""
+    slow, fast = strand(2, at(0, 4), at(1)), strand(1, at(5))
+    [both] = merged([moving(slow), moving(fast)]).strands
+    assert both == strand(2, at(0, 4, 5), at(1, 6))
+    apart = merged([moving(slow, whole=at(7)), moving(strand(3, at(0)), whole=at(9))])
+    assert [each.jump for each in apart.strands] == [1, 3]
+    assert list(apart.whole) == [7, 9]
+    assert merged([moving(slow), moving(slow)]).strands == (slow,)
+    assert list(apart.at(2)) == [2, 6, 7, 9]
+
+
+def test_what_all_outputs_read_together() -> None:
+    field = moving(strand(4, at(-1, 1), at(2)), whole=at(20))
+    assert list(field.all_of(1, 30).whole) == [1, 20]
+    assert list(field.all_of(2, 30).whole) == [1, 2, 20]
+    assert list(field.all_of(5, 30).whole) == sorted({1, 3, 5, 7, 9, 2, 6} | {20})
+    assert list(field.all_of(5, 6).whole) == [1, 2, 3, 5]
+    assert field.all_of(5, 6).strands == ()
+
+
+def test_summaries_by_hand() -> None:
+    """The widest output, and of several that wide the one that reads most."""
+    plain = moving(strand(3, at(0, 4), at(1, 2, 5), at(7)))
+    assert plain.summary(9, 99) == AxisField(5, Fraction(1), 0, 3)
+    gone = moving(strand(1, Positions.none(), at(-2, 3)))
+    assert gone.summary(9, 99) == AxisField(6, Fraction(1, 2), None, 2)
+    assert moving(strand(2, at(-1, 0, 5))).summary(1, 3) == AxisField(7, Fraction(2), -1, 3)
+    fixed = moving(strand(2, at(-1, 0, 5)), whole=at(4))
+    assert fixed.summary(1, 5) == AxisField(5, Fraction(2), 0, 2)  # 0 and 4: -1 and 5 are outside of 5 pixels
+    assert fixed.summary(2, 8) == AxisField(7, Fraction(2), 0, 4)  # 1 2 4 7 of output 1, or 0 4 5 of output 0
+    assert moving(whole=at(2, 6)).summary(5, 9) == AxisField(5, Fraction(0), 2, 2)
+    two = moving(strand(1, at(0)), strand(2, at(0)))
+    assert two.summary(5, 99).size == 5  # output 4 reads 4 and 8
+
+
+def test_only_so_many_outputs_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strands, "MAX_OUTPUTS", 3)
+    assert moving(strand(1, at(0)), strand(2, at(0))).summary(5, 99).size == 3  # output 2 reads 2 and 4
