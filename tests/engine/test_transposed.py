@@ -91,6 +91,8 @@ def test_random_layers_in_blocks_and_tiles(dtype: str, budget: int, monkeypatch:
         ((5, 7), (Window(4, 2, 1, 1, 1), Window(6, 2, 1, 2, 2))),  # as many targets per phase as positions
         ((4, 5), (Window(5, 2, 1, 1, 2), Window(5, 2, 1, 3, 0))),
         ((5, 4), (Window(3, 1, 1, 0, 2), Window(7, 3, 1, 4, 0))),
+        ((5, 5), (Window(4, 2, 1, 2, 2), Window(4, 2, 1, 2, 2))),  # as many as taps
+        ((4, 3), (Window(4, 2, 1, 1, 1), Window(3, 2, 1, 2, 3))),  # a single one
         ((3, 3), (Window(5, 2, 2, 3, 4), Window(5, 2, 2, 3, 4))),  # more taps than positions
         ((3, 3), (Window(3, 2, 1, 1, 0), Window(5, 2, 2, 5, 2))),
         ((3, 3), (Window(5, 2, 2, 3, 4), Window(3, 2, 1, 0, 1))),
