@@ -10,7 +10,18 @@ import pytest
 from convcalc.axis import strands
 from convcalc.axis.positions import Positions, gathered, singly
 from convcalc.axis.sampling import coordinates, resize_reads, taps
-from convcalc.axis.strands import MAX_ENUMERATED, AxisField, Enumerated, Field, Reads, Strand, centre, merged, newest
+from convcalc.axis.strands import (
+    AxisField,
+    Enumerated,
+    Field,
+    Reads,
+    Strand,
+    centre,
+    check_phases,
+    check_taps,
+    merged,
+    newest,
+)
 from convcalc.axis.window import Window
 from convcalc.errors import ShapeError
 from tests.reference import read_back
@@ -65,11 +76,11 @@ def test_a_resize_reads_the_inputs_that_it_weighs(mode: str, kind: str) -> None:
 def test_many_long_patterns_are_refused_together() -> None:
     """A field counts once, and one that repeats at every output not at all."""
     enumerated, plain = Enumerated(), Field.identity()
-    phases = (Positions.single(0),) * (MAX_ENUMERATED // 4)
+    phases = (Positions.single(0),) * 32_768
     fields = [Field((Strand(phases, 1),), Positions.none()) for _ in range(5)]
     for field in (*fields[:4], *fields[:4], plain):
         enumerated.add(field)
-    with pytest.raises(ShapeError, match=rf"more than {MAX_ENUMERATED} are not enumerated; use smaller strides"):
+    with pytest.raises(ShapeError, match="more than 131072 are not enumerated; use smaller strides"):
         enumerated.add(fields[4])
 
 
@@ -92,6 +103,7 @@ def test_as_many_phases_as_are_listed_and_one_more(monkeypatch: pytest.MonkeyPat
     assert len(Reads.spread(Window(4, 6)).taps) == 6
     with pytest.raises(ShapeError, match=refused.format(7)):
         Reads.spread(Window(4, 7))
+    assert Field.identity().spread(Window(4, 6)).after(Reads.shifted(0)).strands[0].jump == Fraction(1, 6)
     twice = Field.identity().spread(Window(3, 2))
     assert len(twice.spread(Window(3, 3)).strands[0].phases) == 6
     with pytest.raises(ShapeError, match=refused.format(8)):
@@ -185,6 +197,7 @@ def test_what_all_outputs_read_together() -> None:
     assert list(field.all_of(5, 30).whole) == sorted({1, 3, 5, 7, 9, 2, 6} | {20})
     assert list(field.all_of(5, 6).whole) == [1, 2, 3, 5]
     assert field.all_of(5, 6).strands == ()
+    assert list(moving(strand(4, at(0), at(-1, 3))).all_of(1, 9).whole) == [0]
 
 
 def test_summaries_by_hand() -> None:
@@ -203,5 +216,49 @@ def test_summaries_by_hand() -> None:
 
 
 def test_only_so_many_outputs_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    field = moving(strand(1, at(0)), strand(2, at(0)))
+    assert field.summary(9_999, 99_999).size == 4_096  # output 4,095 reads itself and 8,190
     monkeypatch.setattr(strands, "MAX_OUTPUTS", 3)
-    assert moving(strand(1, at(0)), strand(2, at(0))).summary(5, 99).size == 3  # output 2 reads 2 and 4
+    assert field.summary(5, 99).size == 3  # output 2 reads 2 and 4
+
+
+def test_the_limits_as_they_are() -> None:
+    check_phases(65_536)
+    check_taps(524_288)
+    with pytest.raises(ShapeError, match="more than 65536 are not"):
+        check_phases(65_537)
+    with pytest.raises(ShapeError, match="more than 524288 are not"):
+        check_taps(524_289)
+
+
+def test_a_stride_too_long_to_list_has_the_same_summary(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the last layer, from the outputs that its first tap reaches, of which the widest is one."""
+    fields = [Field.identity().after(Reads.through(Window(3, 2, 2, before=1)))]
+    fields.append(fields[0].spread(Window(3, 2)))
+    windows = [Window(7, 3, before=1), Window(8, 4, 3, before=2), Window(2, 5, before=4), Window(9, 5, 2)]
+    listed = [[field.spread(window) for window in windows] for field in fields]
+    monkeypatch.setattr(strands, "MAX_PHASES", 2)
+    for field, wanted in zip(fields, listed, strict=True):
+        for window, known in zip(windows, wanted, strict=True):
+            found = field.spread(window)
+            assert found.summary(99, 999) == known.summary(99, 999), (field, window)
+            assert found.widest(99, 999).count == known.widest(99, 999).count
+            for output in range(-3, 9):
+                assert list(found.seen(output, 999)) == list(found.at(output)) == list(known.at(output))
+            with pytest.raises(ShapeError, match=f"repeats only after {window.stride} outputs"):
+                found.spread(Window(1))
+            with pytest.raises(ShapeError, match=f"repeats only after {window.stride} outputs"):
+                found.after(Reads.shifted(0))
+    with pytest.raises(ShapeError, match="repeats only after 3 outputs"):
+        moving(strand(1, at(0)), strand(2, at(0))).spread(Window(4, 3))
+    with pytest.raises(ShapeError, match="repeats only after 3 outputs"):
+        moving(strand(1, at(0)), whole=at(5)).spread(Window(4, 3))
+
+
+def test_cropped_and_every_other_output() -> None:
+    given = strand(3, at(0), at(1, 5))
+    assert [list(given.after(Reads.shifted(-1)).at(output)) for output in (0, 1, 2)] == [[-2, 2], [0], [1, 5]]
+    assert [list(given.after(Reads.shifted(1, 3)).at(output)) for output in (0, 1)] == [[1, 5], [6]]
+    pairs = Enumerated()
+    pairs.read(moving(given), Reads.through(Window(2)))
+    assert pairs.taps == 4
