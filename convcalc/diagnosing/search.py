@@ -17,6 +17,11 @@ from convcalc.errors import first_of
 MAX_FOUND = 64
 """Readings that fit and are kept."""
 
+LARGE = 1 << 18
+"""Weights of kernels of which no more copies are made for pairs."""
+COPYING = ("kernel-read", "kernel-written", "kernel-without", "channel-")
+"""Parts of the ids of readings that copy the kernel: of a large one they are tried alone."""
+
 Progress = Callable[[int, int], None]
 
 
@@ -45,6 +50,8 @@ def searched(
 ) -> Tried:
     """The simplest readings that give y, single ones or pairs: of the table before those that take numbers from y."""
     steps = (two_at_once, two_with_numbers) if pairs else (alone, with_numbers)
+    if pairs and sum(stage.weight.size for stage in setup.stages) > LARGE:
+        readings = [reading for reading in readings if not any(part in reading.id for part in COPYING)]
     tried = 0
     for step in steps:
         result = step(setup, target, readings, progress)
