@@ -57,8 +57,9 @@ MAX_LINE = 1000
 
 
 def shortened(text: str, most: int = MAX_ECHOED) -> str:
-    """Untrusted text for a message, truncated to `most` characters."""
-    return text if len(text) <= most else f"{text[: most - 3]}..."
+    """Untrusted text for a message, on one line and truncated to `most` characters."""
+    line = one_line(text[: most + 1])
+    return line if len(line) <= most else f"{line[: most - 3]}..."
 
 
 def quoted(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shlex
 import stat
 import sys
@@ -20,6 +21,7 @@ from convcalc.storage.text import is_literal, literal
 PIXELS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF", b"P4", b"P5", b"P6")
 """How image files begin: PNG, JPEG, GIF, BMP, TIFF, WebP, portable maps."""
 IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".pbm", ".pgm", ".ppm")
+_NPZ = re.compile(r"\.npz:", re.IGNORECASE)
 Writer: TypeAlias = Callable[[BinaryIO, np.ndarray], None]
 
 
@@ -65,11 +67,10 @@ def called(given: str) -> str:
 
 
 def _parted(given: str) -> tuple[str, str | None]:
-    """The path, and the array in it that is named after a colon, if one is."""
-    path, colon, member = given.rpartition(":")
-    if colon and path.lower().endswith(".npz") and not os.path.exists(given):
-        return path, member
-    return given, None
+    """The path, and the array in it that is named after a colon, if one is; its name may have colons too."""
+    ends = [found.end() - 1 for found in _NPZ.finditer(given)] if not os.path.exists(given) else []
+    at = next((end for end in ends if os.path.isfile(given[:end])), ends[-1] if ends else None)
+    return (given, None) if at is None else (given[:at], given[at + 1 :])
 
 
 def _read(source: Source, extension: str, member: str | None, channels_last: bool) -> np.ndarray:

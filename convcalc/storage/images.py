@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from types import ModuleType
 from typing import BinaryIO
@@ -14,6 +15,8 @@ from convcalc.storage.source import Source, check_fits, whole
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 DTYPES = {"1": "bool", "L": "uint8", "I;16": "uint16", "I;16B": "uint16", "I": "int32", "F": "float32"}
 """Modes of one channel that become arrays as they are; all others are brought to L, LA, RGB or RGBA."""
+_DEEP = re.compile(rb"\x89PNG.{20}\x10[\2\4\6]", re.DOTALL)
+"""A PNG of 16 bits in colour or with opacity."""
 PLAIN = ("RGB", "RGBA", "LA")
 
 
@@ -34,6 +37,8 @@ def read_image(source: Source, channels_last: bool) -> np.ndarray:
     """
     name, image_module = source.name, pillow(source.name)
     data = whole(source)
+    if _DEEP.match(data.getbuffer()[:26]):
+        raise DataError(f"{name}: colours must have 8 bits, got 16, of which Pillow keeps 8; save it with numpy.save")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the size is checked here
@@ -44,8 +49,11 @@ def read_image(source: Source, channels_last: bool) -> np.ndarray:
                     return np.array(image).astype(DTYPES[image.mode], copy=False)
                 mode = image.mode if image.mode in PLAIN else "RGBA" if _has_alpha(image) else "RGB"
                 pixels = np.array(image.convert(mode))
-    except (MemoryError, image_module.DecompressionBombError) as error:
-        raise DataError(f"{name}: must fit memory, got {str(error).lower() or 'too many pixels'}") from None
+    except image_module.DecompressionBombError:
+        most = 2 * (image_module.MAX_IMAGE_PIXELS or 0)
+        raise DataError(f"{name}: must have at most {most} pixels, got more; save it with numpy.save") from None
+    except MemoryError:
+        raise DataError(f"{name}: must fit memory, got too many pixels; use a smaller image") from None
     except Exception as error:  # Pillow's readers raise a dozen types for damaged files
         if isinstance(error, DataError | KeyboardInterrupt):
             raise

@@ -44,13 +44,13 @@ def read_npz(source: Source, member: str | None = None) -> np.ndarray:
 
 def _chosen(name: str, members: list[zipfile.ZipInfo], member: str | None) -> zipfile.ZipInfo:
     arrays = {_array_name(each): each for each in members[:MAX_MEMBERS] if not each.is_dir()}
-    archive = name if member is None else name.rpartition(":")[0]
+    archive = name if member is None else name.removesuffix(f":{shown(member) if member else ''}")
     if member is not None:
         if member not in arrays:
             hint = did_you_mean(member, [*arrays])
             raise DataError(
                 f"{name}: must name one of the archive's arrays, {_listed(arrays)}, got {shown(member)}; "
-                f"{hint or f'use {archive}:{shown(next(iter(arrays), member))}'}"
+                f"{hint.strip() or f'use {archive}:{shown(next(iter(arrays), member))}'}"
             )
         return arrays[member]
     if len(arrays) != 1:

@@ -14,14 +14,18 @@ from convcalc.storage.source import Source, whole
 
 WORTH = 8
 """Bytes of memory that one byte of text may become: `1,` is one number of 8 bytes, twice while it is read."""
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""How text files of UTF-16 begin."""
 MAX_LITERAL = 1 << 20
 MAX_AXES = 5
 """Axes of an array that is written out: batch, channels and three of space."""
-_TOKEN = re.compile(r"[\[\]()]|[^\[\](),\s]+")
-_INTEGER = re.compile(r"[+-]?\d+\Z")
+_TOKEN = re.compile(r"\([^\[\](),\s]+[jJ]\)|[\[\]()]|[^\[\](),\s]+")
+"""A bracket or a number; Python writes complex numbers in brackets of their own, as (1+2j)."""
+_INTEGER = re.compile(r"[+-]?\d+(?:_\d+)*\Z")
 _QUOTED = re.compile(r'"\s*([-+.\w]+)\s*"')
 _BLANK = re.compile(r"\s")
 _COMMENT = "put # before lines that are none"
+_NO_TEXT = "must be .npy, .npz, text or an image, got other data; save it with numpy.save"
 _MISSING = "write nan for a missing number"
 _WORDS = {"true": True, "false": False}
 _FAULT = re.compile(r"could not convert string (.{0,200}?) to \w+ at row (\d+), column (\d+)", re.DOTALL)
@@ -121,6 +125,8 @@ def read_text(source: Source) -> np.ndarray:
     Raises DataError with the line for anything else.
     """
     name = source.name
+    if b"\0" in source.head and not source.head.startswith(UTF_16):
+        raise DataError(f"{name}: {_NO_TEXT}")  # before all of it is read
     data = whole(source, WORTH).getvalue()
     if not data:
         raise DataError(f"{name}: must hold an array, got an empty file; check the name")
@@ -149,11 +155,11 @@ def read_text(source: Source) -> np.ndarray:
 def _decoded(data: bytes, name: str) -> str:
     """The text of a file: UTF-8, or UTF-16 if its first bytes say so, as spreadsheets write it."""
     try:
-        text = data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
+        text = data.decode("utf-16" if data.startswith(UTF_16) else "utf-8-sig")
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
-        raise DataError(f"{name}: must be .npy, .npz, text or an image, got other data; save it with numpy.save")
+        raise DataError(f"{name}: {_NO_TEXT}")
     return text
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import convcalc.notation
-from convcalc.errors import NotationError
+from convcalc.errors import NotationError, one_line
 from convcalc.notation import parse_axes, parse_words
 from convcalc.readers.toml.ops import OPS
 from convcalc.recipes import BY_NAME
@@ -257,7 +257,7 @@ def test_constructors_that_are_refused(text: str, message: str) -> None:
     with pytest.raises(NotationError, match=message) as raised:
         parse_words([text], ())
     assert "\n" not in str(raised.value)
-    assert str(raised.value).startswith(text[:70].split("\n")[0])
+    assert str(raised.value).startswith(one_line(text[:70].split("\n")[0]))
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,33 @@ def test_archives(tmp_path, save):
     assert "must name one of the archive's arrays, a, b, got c" in refusal(f"{two}:c")
 
 
+def test_names_with_colons(tmp_path):
+    """What the message about several arrays says to write, and archives whose own name has one."""
+    path = archive(tmp_path / "x.npz", {"a:b.npy": npy(A), "c.npy": npy(B)})
+    assert refusal(path).endswith(f"name one, as in {path}:a:b")
+    assert_array_equal(read_array(f"{path}:a:b"), A)
+    assert refusal(f"{path}:").endswith(f"use {path}:a:b")
+    assert refusal(f"{path}:a:\n").endswith("got a:\\n; did you mean a:b?")
+    other = archive(tmp_path / "y.npz:z.npz", {"c.npy": npy(B)})
+    assert_array_equal(read_array(f"{other}:c"), B)
+
+
+def test_endless_data_is_refused_at_once(monkeypatch):
+    class Zeros(io.RawIOBase):
+        taken = 0
+
+        def readable(self):
+            return True
+
+        def readinto(self, buffer):
+            self.taken += len(buffer)
+            assert self.taken < 10**6
+            return len(buffer)
+
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Zeros())))
+    assert "got other data" in refusal("-")
+
+
 def test_an_archive_from_a_pipe_and_under_another_name(tmp_path, monkeypatch):
     path = archive(tmp_path / "x.zip", {"x.npy": npy(A)})
     assert_array_equal(read_array(path), A)
@@ -170,6 +197,8 @@ LITERALS = {
     "[[[1.5]], [[-2e3]]]": [[[1.5]], [[-2000.0]]],
     "[true, false]": [True, False],
     "[1+2j, 3]": [1 + 2j, 3],
+    "[[(1+2j), -3j]]": [[1 + 2j, -3j]],
+    "[1_000]": [1000],
     "[(1, 2), (3, 4)]": [[1, 2], [3, 4]],
     "[inf, nan]": [float("inf"), float("nan")],
     "[[1 2 3]\n [4 5 6]]": [[1, 2, 3], [4, 5, 6]],
@@ -268,8 +297,17 @@ class TestImages:
         at = data.index(b"IHDR") + 4
         vast = data[:at] + struct.pack(">II", 100_000, 100_000) + data[at + 8 : at + 13]
         vast += struct.pack(">I", zlib.crc32(vast[at - 4 :])) + data[at + 17 :]
-        monkeypatch.setattr(source, "memory_budget", lambda: 10**9)
-        assert "must fit memory, got" in refusal(written(tmp_path / "v.png", vast))
+        assert "must have at most" in refusal(written(tmp_path / "v.png", vast))
+        monkeypatch.setattr(source, "memory_budget", lambda: 10**6)
+        assert "must fit memory, got 1600000 bytes with 1000000 allowed" in refusal(path)
+
+    @pytest.mark.parametrize("colour", [2, 4, 6])
+    def test_16_bits_in_colour_are_not_cut_to_8(self, tmp_path, colour):
+        head = b"IHDR" + struct.pack(">IIBBBBB", 1, 1, 16, colour, 0, 0, 0)
+        pixel = b"IDAT" + zlib.compress(bytes(9))
+        chunks = [struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (head, pixel, b"IEND")]
+        path = written(tmp_path / "x.png", b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+        assert "colours must have 8 bits, got 16, of which Pillow keeps 8; save it with numpy.save" in refusal(path)
 
     def test_written(self, tmp_path):
         path = str(tmp_path / "x.png")
