@@ -42,7 +42,7 @@ def chain(draw: st.DataObject) -> Any:
             nodes.append(node(kind, f"{last} w{number}", out, **window))
             channels = filters
         elif kind == "MaxPool":
-            nodes.append(node(kind, last, out, ceil_mode=draw.draw(st.integers(0, 1)), **window))
+            nodes.append(node(kind, last, out, **window))
         elif kind == "Relu":
             nodes.append(node(kind, last, out))
         else:
@@ -58,9 +58,10 @@ def test_shapes_are_those_that_onnx_infers(folder: Path, draw: st.DataObject) ->
     (folder / "m.onnx").write_bytes(proto.SerializeToString())
     try:
         graph = load_network(str(folder / "m.onnx"))
-    except ShapeError as error:
-        assert "must fit" in str(error) or "at least one output" in str(error)
-        return  # ONNX rounds such sizes up to 1, and no runtime runs them
+    except ShapeError as error:  # ONNX rounds such sizes up to 1, and no runtime runs them
+        refused = str(error)
+        assert "must fit" in refused or "at least one output" in refused
+        return
     inferred = onnx.shape_inference.infer_shapes(proto, strict_mode=True).graph
     output = tuple(dim.dim_value for dim in inferred.output[0].type.tensor_type.shape.dim)
     assert graph.nodes[graph.layers[-1].last].shape == output
