@@ -16,6 +16,7 @@ from numpy.testing import assert_array_equal
 
 from convcalc.errors import DataError
 from convcalc.storage.arrays import read_array, write_array
+from convcalc.storage.regions import begin_array, read_region, stored, write_region
 from tests.strategies import answer_or_line, arrays, near, spoiled
 
 
@@ -115,3 +116,24 @@ def test_any_pipe(head: bytes, data: bytes) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(head + data)))
         answer_or_line(lambda: read_array("-"), DataError)
+
+
+@given(arrays(), st.data())
+def test_regions(folder: Path, array: np.ndarray, data: st.DataObject) -> None:
+    """Any part of an array, read from its file and written into another, as NumPy's slices."""
+    array = np.ascontiguousarray(array.astype("i4") if array.dtype.kind == "b" else array)
+    region = []
+    for length in array.shape:
+        begin = data.draw(st.integers(0, length - 1))
+        region.append(slice(begin, data.draw(st.integers(begin + 1, length))))
+    np.save(folder / "whole.npy", array)
+    with stored(str(folder / "whole.npy")) as file, open(folder / "part.npy", "w+b") as target:
+        assert file is not None
+        part = read_region(file, region)
+        other = begin_array(target, "part.npy", array.shape, array.dtype)
+        write_region(other, [slice(0, length) for length in array.shape], np.zeros_like(array))
+        write_region(other, region, part)
+    assert part.tobytes() == array[tuple(region)].tobytes()
+    expected = np.zeros_like(array)
+    expected[tuple(region)] = array[tuple(region)]
+    assert np.load(folder / "part.npy").tobytes() == expected.tobytes()
