@@ -55,7 +55,9 @@ def _chosen(name: str, members: list[zipfile.ZipInfo], member: str | None) -> zi
         return arrays[member]
     if len(arrays) != 1:
         one = shown(next(iter(arrays), "name"))
-        raise DataError(f"{name}: must hold one array, got {_listed(arrays)}; name one, as in {archive}:{one}")
+        way = "name one, as in" if archive.lower().endswith(".npz") else "name one of a .npz file, as in"
+        file = archive if archive.lower().endswith(".npz") else "file.npz"
+        raise DataError(f"{name}: must hold one array, got {_listed(arrays)}; {way} {file}:{one}")
     [only] = arrays.values()
     return only
 

@@ -94,6 +94,8 @@ def test_an_archive_from_a_pipe_and_under_another_name(tmp_path, monkeypatch):
     assert_array_equal(read_array(path), A)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path(path).read_bytes())))
     assert_array_equal(read_array("-"), A)
+    two = archive(tmp_path / "y.zip", {"x.npy": npy(A), "y.npy": npy(B)})
+    assert refusal(two).endswith("must hold one array, got x, y; name one of a .npz file, as in file.npz:x")
 
 
 def test_damaged_archives(tmp_path):
