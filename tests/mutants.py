@@ -64,6 +64,7 @@ TESTS: Mapping[str, Sequence[str]] = {
     "axis/sampling.py": ("tests/axis/test_sampling.py", "tests/axis/test_strands.py"),
     "axis/strands.py": ("tests/axis/test_strands.py", "tests/axis/test_sampling.py"),
     "axis/window.py": ("tests/axis/test_window.py", "tests/questions/test_cost.py"),
+    "diagnosing/integers.py": ("tests/diagnosing/test_integers.py",),
     "engine/padded.py": ("tests/engine/test_padded.py", "tests/engine/test_engine.py::test_padding_modes"),
     "engine/transposed.py": ENGINE,
     "graph/shapes.py": ("tests/graph/test_shapes.py",),

@@ -24,6 +24,12 @@ def analyzed(case: Case) -> Report:
     return analyze(case.type, **case.options)
 
 
+def test_every_dtype_has_the_bytes_of_numpy() -> None:
+    numpy = pytest.importorskip("numpy")
+    of_numpy = {name: numpy.dtype(name).itemsize for name in BYTES if name != "bfloat16"}
+    assert {**of_numpy, "bfloat16": 2} == BYTES  # the upper half of a float32
+
+
 @EVERY_CASE
 def test_cases_have_the_numbers_of_their_source(case: Case) -> None:
     report = analyzed(case)
@@ -99,12 +105,6 @@ def test_totals_are_sums_over_the_stages(case: Case) -> None:
         assert whole[name] == sum(stage[name] for stage in stages) == getattr(report, name), name
     assert whole["macs"] == whole["multiplications"]
     assert whole["flops"] == 2 * whole["macs"]
-
-
-def test_every_dtype_has_the_bytes_of_numpy() -> None:
-    numpy = pytest.importorskip("numpy")
-    of_numpy = {name: numpy.dtype(name).itemsize for name in BYTES if name != "bfloat16"}
-    assert {**of_numpy, "bfloat16": 2} == BYTES  # the upper half of a float32
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int8", "complex128"])

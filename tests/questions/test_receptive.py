@@ -12,7 +12,7 @@ import pytest
 from convcalc import analyze
 from convcalc.errors import ConvcalcError, ShapeError
 from convcalc.graph.graph import Builder, Graph
-from convcalc.graph.primitives import Correlate, Pool, TransposedCorrelate, Windowed
+from convcalc.graph.primitives import Correlate, Merge, Pad, Pool, Slice, Softmax, TransposedCorrelate, Windowed
 from convcalc.questions.chain import chain_fields
 from convcalc.questions.models import network
 from convcalc.questions.receptive import receptive_fields
@@ -296,3 +296,56 @@ def test_jumps_beyond_every_float_are_answered_or_refused() -> None:
     except ConvcalcError:
         return
     assert Fraction(str(jump)) * 3 == 10**400
+
+
+def misaligned_after(pads: tuple[int, int], padding: tuple[int, int], kept: int | None) -> bool:
+    """Whether 9 pixels that went through a pad layer, a window of 3 taps and a cut meet the 9 pixels out of line."""
+    builder = Builder()
+    x = last = builder.input((1, 1, 9))
+    if any(pads):
+        last = builder.add("pad", "pad", Pad(((0, 0), (0, 0), pads)), [last])
+    last = builder.add("conv", "conv", Correlate(1, 1, (3,), (1,), (padding,), (1,)), [last])
+    if kept is not None:
+        last = builder.add("cut", "crop", Slice(2, 0, kept), [last])
+    last = builder.add("sum", "add", Merge("add"), [x, last])
+    return bool(receptive_fields(builder.graph("causal", last)).misaligned)
+
+
+@pytest.mark.parametrize(
+    ("pads", "padding", "kept", "misaligned"),
+    [
+        ((0, 0), (1, 1), None, False),  # centred
+        ((0, 0), (2, 0), None, False),  # no output reads ahead
+        ((0, 0), (0, 2), None, True),  # all outputs do
+        ((2, 0), (0, 0), None, False),
+        ((0, 2), (0, 0), None, True),
+        ((1, 1), (0, 0), None, False),
+        ((0, 0), (2, 2), 9, False),  # padded on both sides, and the end cut off
+        ((3, -1), (0, 0), None, True),  # a pixel late
+        ((0, 0), (3, 0), 9, True),
+    ],
+)
+def test_branches_that_read_nothing_ahead_are_in_line(
+    pads: tuple[int, int], padding: tuple[int, int], kept: int | None, misaligned: bool
+) -> None:
+    assert misaligned_after(pads, padding, kept) == misaligned
+
+
+def test_branches_out_of_line_in_words() -> None:
+    """Without a layer that reads the past alone, branches must be centred on each other."""
+    builder = Builder()
+    x = builder.input((1, 1, 9))
+    conv = builder.add("conv", "conv", Correlate(1, 1, (3,), (1,), ((3, 1),), (1,)), [x])
+    cut = builder.add("cut", "crop", Slice(2, 1, 9), [conv])  # output p reads p - 2 to p
+    graph = builder.graph("late", builder.add("sum", "add", Merge("add"), [x, cut]))
+    expected = "sum: branches misaligned along length: output 0 is centred on 0 for input, -1 for cut"
+    assert receptive_fields(graph).notes == (expected,)
+
+
+def test_a_last_layer_that_reads_the_whole_image_is_named() -> None:
+    builder = Builder()
+    conv = builder.add("conv", "conv", Correlate(1, 1, (3,), (1,), ((1, 1),), (1,)), [builder.input((1, 1, 9))])
+    graph = builder.graph("attention", builder.add("soft", "softmax", Softmax(2), [conv]))
+    fields = receptive_fields(graph)
+    assert fields.notes == ("receptive field: every output of soft depends on the whole image",)
+    assert fields.fields[-1][0].size == 9
