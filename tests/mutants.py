@@ -71,7 +71,7 @@ TESTS: Mapping[str, Sequence[str]] = {
     "questions/cost.py": ("tests/questions/test_cost.py",),
     "questions/follow.py": FIELDS,
     "questions/memory.py": ("tests/questions/test_memory.py",),
-    "questions/receptive.py": FIELDS,
+    "questions/receptive.py": ("tests/questions/test_receptive.py",),
 }
 """The files of the arithmetic, and the tests that watch over each; the examples in its docstrings count too."""
 EQUIVALENT = Path(__file__).parent / "equivalent.toml"

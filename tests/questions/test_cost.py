@@ -9,7 +9,9 @@ import pytest
 
 from convcalc import Report, analyze
 from convcalc.errors import NotationError
-from convcalc.questions.cost import BYTES
+from convcalc.graph import primitives as p
+from convcalc.graph.graph import Builder, Node
+from convcalc.questions.cost import BYTES, Cost, buffers, cost, total
 from convcalc.questions.report import layer_report
 from convcalc.readers.words import row_graph
 from tests.cases import CASES, Case
@@ -255,3 +257,41 @@ def test_transposed_windows_of_any_dilation_are_answered() -> None:
     assert report.output == (1, (n - 1) * 2 + 10 * (kernel - 1) + 1)
     assert report.multiplications == report.multiplications_effective == n * kernel
     assert report.additions == 0
+
+
+# Primitives that no convolution type has.
+
+
+def placed(primitive: p.Primitive, *shapes: tuple[int, ...]) -> Node:
+    """The node of a primitive on inputs of these whole shapes."""
+    builder = Builder()
+    builder.add(
+        "node", "op", primitive, [builder.add(f"in{n}", "input", p.Input(shape)) for n, shape in enumerate(shapes)]
+    )
+    return builder.nodes[-1]
+
+
+def test_linear_layers_and_products_by_hand() -> None:
+    """2 rows of 5 features from 7: 70 products, 10 sums of 6 additions, and a bias each."""
+    with_bias, without = (cost(placed(p.Linear(7, 5, bias), (2, 7))) for bias in (True, False))
+    assert with_bias == Cost(35, 5, 70, 70, None, 70, 10)
+    assert without == Cost(35, 0, 70, 70, None, 60, 10)
+    assert cost(placed(p.Linear(21, 5, True, flatten=True), (2, 3, 7))) == Cost(105, 5, 210, 210, None, 210, 10)
+    assert cost(placed(p.MatMul(), (2, 3, 7), (2, 7, 5))) == Cost(0, 0, 2 * 3 * 5 * 7, 210, None, 2 * 3 * 5 * 6, 30)
+    assert cost(placed(p.Elementwise("relu"), (2, 3, 7))) == Cost(0, 0, 0, 0, None, 0, 42)
+
+
+def test_running_statistics_are_two_numbers_a_channel() -> None:
+    """PyTorch: BatchNorm keeps a mean and a variance per channel, InstanceNorm by default nothing."""
+    assert buffers(placed(p.Normalize("batch_norm", (5,)), (2, 5, 7))) == 10
+    assert buffers(placed(p.Normalize("batch_norm", (5,)), (2, 5))) == 10
+    assert buffers(placed(p.Normalize("layer_norm", (7,), (2,)), (2, 5, 7))) == 0
+    assert buffers(placed(p.Normalize("instance_norm", (5,), (2,)), (2, 5, 7))) == 0
+    assert buffers(placed(p.Elementwise("relu"), (2, 5, 7))) == 0
+    assert cost(placed(p.Normalize("batch_norm", (5,)), (2, 5, 7))) == Cost(5, 5, 0, 0, None, 0, 70, 10)
+
+
+def test_sums_of_costs() -> None:
+    summed = total([Cost(1, 2, 3, 4, 5, 6, 7, 8), Cost(10, 20, 30, 40, None, 60, 70, 80)])
+    assert summed == Cost(11, 22, 33, 44, None, 66, 77, 88)
+    assert (summed.parameters, summed.macs, summed.flops) == (33, 33, 66)

@@ -321,6 +321,7 @@ def misaligned_after(pads: tuple[int, int], padding: tuple[int, int], kept: int 
         ((0, 2), (0, 0), None, True),
         ((1, 1), (0, 0), None, False),
         ((0, 0), (2, 2), 9, False),  # padded on both sides, and the end cut off
+        ((0, 0), (2, 1), 9, False),
         ((3, -1), (0, 0), None, True),  # a pixel late
         ((0, 0), (3, 0), 9, True),
     ],
@@ -338,7 +339,7 @@ def test_branches_out_of_line_in_words() -> None:
     conv = builder.add("conv", "conv", Correlate(1, 1, (3,), (1,), ((3, 1),), (1,)), [x])
     cut = builder.add("cut", "crop", Slice(2, 1, 9), [conv])  # output p reads p - 2 to p
     graph = builder.graph("late", builder.add("sum", "add", Merge("add"), [x, cut]))
-    expected = "sum: branches misaligned along length: output 0 is centred on 0 for input, -1 for cut"
+    expected = "sum: branches misaligned along length: output 0 is centred on -1 for cut, 0 for input"
     assert receptive_fields(graph).notes == (expected,)
 
 
@@ -349,3 +350,11 @@ def test_a_last_layer_that_reads_the_whole_image_is_named() -> None:
     fields = receptive_fields(graph)
     assert fields.notes == ("receptive field: every output of soft depends on the whole image",)
     assert fields.fields[-1][0].size == 9
+
+
+def test_branches_that_differ_along_one_axis() -> None:
+    builder = Builder()
+    x = builder.input((1, 1, 9, 9))
+    tall = builder.add("tall", "conv", Correlate(1, 1, (3, 1), (1, 1), ((1, 1), (0, 0)), (1, 1)), [x])
+    graph = builder.graph("cross", builder.add("sum", "add", Merge("add"), [x, tall]))
+    assert [axis.size for axis in receptive_fields(graph).fields[-1]] == [3, 1]
