@@ -98,6 +98,11 @@ class Tiling:
     multiplications: int | None = None
     inside: InsideTile | None = None
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How the layers and their size were read, where that is worth a word."""
+        return tuple(note for note in self.whole.notes if note not in self.whole.remarks)
+
     @cached_property
     def cuts(self) -> tuple[tuple[Cut, ...], ...]:
         """The tiles along every axis; every combination is a tile. None if the tiles are not known."""
@@ -154,6 +159,7 @@ class Tiling:
             "recomputed": None if self.recomputed is None else float(self.recomputed),
             "peak_activation_bytes": self.peak_tile,
             "peak_activation_bytes_whole": self.peak_bytes(self.whole) if self.input else None,
+            "notes": list(self.notes),
         }
 
     def peak_bytes(self, graph: Graph | None) -> int | None:

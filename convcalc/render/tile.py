@@ -53,7 +53,7 @@ def tile_view(plan: Tiling, layout: Layout) -> Table:
     columns = ("quantity", *AXIS_NAMES[len(axes)], "together")
     if plan.input is None and plan.reads is None:
         columns, rows = columns[:-1], [row[:-1] for row in rows]
-    return Table(_title(plan), columns, tuple(rows), aside=_notes(plan))
+    return Table(_title(plan), columns, tuple(rows), aside=(*_notes(plan), *plan.notes))
 
 
 def tile_sweep_view(sweep: TileSweep) -> Table:

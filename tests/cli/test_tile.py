@@ -48,6 +48,14 @@ def test_a_tile_without_a_size_is_one_inside(output: Run) -> None:
     assert "512 + 8 + 8" in output("tile", *CHAIN, "--tile", "512", "--explain")
 
 
+def test_how_the_size_was_read_is_said(output: Run, on_terminal: OnTerminal) -> None:
+    read = "input 3x64x64 was read as 2-D, 64 channels of 3x64"
+    command = ("tile", "3x64x64", "k3p1", "--layout", "channels-last")
+    assert json.loads(output(*command, "--json"))["notes"][0].startswith(read)
+    assert any(line.startswith(read) for line in on_terminal(120, *command))
+    assert any("the worked example" in line for line in on_terminal(80, "tile", "-k", "5", "--tile", "3"))
+
+
 def test_check(output: Run) -> None:
     found = json.loads(output("tile", "1x40x36", *CHAIN, "--tile", "16", "--check", "--json"))
     assert found["ok"] is True

@@ -60,8 +60,8 @@ def mended(row: str, finding: Finding) -> str:
     size, *texts = row.split() if is_size(row.split()[0]) else ["", *row.split()]
     words = [word.text for word in parse_words(texts, tuple(BY_NAME))]
     fix = re.sub(r" \([^)]*\)$", "", finding.fix)
-    if fix.startswith("--input "):
-        return f"{fix.removeprefix('--input ')} {' '.join(words)}"
+    if fix.endswith(f" for {size}"):
+        return f"{fix.partition(' for ')[0]} {' '.join(words)}"
     new, old = ([word.text for word in parse_words(part.split(" in layer ")[0].split(), tuple(BY_NAME))]
                 for part in fix.split(" for "))  # fmt: skip
     places = [int(name.partition("/")[0]) - 1 for name in finding.changed]
@@ -81,6 +81,18 @@ def test_the_smallest_layer_triggers_its_rule_and_the_fix_mends_it(
     assert finding.fix
     assert not found(neighbour, rule)
     assert not found(mended(row, finding), rule), finding.fix
+
+
+@pytest.mark.parametrize(
+    ("row", "fix"),
+    [
+        ("t:k4s3", "t:k3s3 for t:k4s3"),  # with output padding the last pixels would sum nothing
+        ("1x7x9 t:k5s4f3", "t:k4s4f3 for t:k5s4f3 (output 28x36 instead of 29x37)"),
+        ("1x7x9 t:k4s3p1f3", "t:k3s3f3 for t:k4s3p1f3 (output 21x27 instead of 20x26)"),
+    ],
+)
+def test_the_fix_of_an_uneven_kernel_leaves_no_output_without_an_input(row: str, fix: str) -> None:
+    assert [finding.fix for finding in found(row, "checkerboard")] == [fix]
 
 
 def test_every_rule_has_cases() -> None:

@@ -117,8 +117,8 @@ def _even(
 ) -> tuple[TransposedCorrelate, Node] | None:
     """The primitive with the nearest kernel that is a multiple of the stride, the larger of two.
 
-    It is cropped to the same output; if that need not be kept, by as much on both sides, to one pixel more. The second
-    is the node with it.
+    It is cropped to the same output; if that need not be kept, by as much on both sides, to one pixel more. Output
+    padding that no input reaches is none. The second is the node with it.
     """
     nearer_up = all(2 * (windows(primitive)[a].kernel % primitive.stride[a]) >= primitive.stride[a] for a in axes)
     ways = (_round_up, _round_down) if nearer_up else (_round_down, _round_up)
@@ -132,6 +132,8 @@ def _even(
             even = window._replace(kernel=kernel, dilation=dilation)
             size, output = (sizes[a] for sizes in spatial(node))
             own = _cropped(own, a, even, size, output, keep)
+        if any(own.output_padding) and not any(primitive.output_padding):
+            continue  # outputs that sum nothing are no better than those that sum less
         own = repadded(node, own)
         other = replaced_node(node, own)
         if other is None or not isinstance(other.primitive, TransposedCorrelate):
@@ -152,7 +154,10 @@ def _round_down(kernel: int, stride: int) -> int:
 def _cropped(
     primitive: TransposedCorrelate, axis: int, window: Window, size: int, output: int, keep: bool
 ) -> TransposedCorrelate:
-    """The primitive with this window on one axis, cropped or lengthened to give as many outputs, or one more."""
+    """The primitive with this window on one axis, cropped to give as many outputs, or one more.
+
+    If the window gives fewer, output padding makes up for that only if the outputs must `keep` their number.
+    """
     crop = (size - 1) * window.stride + window.extent - output
     pair = (max(0, crop // 2), max(0, crop - crop // 2 if keep else crop // 2))
     assert not isinstance(primitive.padding, str)
@@ -160,7 +165,7 @@ def _cropped(
         kernel=_put(primitive.kernel, axis, window.kernel),
         dilation=_put(primitive.dilation, axis, window.dilation),
         padding=_put(primitive.padding, axis, pair),
-        output_padding=_put(primitive.output_padding, axis, max(0, -crop)),
+        output_padding=_put(primitive.output_padding, axis, max(0, -crop) if keep else 0),
     )
 
 

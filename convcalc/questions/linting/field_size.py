@@ -17,7 +17,7 @@ from convcalc.graph.primitives import (
     Windowed,
     windows,
 )
-from convcalc.notation import show_axes, show_size
+from convcalc.notation import Axes, show_axes, show_size
 from convcalc.questions.linting.problem import Change, Inspected, Problem, changed
 
 MUCH_LARGER = 10
@@ -73,11 +73,11 @@ def large_field(inspected: Inspected) -> Iterator[Problem]:
     )
     main = graph.inputs[0].shape
     assert main is not None
-    advice = ""
+    remedy: Axes = ()
     if inspected.at is not None:
         larger = Inspected(inspected.at((main[1], *least)), True, inspected.model)
-        advice = f"--input {show_size((main[1], *least))}" if not any(large_field(larger)) else ""
-    yield Problem((at,), text, advice=advice, effect="or less stride in the first layers")
+        remedy = () if any(large_field(larger)) else (main[1], *least)
+    yield Problem((at,), text, input=remedy, effect="or less stride in the first layers")
 
 
 def _input(inspected: Inspected) -> tuple[int, ...]:

@@ -28,13 +28,14 @@ class Change(NamedTuple):
 class Problem(NamedTuple):
     """What a rule found: the nodes, a sentence with the numbers, and the changes that remove it.
 
-    `advice` is the remedy if it is no change of layers, such as another input; `effect` what the remedy changes else.
+    `input` is the remedy if that is another input, (channels, *spatial), and no change of layers; `effect` is what the
+    remedy changes else.
     """
 
     nodes: tuple[int, ...]
     text: str
     changes: tuple[Change, ...] = ()
-    advice: str = ""
+    input: Axes = ()
     effect: str = ""
 
 

@@ -18,7 +18,7 @@ from convcalc.graph.primitives import (
     Windowed,
 )
 from convcalc.graph.request import Request
-from convcalc.notation import LayerWord, parse_words, rewritten, show_axes, show_padding
+from convcalc.notation import LayerWord, parse_words, rewritten, show_axes, show_padding, show_size
 from convcalc.questions.linting.problem import Change, Problem
 from convcalc.recipes import BY_NAME
 
@@ -35,8 +35,15 @@ class Spelling:
 
     def fix(self, problem: Problem) -> str:
         """What to type so that the problem is gone; empty if nothing is known."""
+        if problem.input:
+            own = (self.graph.inputs[0].shape or ())[1:]
+            return (
+                f"{show_size(problem.input)} for {show_size(own)}"
+                if self.words
+                else f"--input {show_size(problem.input)}"
+            )
         if not problem.changes:
-            return problem.advice
+            return ""
         return self._in_file(problem) if self.model else self._in_words(problem)
 
     def _in_words(self, problem: Problem) -> str:
