@@ -35,6 +35,8 @@ from convcalc.recipes.options import LayerOptions, layer_graph
 if TYPE_CHECKING:
     from convcalc.questions.subject import Subject
 
+NOT_IN_WORDS = ("in-channels", "mid-channels", "output-size", "padding-mode")
+"""Options of a layer that its word has no letter for."""
 SIZELESS = ("rf", "tile", "stream", "lint")
 """Commands that answer for a row of layer words without the size of the input."""
 WITH_MODELS = ("tile", "stream", "lint")
@@ -247,7 +249,10 @@ class SharedOptions:
             raise NotationError(
                 f"{self.command}: a type is one word, got {quoted(typed)}; use -t {typed.replace(' ', '-')}"
             )
-        remedy = "" if what == "a model" else " and write it into the words, as k3s2p1"
+        remedy = ""
+        if what != "a model" and other not in NOT_IN_WORDS and (self.type is None or self.type in BY_NAME):
+            word = "k3s2p1" if self.type is None else with_kernel(self.type)
+            remedy = f" and write it into the words, as {word}"
         raise NotationError(
             f"{self.command}: takes {what} or the options of one layer, got both, --{other} among them; "
             f"leave --{other} out{remedy}"

@@ -14,7 +14,7 @@ from convcalc.cli.answer import print_json
 from convcalc.cli.conflicts import STREAM, check_conflicts
 from convcalc.cli.options import SharedOptions, flag, layer_command, option
 from convcalc.errors import NotationError, ShapeError, quoted, shortened
-from convcalc.notation import Layout, parse_padding_mode, parse_sample_rate, show_size, whole_number
+from convcalc.notation import Layout, parse_padding_mode, parse_sample_rate, parse_samples, show_size
 from convcalc.render.table import show
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ STREAMING = "Streaming"
 MAX_NAME = 50
 """Longest name in a title, which should stay on one line."""
 RATE = option("--rate", metavar="HZ", help="Samples a second, as 16000, 16k or 44.1k [16000].", panel=STREAMING)
-CHUNK = option("--chunk", metavar="N", help="Samples that arrive at a time [the smallest chunk].", panel=STREAMING)
+CHUNK = option(
+    "--chunk", metavar="N", help="Samples that arrive at a time, or 10ms [the smallest chunk].", panel=STREAMING
+)
 AXIS = option("--axis", metavar="NAME", help="Axis of the time, such as height [width; 3-D: depth].", panel=STREAMING)
 UNTIL = option("--until", metavar="LAYER", help="Stop after this layer, by its name or number.", panel=STREAMING)
 CHECK = flag("--check", help="Run chunks with kept state, and compare with the whole.", panel=STREAMING)
@@ -60,16 +62,18 @@ def command(
     if mode is not None and parse_padding_mode(mode) != "zeros":
         raise NotationError(f"stream: --padding-mode {shortened(mode)} shows samples of other times; leave it out")
     samples = DEFAULT_RATE if rate is None else parse_sample_rate(rate)
-    pieces = None if chunk is None else whole_number(chunk, "chunk")
+    pieces = None if chunk is None else parse_samples(chunk, "chunk", samples)
     subject = options.subject(1, any_size=True)
     if until is not None:
         subject = subject_until(subject, until)
     graph = subject.graph
     names = axis_names(graph)
     if subject.size is None and len(names) > 1:
+        from convcalc.readers.words import example_input
+
         raise NotationError(
             f"stream: layers with {len(names)} axes need the size of the input first, got none; "
-            f"use convcalc stream 1x80x100 {shortened(subject.name)}"
+            f"use convcalc stream {example_input(subject.words)} {shortened(shlex.join(subject.words))}"
         )
     try:
         found = stream(graph, _axis(axis, names) + 2, rate=samples, chunk=pieces, sized=subject.size is not None)

@@ -4,7 +4,7 @@ Text in, data out: nothing here knows what a layer does.
 """
 
 from convcalc.notation.layer_word import MAX_LAYERS, LayerWord
-from convcalc.notation.rates import parse_sample_rate, show_sample_rate
+from convcalc.notation.rates import parse_sample_rate, parse_samples, show_sample_rate
 from convcalc.notation.relatives import Relative, relative
 from convcalc.notation.sizes import WAS_READ, asking, size_for, size_in_words, size_questions, with_axes
 from convcalc.notation.spans import Sides, Span, Target, parse_sides, parse_spans, parse_targets
@@ -84,6 +84,7 @@ __all__ = [
     "parse_padding",
     "parse_padding_mode",
     "parse_sample_rate",
+    "parse_samples",
     "parse_sides",
     "parse_size",
     "parse_spans",

@@ -8,12 +8,13 @@ from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 from convcalc.errors import NotationError, quoted
 from convcalc.notation.spellings import PADDING_WORDS, did_you_mean, padding_spelling
-from convcalc.notation.values import whole_number
+from convcalc.notation.values import MAX_DIGITS, whole_number
 
 SpanValue: TypeAlias = int | str | Sequence[int]
 T = TypeVar("T")
 _BETWEEN_AXES = re.compile("[xX×,]")
 _TARGET = re.compile(r"(?:(?P<times>[0-9]*)\s*\*?\s*n|n\s*(?P<by>//|/)\s*(?P<divisor>[0-9]+)|(?P<size>[0-9]+))")
+_OTHER_RANGE = re.compile(r"([0-9]{1,99})\s*[-–]\s*([0-9]{1,99})")
 _FACTOR = re.compile(r"[xX×]\s*([0-9]+)")
 
 
@@ -125,7 +126,7 @@ def _per_axis(value: Any, name: str, dims: int | None, read: Callable[[str], T])
             raise NotationError(f"{name}: takes 1 to 3 spatial axes, got {quoted(value)}; write 224 or 224x224")
         return found
     if dims == 1 and len(found) != 1:
-        raise NotationError(f"{name}: takes one value here, got {quoted(value)}; write {parts[0]}")
+        raise NotationError(f"{name}: takes one value here, got {quoted(value)}; write {_instead(str(value), parts)}")
     if len(found) != 1:
         raise NotationError(
             f"{name}: takes one value for all axes or {dims}, one per axis, got {quoted(value)}; "
@@ -134,7 +135,17 @@ def _per_axis(value: Any, name: str, dims: int | None, read: Callable[[str], T])
     return found * dims
 
 
+def _instead(text: str, parts: Sequence[str]) -> str:
+    """The range in which numbers with commas between them are, else the first part."""
+    numbers = [int(part) for part in parts if part.isdecimal() and len(part) < MAX_DIGITS]
+    several = "," in text and len(numbers) == len(parts) and min(numbers) < max(numbers)
+    return f"{min(numbers)}..{max(numbers)}" if several else parts[0]
+
+
 def _span(part: str, name: str, minimum: int) -> Span:
+    between = _OTHER_RANGE.fullmatch(part)
+    if between is not None:
+        raise NotationError(f"{name}: a range has two dots, got {quoted(part)}; write {between[1]}..{between[2]}")
     first, dots, last = part.partition("..")
     low = whole_number(first.strip(), name, minimum)
     high = whole_number(last.strip(), name, minimum) if dots else low

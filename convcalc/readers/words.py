@@ -96,7 +96,8 @@ def example_input(texts: Sequence[str]) -> str:
         return f"{words[0].values['in_features']}x1"
     dims = min(_stated_axes(words) or 2, 3)
     channels = _Row(words, dims, bias=False).first_channels()
-    return show_size((channels if channels > 1 else 3, *(224,) * dims))
+    stated = any("in_channels" in word.values for word in words if _is_windowed(word))
+    return show_size((channels if channels > 1 or stated else 3, *(224,) * dims))
 
 
 class _Row:

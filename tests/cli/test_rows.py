@@ -171,6 +171,27 @@ def test_a_row_beside_itself_with_depthwise_separable_layers(output: Run) -> Non
     assert [int(cells["multiplications"]) for cells in shown] == [base[0], other[0]]
 
 
+@pytest.mark.parametrize(
+    ("option", "end"),
+    [
+        (["--padding-mode", "reflect"], "leave --padding-mode out"),
+        (["--in-channels", "4"], "leave --in-channels out"),
+        (["-s", "2"], "leave --stride out and write it into the words, as k3s2p1"),
+        (["-t", "ds"], "leave --type out and write it into the words, as ds:k3"),
+    ],
+)
+def test_what_words_cannot_say_is_not_to_be_written_into_them(option: list[str], end: str, refusal: Run) -> None:
+    for command in ("shape", "tile", "lint"):
+        assert refusal(command, "3x9x9", "k3", *option).endswith(end)
+
+
+def test_the_example_of_an_input_has_the_channels_of_pasted_code(output: Run, refusal: Run) -> None:
+    code = "nn.Conv2d(1, 8, 3)"
+    assert refusal("shape", code).endswith(f"use convcalc shape 1x224x224 '{code}'")
+    assert refusal("stream", code).endswith(f"use convcalc stream 1x224x224 '{code}'")
+    assert output("shape", "1x224x224", code)
+
+
 def test_a_row_beside_all_types(output: Run) -> None:
     """Every convolution of every row counted one by one; linear layers are a matrix each."""
     row = ["4x9x11", "k3p1f8", "max:k2", "k3x5p1x2s2f12b", "fc3"]

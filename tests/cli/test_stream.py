@@ -37,6 +37,12 @@ def test_rates(rate: str, milliseconds: float, output: Run) -> None:
     assert (answer["latency_samples"], answer["latency_ms"]) == (16, milliseconds)
 
 
+def test_a_chunk_may_be_a_time(output: Run) -> None:
+    for rate, time, samples in (("16k", "10ms", 160), ("44.1k", "10 ms", 441), ("8k", "0.5s", 4000)):
+        found = json.loads(output("stream", "k3pcausal", "--rate", rate, "--chunk", time, "--json"))
+        assert found["chunk"]["samples"] == samples
+
+
 def test_layers_that_keep_nothing_have_a_state_of_no_length(output: Run) -> None:
     answer = json.loads(output("stream", "k3pcausalf8", "relu", "k1f2", "--json"))
     assert [layer["state"] for layer in answer["layers"]] == [[1, 2], [8, 0], [2, 0]]
@@ -85,7 +91,10 @@ def test_the_check_agrees_or_says_what_does_not(
         ("2x9x9 k3 --axis time", "axis: must be height or width, got 'time'"),
         ("k3 --padding-mode reflect", "stream: --padding-mode reflect shows samples of other times; leave it out"),
         ("k3 --check --explain", "stream: --check cannot be combined with --explain; leave --explain out"),
-        ("k3x5", "stream: layers with 2 axes need the size of the input first, got none; use convcalc stream 1x80x100"),
+        (
+            "k3x5",
+            "stream: layers with 2 axes need the size of the input first, got none; use convcalc stream 3x224x224 k3x5",
+        ),
         ("1x9 k3 gap fc10", "stream: every layer must run piece by piece, got layer 2, gap: it reads all positions"),
         ("resnet18", "stream: every layer must run piece by piece, got avgpool (global_avg_pool): it reads all"),
         ("k3s2psame", "stream: every layer must run piece by piece, got layer 1, k3s2psame: its padding same at"),

@@ -47,6 +47,12 @@ def test_what_is_no_range(text: str) -> None:
         parse_spans(text, "kernel")
 
 
+@pytest.mark.parametrize(("text", "instead"), [("3-7", "3..7"), ("3 – 7", "3..7"), ("3,5,7", "3..7"), ("3x5", "3")])
+def test_what_to_write_for_other_ways_to_say_a_range(text: str, instead: str) -> None:
+    with pytest.raises(NotationError, match=f"; write {instead}$"):
+        parse_spans(text, "kernel", 1)
+
+
 @pytest.mark.parametrize("text", ["0n", "n/0", "n*5", "5", "n/", "n//", "5m", "0", "-5", "x"])
 def test_what_is_no_output(text: str) -> None:
     if text == "5":
