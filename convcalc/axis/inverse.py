@@ -90,9 +90,11 @@ def never_used(positions: int, size: int, window: Window) -> tuple[int, int]:
 
     >>> never_used(4, 2, Window(kernel=2, stride=2, before=4, after=2))  # outputs 4 and 5 of 8 are left
     (2, 1)
+    >>> never_used(1, 3, Window(kernel=2, dilation=4, before=1, after=1))  # taps 0 and 4 of 5 are cropped
+    (1, 0)
     """
-    if window.before < window.kernel and window.after < window.kernel and window.stride <= window.kernel:
-        return 0, 0
+    if window.dilation == 1 and window.before < window.kernel and window.after < window.kernel:
+        return 0, 0  # the first and the last position each have a tap inside
     total = pairs_inside(positions, size, window)
     if not total:
         return positions, 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import product
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from convcalc.axis.inverse import never_read, never_used
@@ -91,6 +91,7 @@ def test_pairs_that_meet(places: int, size: int, window: Window) -> None:
     assert outputs_reached(places, size, window) == len({at for _, at in pairs})
 
 
+@example(1, Window(kernel=2, dilation=4, before=1, after=1))  # taps 0 and 4 of 5 outputs, of which 1 to 3 are left
 @given(SIZES, WINDOWS)
 def test_pixels_left_over(size: int, window: Window) -> None:
     places, made = slid(size, *window), spread_out(size, *window, 0)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
@@ -40,6 +40,7 @@ def options(draw: st.DrawFn) -> RunOptions:
     )  # fmt: skip
 
 
+@settings(max_examples=25)
 @given(options(), PAIR, PAIR, SHORT, st.integers(3, 12), st.integers(1, 9), st.booleans(), st.integers(0, 9))
 def test_slabs_equal_the_whole(
     folder: Path, given: RunOptions, kernel: tuple[int, int], channels: tuple[int, int], batch: int, height: int,

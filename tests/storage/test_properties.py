@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
@@ -101,6 +101,7 @@ def test_headers_that_lie(folder: Path, shape: list[int], descr: str, fortran: b
 TEXT = near("0123456789+-.,; \t\n\r#[]()einfaxj_\"'\0\x85\u2028", "1,2\n3,4\n", "1;2.5\n", "nan inf\n", "1e5 0x1p3\n")
 
 
+@example("\U0010143c\u00b9\u20ac 1,2", "utf-8-sig")  # np.loadtxt reads beyond a table of Latin-1
 @given(TEXT, st.sampled_from(["utf-8", "utf-16", "utf-8-sig"]))
 def test_any_text(folder: Path, text: str, encoding: str) -> None:
     read(folder, "any.csv", text.encode(encoding, "surrogatepass"))
