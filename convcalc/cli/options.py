@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 NOT_IN_WORDS = ("in-channels", "mid-channels", "output-size", "padding-mode")
 """Options of a layer that its word has no letter for."""
-SIZELESS = ("rf", "tile", "stream", "lint")
+SIZELESS = ("rf", "tile", "stream", "lint", "probe")
 """Commands that answer for a row of layer words without the size of the input."""
 WITH_MODELS = ("tile", "stream", "lint")
 """Commands that take a MODEL in place of layer words."""

@@ -40,7 +40,8 @@ class Probe:
     """Arrays that tell mistakes apart: x (1, C, *spatial), kernels and biases in stage order, and the right output.
 
     `classes` are the sets of mistakes that are the same function for this layer, the right result being one;
-    `separated` is how many different outputs they give here, and `together` has those that give the same one.
+    `separated` is how many different outputs they give here, and `together` has those that give the same one;
+    `equal` has the mistakes of every set of more than one.
     """
 
     x: np.ndarray
@@ -50,6 +51,7 @@ class Probe:
     mistakes: int
     classes: int
     together: tuple[tuple[str, ...], ...]
+    equal: tuple[tuple[str, ...], ...]
 
     @property
     def missed(self) -> int:
@@ -65,12 +67,14 @@ class Probe:
         return {
             "schema": SCHEMA,
             "input": list(self.x.shape[1:]),
+            "kernels": [list(kernel.shape) for kernel in self.kernels],
             "output": list(self.y.shape[1:]),
             "files": list(files),
             "mistakes": self.mistakes,
             "classes": self.classes,
             "separated": self.separated,
             "together": [list(ids) for ids in self.together],
+            "equal": [list(ids) for ids in self.equal],
         }
 
 
@@ -200,7 +204,8 @@ def _probe(graph: Graph, mode: str, word: str | None, seed: int) -> Probe:
     together = tuple(tuple(ids.values()) for ids in by_output.values() if len(ids) > 1)
     kernels = tuple(arrays[0] for arrays in drawn.arrays.values())
     biases = tuple(arrays[1] for arrays in drawn.arrays.values() if len(arrays) > 1)
-    return Probe(drawn.setup.x, kernels, biases, y, len(readings), len(by_function), together)
+    equal = tuple(tuple(ids) for ids in by_function.values() if len(ids) > 1)
+    return Probe(drawn.setup.x, kernels, biases, y, len(readings), len(by_function), together, equal)
 
 
 def _outputs(setups: Sequence[Setup], readings: Sequence[Reading]) -> list[tuple[Axes, bytes] | None]:
