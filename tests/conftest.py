@@ -31,6 +31,7 @@ PROGRAMS = (("Chromium", CHROMIUM, "chromium"), ("librsvg", RSVG, "librsvg2-bin"
 
 # Properties are tried on the same few examples in every run, whatever modules a worker has loaded; nothing is kept.
 settings.register_profile("same", max_examples=40, derandomize=True, database=None, deadline=None, print_blob=False)
+settings.register_profile("many", settings.get_profile("same"), max_examples=1000, derandomize=False)
 settings.load_profile("same")
 configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir(), f"convcalc-hypothesis-{os.getuid()}"))
 providers._get_local_constants = Constants
