@@ -341,6 +341,10 @@ def test_branches_out_of_line_in_words() -> None:
     graph = builder.graph("late", builder.add("sum", "add", Merge("add"), [x, cut]))
     expected = "sum: branches misaligned along length: output 0 is centred on -1 for cut, 0 for input"
     assert receptive_fields(graph).notes == (expected,)
+    pair = builder.add("pair", "conv", Correlate(1, 1, (2,), (1,), ((0, 1),), (1,)), [x])
+    graph = builder.graph("ahead", builder.add("both", "add", Merge("add"), [x, pair]))
+    expected = "both: branches misaligned along length: output 0 is centred on 0.5 for pair, 0 for input"
+    assert receptive_fields(graph).notes[-1] == expected
 
 
 def test_a_last_layer_that_reads_the_whole_image_is_named() -> None:
