@@ -48,7 +48,6 @@ ERRORS = os.dup(2)
 """Where such an error is printed."""
 NOTE = "__called__"
 """A name that is known everywhere while calls are noted."""
-FIELDS = ("tests/questions/test_receptive.py", "tests/questions/test_network_fields.py")
 ENGINE = (
     "tests/engine/test_transposed.py",
     "tests/engine/test_engine.py::test_equals_loops",
@@ -69,7 +68,7 @@ TESTS: Mapping[str, Sequence[str]] = {
     "engine/transposed.py": ENGINE,
     "graph/shapes.py": ("tests/graph/test_shapes.py",),
     "questions/cost.py": ("tests/questions/test_cost.py",),
-    "questions/follow.py": FIELDS,
+    "questions/follow.py": ("tests/questions/test_follow.py", "tests/axis/test_strands.py"),
     "questions/memory.py": ("tests/questions/test_memory.py",),
     "questions/receptive.py": ("tests/questions/test_receptive.py",),
 }
