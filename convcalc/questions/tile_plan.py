@@ -132,26 +132,26 @@ def _planned(found: _Planned, remainders: Axes, tile: PerAxis | None) -> Tiling:
 
 
 def _inside(found: _Planned, axes: Sequence[TiledAxis], tile: Axes) -> InsideTile:
-    """What a tile with its full halo costs, by a plan for an input that is large enough to have one in the middle."""
-    counts = [-(-axis.halo[0] // each) - (-axis.halo[1] // each) + 1 for axis, each in zip(axes, tile, strict=True)]
-    large = (found.channels, *(count * each for count, each in zip(counts, tile, strict=True)))
-    plan = tiling(replace(found.subject, size=large, graph=found.subject.at(large)), tile, mode=found.mode)
+    """What a tile with its full halo costs, followed through all layers as one that no end of the input touches."""
     reads = tuple(axis.halo[0] + each + axis.halo[1] for axis, each in zip(axes, tile, strict=True))
-    if plan.reads != reads or plan.largest is None:
-        raise AssertionError(f"a tile inside the input must read {show_axes(reads)}, got {plan.reads}")
+    whole, (piece, courses) = found.whole, _placed(found, reads)
+    for axis, along, read in zip(axes, courses, reads, strict=True):
+        lie = lies(piece, along, 0, read, begins=False, whole=None, mode=found.mode)[whole.output]
+        ends = [at * axis.ratio for at in (axis.halo[0], read - axis.halo[1])]
+        if lie.first is None or lie.end is None or not lie.origin <= lie.first <= ends[0] < ends[1] <= lie.end:
+            raise AssertionError(f"a tile must give its outputs {ends}, got {lie}")
     done, share = 0, Fraction(0)
-    for number in ancestors(plan.whole, plan.whole.output):
-        node = plan.whole.nodes[number]
-        mine = Fraction(cost(node).multiplications)
+    for number in ancestors(whole, whole.output):
+        mine = Fraction(cost(whole.nodes[number]).multiplications)
         if not mine:
             continue
-        done += cost(plan.largest.nodes[number]).multiplications
-        of = _counted(node, number)
+        done += cost(piece.nodes[number]).multiplications
+        of = _counted(whole.nodes[number], number)
         for along, each in zip(found.courses, tile, strict=True):
             if of in along.axes:
-                mine *= along.ratios[of] * each / (plan.whole.nodes[of].shape or ())[along.axes[of]]
+                mine *= along.ratios[of] * each / (whole.nodes[of].shape or ())[along.axes[of]]
         share += mine
-    return InsideTile(plan.largest, done, share)
+    return InsideTile(piece, done, share)
 
 
 def _counted(node: Node, number: int) -> int:
