@@ -16,7 +16,9 @@ HEADS = {
 }  # fmt: skip
 """What stands before the colon of a word, for layers that were not written as one."""
 DEFAULTS = {"stride": "1", "dilation": "1", "padding": "0", "output_padding": "0"}
-_HEAD = re.compile(r"([a-z0-9_-]*?[a-z0-9])(?<!p\d):", re.IGNORECASE)
+_HEAD = re.compile(r"([a-z0-9_-]*[a-z0-9]):", re.IGNORECASE)
+_BEGINS_PADDING = re.compile(r"p[0-9][0-9x]*$", re.IGNORECASE)
+"""How a word begins whose first colon is within its padding, such as k5p12:3."""
 
 
 def rewritten(word: LayerWord, changes: Mapping[str, Any]) -> str:
@@ -33,6 +35,7 @@ def rewritten(word: LayerWord, changes: Mapping[str, Any]) -> str:
     if word.op == "linear":
         return f"fc{_text(values['filters'])}{'b' if values.get('bias') else ''}"
     typed = _HEAD.match(word.text) if "(" not in word.text else None
+    typed = None if typed and _BEGINS_PADDING.search(typed[1]) else typed
     head = str(changes["type"]) if "type" in changes else typed[1] if typed else HEADS.get(word.op, word.op)
     letters = []
     for letter, name in LETTERS.items():

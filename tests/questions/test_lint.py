@@ -95,5 +95,21 @@ def test_the_fix_of_an_uneven_kernel_leaves_no_output_without_an_input(row: str,
     assert [finding.fix for finding in found(row, "checkerboard")] == [fix]
 
 
+@pytest.mark.parametrize(
+    ("row", "rule", "fix"),
+    [
+        ("8x24x17 k3f12 relu k5f6g3 k3f8", "channel-multiple", "k3f24 for k3f12"),  # 16 is not divided by 3
+        ("8x24x17 k3f3 k3f6g3 k3f8", "channel-multiple", "k3f24 for k3f3"),
+        ("8x24x17 k3f12 dw:k3 k3f6g3 k3f8", "channel-multiple", "k3f24 for k3f12"),
+        ("8x24x17 k3f12 dw:k3 k3f8g2", "channel-multiple", "k3f16 for k3f12"),
+        ("2x30x31 k5p12:9x0:3d3f8", "gridding", "k5p12:9x0:3f8 for k5p12:9x0:3d3f8"),
+    ],
+)
+def test_a_fix_can_be_typed_and_fits_what_follows(row: str, rule: str, fix: str) -> None:
+    finding = found(row, rule)[0]
+    assert finding.fix.partition(" (")[0] == fix
+    assert not [one for one in found(mended(row, finding), rule) if one.layers == finding.layers]
+
+
 def test_every_rule_has_cases() -> None:
     assert {rule for rule, *_ in CASES} | {"misaligned-branches"} == {rule.id for rule in RULES}

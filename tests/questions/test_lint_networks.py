@@ -29,8 +29,7 @@ ZOO = {
     "resnext50-32x4d": {("layer2/1/downsample/conv1 and 2 more", "skipped-pixels")},
     "wide-resnet50-2": {("layer2/1/downsample/conv1 and 2 more", "skipped-pixels")},
     "shufflenet-v1": {
-        ("stage2/down/branch/gconv1", "channel-multiple"),  # 60 channels
-        ("stage2/unit/1/branch/gconv1 and 2 more", "channel-multiple"),
+        ("stage2/down/branch/gconv1 and 3 more", "channel-multiple"),  # 60 channels, read in 3 groups: 72
     },
     "shufflenet-v2-x1": {
         ("stage2/down/branch1/pointwise/conv and 8 more", "channel-multiple"),  # 58

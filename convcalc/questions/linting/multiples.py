@@ -46,7 +46,7 @@ def channels_off_multiple(inspected: Inspected) -> Iterator[Problem]:
         padded = -(-made // MULTIPLE) * MULTIPLE
         text = f"{plural(made, 'channel')}, no multiple of {MULTIPLE}: a matrix unit computes {padded:,}"
         for number in numbers:
-            change = _nearest(graph, number, made)
+            change = _nearest(inspected, number, made)
             yield Problem((number,), text, (change,) if change else ())
 
 
@@ -98,10 +98,12 @@ def _ends(inspected: Inspected) -> set[int]:
     return ends
 
 
-def _nearest(graph: Graph, number: int, made: int) -> Change | None:
-    """The nearest multiple of MULTIPLE, and of the groups; the larger of two."""
+def _nearest(inspected: Inspected, number: int, made: int) -> Change | None:
+    """The nearest multiple of MULTIPLE, of the groups, and of those of the layers that read it; the larger of two."""
+    graph = inspected.graph
     primitive = graph.nodes[number].primitive
-    step = lcm(MULTIPLE, primitive.groups if isinstance(primitive, Convolution) else 1)
+    own_groups = primitive.groups if isinstance(primitive, Convolution) else 1
+    step = lcm(MULTIPLE, own_groups, _groups_after(inspected, number))
     nearest = max(step, (2 * made + step) // (2 * step) * step)
     own: Primitive
     match primitive:
@@ -112,3 +114,23 @@ def _nearest(graph: Graph, number: int, made: int) -> Change | None:
         case _:
             return None
     return Change(number, (own,)) if replaced_node(graph.nodes[number], own) is not None else None
+
+
+def _groups_after(inspected: Inspected, number: int) -> int:
+    """What the channels of a node must be a multiple of, for the layers up to the next that makes its own."""
+    step, stack, seen = 1, [*inspected.readers[number]], {number}
+    while stack:
+        at = stack.pop()
+        if at in seen:
+            continue
+        seen.add(at)
+        primitive = inspected.graph.nodes[at].primitive
+        request = inspected.graph.groups[inspected.graph.group_of[at]].request
+        stated = request is not None and request.groups > 1  # as many groups as channels, but not because of them
+        if is_depthwise(primitive) and not stated:
+            stack += inspected.readers[at]
+            continue
+        step = lcm(step, getattr(primitive, "groups", None) or 1)
+        if not _made(primitive):
+            stack += inspected.readers[at]
+    return step
