@@ -68,7 +68,7 @@ TESTS: Mapping[str, Sequence[str]] = {
     "engine/transposed.py": ENGINE,
     "graph/shapes.py": ("tests/graph/test_shapes.py",),
     "questions/cost.py": ("tests/questions/test_cost.py",),
-    "questions/follow.py": ("tests/questions/test_follow.py", "tests/axis/test_strands.py"),
+    "questions/follow.py": ("tests/questions/test_follow.py", "tests/questions/test_receptive.py"),
     "questions/memory.py": ("tests/questions/test_memory.py",),
     "questions/receptive.py": ("tests/questions/test_receptive.py",),
 }
