@@ -101,8 +101,9 @@ def parse_size(value: PerAxis, name: str = "input", layout: str = "channels-firs
     order = parse_layout(layout)
     numbers = _size_numbers(value, name, order)
     if not 2 <= len(numbers) <= 4:
+        got = quoted(value if isinstance(value, str) or len(numbers) != 1 else numbers[0])
         raise NotationError(
-            f"{name}: a size has channels and 1 to 3 spatial axes, got {quoted(value)}; {_other_sizes(numbers, order)}"
+            f"{name}: a size has channels and 1 to 3 spatial axes, got {got}; {_other_sizes(numbers, order)}"
         )
     return (numbers[-1], *numbers[:-1]) if order == "channels-last" else numbers
 

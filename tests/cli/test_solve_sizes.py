@@ -81,6 +81,7 @@ def test_words_for_people(on_terminal: OnTerminal) -> None:
         ([], "solve: --sizes needs layer words or a model, got none; write for example"),
         (["k3", "--from", "9", "--to", "3"], "from: must be up to --to, got 9 and 3; exchange them"),
         (["k3", "--to", "none"], "to: must be a whole number"),
+        (["k3", "-i", "9"], "input: a size has channels and 1 to 3 spatial axes, got 9; write 3x9x9 for 2-D"),
         (["3x9x9", "k3", "-i", "3x9x9"], "solve: the input is given twice"),
         (["k3", "Linear(99,10)"], "layer 2 of 2, Linear(99,10): takes in_features=99"),
     ],
