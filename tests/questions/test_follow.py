@@ -46,6 +46,8 @@ Input = tuple[tuple[int, ...], int | None]
         (p.Merge("add"), [((1, 4, 6), None), ((6,), 0)], 2, SAME),
         (p.Merge("add"), [((6, 6), 0), ((6, 6), 1)], 0, ALL),
         (p.Merge("add"), [((6, 6), 1), ((6, 6), 1)], 1, SAME),
+        (p.Merge("add"), [((6, 4), 0), ((6, 4), 1)], 0, [[0, 1, 2, 3]] * 4 + [[0, 1, 2, 3, 4]]),
+        (p.Merge("add"), [((6, 4), 1), ((6, 4), 0)], 1, ALL),
         (p.Merge("multiply", flat=True), [((1, 6), 1), ((1, 6, 3, 5), None)], 1, SAME),
         (p.Concat(1), [((1, 3, 6), 2), ((1, 4, 6), 2)], 2, SAME),
         (p.Concat(2), [((1, 3, 6), 2), ((1, 3, 4), None)], 2, ALL),
