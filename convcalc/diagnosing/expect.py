@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import log2, prod
+from math import inf, log2, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -169,7 +169,8 @@ def _diagnosed(
     base: Expectation, setup: Setup, target: Target, readings: Sequence[Reading], progress: Progress | None
 ) -> Expectation:
     """The difference explained: by the simplest readings, as rounding, or by the kernel that made y."""
-    result = searched(setup, target, readings, progress, pairs=False)
+    error = inf if base.max_abs_error is None else base.max_abs_error
+    result = searched(setup, target, readings, progress, error, pairs=False)
     found, tried = result.found, result.tried
     rounding = None if found or base.max_abs_error is None else rounding_of(setup, target, base.max_abs_error)
     if rounding is not None:
@@ -178,7 +179,7 @@ def _diagnosed(
     kernel, notes = None, tuple[str, ...]()
     if not found:
         turns = [reading for reading in readings if reading.family == "kernel"]
-        result = searched(setup, target, readings, progress, pairs=True)
+        result = searched(setup, target, readings, progress, error, pairs=True)
         found, tried = result.found, tried + result.tried
         if not found:
             by_squares = identified(setup, target, turns)

@@ -20,7 +20,8 @@ def setup_of(layer: Prepared, input: Named, kernels: Sequence[Named], options: R
     """The layer as readings change it, in the dtypes of its files."""
     word = options.padding if isinstance(options.padding, str) and options.padding in PADDING_WORDS else None
     axes_of = tuple(kernel.array.ndim for kernel in kernels)
-    files = Files(parse_layout(options.layout), input.array.ndim, options.flip, axes_of)
+    layout, known = parse_layout(options.layout), options.dims is not None
+    files = Files(layout, input.array.ndim, options.flip, axes_of, dims_given=known)
     return Setup(layer.x, stages_of(layer.graph, layer.arrays, options.padding_mode, word), (), files)
 
 

@@ -31,7 +31,7 @@ class Reading(NamedTuple):
 
 
 def then(first: Reading, second: Reading) -> Reading:
-    """Two mistakes at once."""
+    """Two mistakes at once. If one has no fix, the other's alone would not make both agree: then there is none."""
 
     def change(setup: Setup) -> Setup | None:
         changed = first.change(setup)
@@ -40,7 +40,7 @@ def then(first: Reading, second: Reading) -> Reading:
     return Reading(
         f"{first.id} + {second.id}",
         f"{first.text}, and {second.text}",
-        "; ".join(filter(None, (first.fix, second.fix))),
+        f"{first.fix}; {second.fix}" if first.fix and second.fix else "",
         change,
         "pair",
         unknowns=first.unknowns + second.unknowns,
@@ -149,6 +149,8 @@ def option_fix(setup: Setup, changed: Setup) -> str:
         parts.append(f"--output-padding {show_axes(now.output_padding)}")
     if now.mode != expected.mode:
         parts.append(f"--padding-mode {now.mode}")
+    if parts and 3 in setup.files.kernel_axes and not setup.files.dims_given:
+        parts.append(f"--dims {setup.dims}")  # beside other options a kernel of 3 axes may be read in two ways
     return " ".join(parts)
 
 

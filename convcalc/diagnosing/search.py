@@ -9,6 +9,7 @@ import numpy as np
 
 from convcalc.diagnosing.evaluate import sampled
 from convcalc.diagnosing.fits import fits
+from convcalc.diagnosing.maps import map_readings
 from convcalc.diagnosing.reading import Reading, then
 from convcalc.diagnosing.setup import Setup, output_shape, stored_shape
 from convcalc.diagnosing.target import Target, agrees, confirmed, first_values, target_of
@@ -46,9 +47,13 @@ class Tried(NamedTuple):
 
 
 def searched(
-    setup: Setup, target: Target, readings: Sequence[Reading], progress: Progress | None, *, pairs: bool
+    setup: Setup, target: Target, readings: Sequence[Reading], progress: Progress | None, error: float, *, pairs: bool
 ) -> Tried:
-    """The simplest readings that give y, single ones or pairs: of the table before those that take numbers from y."""
+    """The simplest readings that give y, single ones or pairs: of the table before those that take numbers from y.
+
+    `error` is the largest without any. What leaves more than half of it explains nothing: one output's rounding may
+    hide another's, so that a reading which changes nothing seems to fit.
+    """
     steps = (two_at_once, two_with_numbers) if pairs else (alone, with_numbers)
     if pairs and sum(stage.weight.size for stage in setup.stages) > LARGE:
         readings = [reading for reading in readings if not any(part in reading.id for part in COPYING)]
@@ -56,9 +61,10 @@ def searched(
     for step in steps:
         result = step(setup, target, readings, progress)
         tried += result.tried
-        if result.found:
-            least = min(found.reading.unknowns for found in result.found)
-            return Tried(tuple(f for f in result.found if f.reading.unknowns == least), tried)
+        better = [f for f in result.found if f.reading.family == "rounding" or not f.error > error / 2]
+        if better:
+            least = min(found.reading.unknowns for found in better)
+            return Tried(tuple(f for f in better if f.reading.unknowns == least), tried)
     return Tried((), tried)
 
 
@@ -100,8 +106,16 @@ def two_at_once(setup: Setup, target: Target, readings: Sequence[Reading], progr
             assert changed is not None
             hit = fitting(changed, target, second)
             if hit is not None and len(found) < MAX_FOUND:
-                found.append(hit._replace(reading=then(first, second)))
+                found.append(hit._replace(reading=then(_reshaped(setup, first, second), second)))
     return Tried(tuple(found), tried + rest.tried)
+
+
+def _reshaped(setup: Setup, first: Reading, second: Reading) -> Reading:
+    """A mistake in the order of the output, with the fix for the shape that it has beside the second mistake."""
+    other = second.change(setup) if first.family == "output" else None
+    if other is None or output_shape(other) == output_shape(setup):
+        return first
+    return first._replace(fix=next((same.fix for same in map_readings(other) if same.id == first.id), ""))
 
 
 def two_with_numbers(setup: Setup, target: Target, readings: Sequence[Reading], progress: Progress | None) -> Tried:

@@ -76,7 +76,8 @@ class Stage(NamedTuple):
 
 
 class Files(NamedTuple):
-    """How the user's arrays are written, so that a fix can be typed: layout, axes of x, flip, forms of the kernels."""
+    """How the user's arrays are written, so that a fix can be typed: layout, axes of x, flip, forms of the kernels,
+    and whether `--dims` says how they are read."""
 
     layout: Layout = "channels-first"
     input_axes: int = 4
@@ -84,6 +85,7 @@ class Files(NamedTuple):
     kernel_axes: tuple[int, ...] = ()
     typed: bool = True
     """Whether the options of the command describe the one stage, so that an option can mend it."""
+    dims_given: bool = True
 
 
 class Setup(NamedTuple):

@@ -224,8 +224,10 @@ def _strides(stage: Stage) -> Iterator[tuple[str, str, Axial]]:
 
 
 def _paddings(dims: int, stage: Stage) -> Iterator[tuple[str, str, Axial]]:
-    """No padding, the same on all sides, and begin or end off by one."""
+    """No padding, that of the axes in reverse order, the same on all sides, and begin or end off by one."""
     axes = stage.axes
+    turned = tuple(a._replace(before=b.before, after=b.after) for a, b in zip(axes, axes[::-1], strict=True))
+    yield _padding_id(turned), "", turned
     yield "padding-missing", "", tuple(a._replace(before=0, after=0) for a in axes)
     most = max(a.dilation * (k - 1) + 1 for a, k in zip(axes, stage.kernel, strict=True))
     for width in range(min(most, 8) + 1):

@@ -11,7 +11,7 @@ from convcalc.notation import parse_padding_mode
 from convcalc.proof.forms import Named
 from convcalc.proof.run import RunOptions, run
 
-FIX_OPTIONS = ("stride", "padding", "dilation", "output-padding", "padding-mode")
+FIX_OPTIONS = ("stride", "padding", "dilation", "output-padding", "padding-mode", "dims")
 
 
 def asked(x: Any, w: Any, y: Any, *, b: Any = None, tolerance: float | None = None, **options: Any) -> dict[str, Any]:

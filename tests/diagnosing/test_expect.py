@@ -163,6 +163,51 @@ def test_sums_in_float16_are_no_mistake() -> None:
 # Shapes, forms and the command
 
 
+def test_what_changes_nothing_does_not_explain_a_rounded_output() -> None:
+    """With one channel, a file in another order of its axes is the same file."""
+    x, w = RANDOM.standard_normal((2, 1, 59)), RANDOM.standard_normal((2, 1, 4))
+    halves = output(Layer("", x.astype(np.float16).astype(float), (Stage(w.astype(np.float16).astype(float)),)))
+    found = asked(x, w, halves.astype(np.float16), dims=1)
+    assert [each["id"].split("-")[0] for each in found["explanations"]] == ["rounding"]
+
+
+def test_two_mistakes_have_the_fix_of_both_or_none() -> None:
+    """A left-out channel has no fix; that of the flipped kernel alone would not make both agree."""
+    x, w = RANDOM.integers(-9, 10, (1, 3, 12, 11)), RANDOM.integers(-9, 10, (2, 3, 4, 2))
+    without = w.copy()
+    without[:, -1] = 0
+    found = asked(x, w, output(Layer("", x, (Stage(without[..., ::-1, ::-1]),))))
+    [answer] = found["explanations"]
+    assert set(answer["id"].split(" + ")) == {"channel-last-lost", "kernel-flipped"}
+    assert answer["fix"] == ""
+
+
+def test_the_order_of_an_output_that_has_another_size_too() -> None:
+    layer = LAYERS["2-D"]
+    other = output(layer.but(stride=(1, 1)))
+    y = np.moveaxis(other, 1, -1).copy().reshape(other.shape)
+    found = about(layer, y)
+    [answer] = found["explanations"]
+    assert "y.reshape" in answer["fix"]
+    assert mended(layer.x, layer.kernels, y, answer["fix"], b=layer.bias, **layer.options)
+
+
+def test_padding_of_the_axes_in_reverse_order() -> None:
+    x, w = RANDOM.integers(-9, 10, (1, 2, 13, 11)), RANDOM.integers(-9, 10, (2, 2, 3, 3))
+    y = output(Layer("", x, (Stage(w, padding=((1, 2), (0, 0))),)))
+    found = asked(x, w, y, padding="0x1:2")
+    assert [each["fix"] for each in found["explanations"]] == ["--padding 1:2x0"]
+
+
+def test_a_fix_after_which_a_kernel_could_be_read_in_two_ways() -> None:
+    x, w = RANDOM.integers(-9, 10, (1, 2, 55)), RANDOM.integers(-9, 10, (3, 2, 3))
+    y = output(Layer("", x, (Stage(w, padding=((2, 1),)),)))
+    found = asked(x, w, y, padding="2:1", dilation="2")
+    [answer] = found["explanations"]
+    assert answer["fix"] == "--dilation 1 --dims 1"
+    assert mended(x, w, y, answer["fix"], padding="2:1", dilation="2")
+
+
 def test_shapes_that_no_single_mistake_gives() -> None:
     found = about(SIGNAL, RANDOM.integers(-300, 300, (2, 5, 40)))
     assert found["max_abs_error"] is None
