@@ -174,7 +174,7 @@ class SharedOptions:
             return layer_graph("standard" if self.type is None else self.type, self.layer, self.batch)
         from convcalc.readers.words import row_graph
 
-        self._check_row()
+        self.check_row()
         layer = self.layer
         return row_graph(self.words, layer.input, batch=self.batch, bias=layer.bias, layout=layer.layout)
 
@@ -191,7 +191,7 @@ class SharedOptions:
             if is_model(self.words[0]):
                 self._check_alone("a model")
             else:
-                self._check_row()
+                self.check_row()
             layer = self.layer
             return subject_of(
                 self.words, layer.input, batch=self.batch, bias=layer.bias, layout=self.layout, dims=dims,
@@ -205,7 +205,7 @@ class SharedOptions:
         graph = self.graph()
         return Subject(type, (graph.inputs[0].shape or ())[1:], (), graph, build)
 
-    def _check_row(self) -> None:
+    def check_row(self) -> None:
         """Raises NotationError for a row without a size where one is needed, and for options of a layer beside it."""
         from convcalc.readers.words import example_input
 

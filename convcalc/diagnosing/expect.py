@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import inf, log2, prod
+from math import inf, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from convcalc.diagnosing.rounding import accepting, rounding_of
 from convcalc.diagnosing.search import Class, Found, Progress, blind_spots, classes, searched, shape_readings
 from convcalc.diagnosing.setup import Setup, output_shape
 from convcalc.diagnosing.table import readings_of
-from convcalc.diagnosing.target import Target, target_of
+from convcalc.diagnosing.target import Target, certain, target_of
 from convcalc.errors import DataError
 from convcalc.proof.forms import Named
 from convcalc.proof.run import Run, RunOptions, prepared
@@ -29,8 +29,6 @@ SUMMED = 1 << 27
 """Products whose magnitudes are summed output by output; of more, what they cannot exceed is taken."""
 COPIES = 3
 """Arrays in float64 that a comparison has at once for the input and each output."""
-MARGIN = 12
-"""Bits that y must have beyond what the number of tried readings makes likely by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +190,7 @@ def _diagnosed(
     explained = classes(setup, found)
     bits = max((_bits(target, each.found[0].reading) for each in explained), default=0.0)
     others = tuple(each.found[0].reading.id for each in explained) if len(explained) > 1 else ()
-    if explained and bits < log2(tried + 1) + MARGIN:
+    if explained and not certain(bits, tried):
         note = f"y is too small or too plain to be sure: {len(found)} of {tried:,} readings fit; give a larger input"
         ids = tuple(each.found[0].reading.id for each in explained)
         return replace(base, tried=tried, indistinguishable=ids, notes=(*notes, note))

@@ -14,6 +14,9 @@ from convcalc.notation import Axes
 FIRST, SECOND = 48, 4096
 """Outputs that every reading is tried on, and those that the readings that pass are tried on before all are."""
 
+MARGIN = 12
+"""Bits that y must have beyond what the number of tried readings makes likely by chance."""
+
 
 class Target(NamedTuple):
     """y, flat, the shape it has, the error that rounding explains at every output, and two samples of it."""
@@ -39,6 +42,11 @@ class Target(NamedTuple):
         counts = np.unique(finite, return_counts=True)[1]
         each = np.where(counts == 1, np.inf, np.log2(finite.size / counts))
         return float((counts * np.minimum(each, log2(1 + 4 * spread / step))).sum())
+
+
+def certain(bits: float, tried: int) -> bool:
+    """Whether a y of so many bits is no chance, after so many readings have been tried."""
+    return bits >= log2(tried + 1) + MARGIN
 
 
 def target_of(y: np.ndarray, shape: Axes, tolerance: np.ndarray, differs: np.ndarray | None) -> Target:

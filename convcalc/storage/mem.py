@@ -7,16 +7,16 @@ from typing import BinaryIO
 import numpy as np
 
 
-def write_mem(target: BinaryIO, array: np.ndarray) -> None:
-    """Writes the array in C order, below a comment with its shape; every number has the digits of its dtype.
+def write_mem(target: BinaryIO, array: np.ndarray, bits: int) -> None:
+    """Writes the array in C order, below a comment with its shape; every number has so many bits.
 
     >>> import io
     >>> file = io.BytesIO()
-    >>> write_mem(file, np.array([[1, -1]], np.int8))
+    >>> write_mem(file, np.array([[1, -1]], np.int8), 8)
     >>> file.getvalue().decode().splitlines()
-    ['// 1x2 int8', '01', 'ff']
+    ['// 1x2, 8 bits', '01', 'ff']
     """
-    bits, digits = 8 * array.itemsize, 2 * array.itemsize
-    lines = [f"// {'x'.join(map(str, array.shape))} {array.dtype}"]
+    digits = -(-bits // 4)
+    lines = [f"// {'x'.join(map(str, array.shape))}, {bits} bits"]
     lines += [f"{value & ((1 << bits) - 1):0{digits}x}" for value in array.ravel().tolist()]
     target.write(("\n".join(lines) + "\n").encode("ascii"))

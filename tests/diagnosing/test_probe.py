@@ -3,105 +3,125 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import shlex
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.commands import exit_code
+from convcalc.diagnosing.evaluate import computable, whole
+from convcalc.diagnosing.layer import setup_of
+from convcalc.diagnosing.setup import stored_shape
+from convcalc.diagnosing.table import readings_of
+from convcalc.proof.forms import Named
+from convcalc.proof.run import RunOptions, prepared
+from tests.commands import Run, exit_code
 from tests.diagnosing.asking import asked, names
-from tests.diagnosing.layers import Layer, Stage, output
+from tests.diagnosing.layers import Layer, Stage
+from tests.diagnosing.layers import output as by_definition
 
-LAYERS: list[tuple[list[str], dict[str, object], Stage]] = [
+LAYERS: list[tuple[str, dict[str, Any], Stage, int]] = [
+    ("1d:k3", {}, Stage(np.zeros((2, 3, 3))), 8),
     (
-        ["3x16x16", "k3s2psamef4"], {"stride": 2, "padding": "same"},
-        Stage(np.zeros((4, 3, 3, 3)), None, (2, 2), ((0, 1), (0, 1))),
+        "k3s2p1g2f4", {"stride": 2, "padding": 1, "groups": 2},
+        Stage(np.zeros((4, 3, 3, 3)), None, (2, 2), ((1, 1), (1, 1)), (), 2), 40,
     ),
     (
-        ["-t", "transposed", "-i", "4x9x9", "-k", "3", "-s", "2", "-p", "1", "--output-padding", "1", "-f", "3"],
-        {"type": "transposed", "stride": 2, "padding": 1, "output_padding": 1},
-        Stage(np.zeros((4, 3, 3, 3)), None, (2, 2), ((1, 1), (1, 1)), (), 1, True, (1, 1)),
+        "-t transposed -i 4x9 -k 3 -s 2 -p 1 -f 2", {"type": "transposed", "stride": 2, "padding": 1, "dims": 1},
+        Stage(np.zeros((4, 2, 3)), None, (2,), ((1, 1),), (), 1, True), 10,
     ),
     (
-        ["-t", "depthwise", "-i", "3x40", "-k", "3", "-m", "2", "-p", "2:0"],
-        {"type": "depthwise", "padding": "2:0", "dims": 1}, Stage(np.zeros((6, 1, 3)), None, (), ((2, 0),), (), 3),
+        "-t depthwise -i 3x40 -k 3 -m 2 -p 2:0", {"type": "depthwise", "padding": "2:0", "dims": 1},
+        Stage(np.zeros((6, 1, 3)), None, (), ((2, 0),), (), 3), 10,
     ),
 ]  # fmt: skip
+"""A layer as it is typed, the options of `run` for it, what it is by the definition, and of how many mistakes one is
+made."""
 
 
-def probed(folder: Path, arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
-    assert exit_code("probe", *arguments, "-o", str(folder), "--json") == 0
-    found: dict[str, object] = json.loads(capsys.readouterr().out)
+def probed(folder: Path, typed: str, output: Run) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(output("probe", *typed.split(), "-o", str(folder), "--json"))
     return found
 
 
-@pytest.mark.parametrize(("arguments", "options", "stage"), LAYERS, ids=["plain", "transposed", "depthwise"])
-def test_every_mistake_is_told_apart(
-    arguments: list[str], options: dict[str, object], stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("typed", "options", "stage", "step"), LAYERS, ids=["1d", "grouped", "transposed", "depthwise"]
+)
+def test_mistakes_are_named_without_a_doubt(
+    typed: str, options: dict[str, Any], stage: Stage, step: int, tmp_path: Path, output: Run
 ) -> None:
-    found = probed(tmp_path / "bench", arguments, capsys)
-    assert found["separated"] == found["classes"]
+    found = probed(tmp_path, typed, output)
+    assert found["separated"] == found["classes"] > 100
     assert found["together"] == []
-    x, w, y = (np.load(tmp_path / "bench" / f"{name}.npy") for name in "xwy")
-    assert (list(x.shape), list(y.shape)) == (found["input"], found["output"])
-    assert x.dtype == w.dtype == np.int8
-    assert max(x.shape[1:]) <= 16
-    layer = Layer("", x[None].astype(int), (stage,)).but(w=w.astype(int))
-    np.testing.assert_array_equal(y, output(layer)[0])
-    assert asked(x, w, y, **options)["agrees"]
-    axes = tuple(range(2, w.ndim))
-    for id, wrong in (
-        ("kernel-flipped", output(layer.but(w=np.flip(w, axes).astype(int)))[0]),
-        ("activation-relu", np.maximum(y, 0)),
-        ("wrapped-int8", y.astype(np.int8)),
-    ):
-        answer = asked(x, w, wrong, **options)
+    x, w, y = (np.load(tmp_path / f"{name}.npy") for name in "xwy")
+    assert (list(x.shape), [list(w.shape)], list(y.shape)) == (found["input"], found["kernels"], found["output"])
+    assert w.shape == stage.w.shape
+    np.testing.assert_array_equal(y, by_definition(Layer("", x[None].astype(int), (stage,)).but(w=w.astype(int)))[0])
+    assert asked(x, w, y, **options)["indistinguishable"] == []
+    for id, theirs in made(x, w, options)[::step]:
+        if any(id in ids for ids in (found["no_difference"], *found["too_plain"])):
+            continue
+        answer = asked(x, w, theirs, **options)
         assert id in names(answer)
-        assert (len(answer["explanations"]), answer["indistinguishable"]) == (1, [])
+        assert answer["indistinguishable"] == []
 
 
-def test_mem_files_have_the_numbers_in_hexadecimal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert exit_code("probe", "9x12x2", "k2x3f3b", "-o", str(tmp_path), "--mem", "--layout", "channels-last") == 0
-    assert "tells apart all" in capsys.readouterr().err
-    for name in ("x", "w", "b", "y"):
-        array = np.load(tmp_path / f"{name}.npy")
-        first, *lines = (tmp_path / f"{name}.mem").read_text().splitlines()
-        assert first == f"// {'x'.join(map(str, array.shape))} {array.dtype}"
-        bits = 8 * array.itemsize
+def made(x: np.ndarray, w: np.ndarray, options: dict[str, Any]) -> list[tuple[str, np.ndarray]]:
+    """Every mistake of the table but rounding, with the output that it gives."""
+    data, kernels, settings = Named("x", x), [Named("w", w)], RunOptions(**options)
+    setup = computable(setup_of(prepared(data, kernels, [], settings), data, kernels, settings))
+    right = np.abs(whole(setup)).max()
+    outputs = []
+    for reading in readings_of(setup, np.dtype(np.float64), (x.dtype, w.dtype), float(right)):
+        changed = reading.change(setup)
+        if reading.family != "rounding" and changed is not None and stored_shape(changed) is not None:
+            y = whole(changed)
+            outputs.append((reading.id, y.astype(int) if np.array_equal(y, np.round(y)) else y))
+    return outputs
+
+
+@pytest.fixture
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("_here")
+def test_mem_files_have_the_numbers_in_hexadecimal(output: Run) -> None:
+    typed = ("-t", "1d", "-i", "9x2", "-k", "3", "-f", "2", "--bias", "--layout", "channels-last")
+    found = json.loads(output("probe", *typed, "-o", "new/bench", "--mem", "--bits", "6", "--json"))
+    assert set(found["files"]) == {f"new/bench/{name}.{form}" for name in "xwby" for form in ("npy", "mem")}
+    for name, bits in (("x", 6), ("w", 6), ("b", 6), ("y", 32)):
+        array = np.load(f"new/bench/{name}.npy")
+        comment, *lines = Path(f"new/bench/{name}.mem").read_text().splitlines()
+        assert comment == f"// {'x'.join(map(str, array.shape))}, {bits} bits"
         numbers = [int(line, 16) for line in lines]
-        signed = [number - (number >> (bits - 1) << bits) for number in numbers]
-        assert signed == array.ravel().tolist()
-        assert {len(line) for line in lines} == {bits // 4}
+        assert [n - (n >> (bits - 1) << bits) for n in numbers] == array.ravel().tolist()
+        assert {len(line) for line in lines} == {-(-bits // 4)}
+    np.save("yours.npy", np.maximum(np.load("new/bench/y.npy"), 0))
+    assert exit_code(*shlex.split(found["command"])[1:]) == 1
 
 
-def test_files_are_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "x.npy").write_text("mine")
-    assert exit_code("probe", "1x9x8", "k2f2", "-o", str(tmp_path)) == 2
-    assert "must not overwrite files" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["x.npy"]
-    assert exit_code("probe", "1x9x8", "k2f2", "-o", str(tmp_path), "--force") == 0
-    assert np.load(tmp_path / "x.npy").ndim == 3
+@pytest.mark.usefixtures("_here")
+def test_files_are_not_overwritten(output: Run, refusal: Run) -> None:
+    Path("x.npy").write_text("mine")
+    assert "must not overwrite files" in refusal("probe", "1d:k2", "-o", ".")
+    assert [path.name for path in Path().iterdir()] == ["x.npy"]
+    output("probe", "1d:k2", "-o", ".", "--force")
+    assert np.load("x.npy").ndim == 2
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("typed", "message"),
     [
-        (["1x9x8", "k2f2"], "writes arrays into a directory, got none"),
-        (["1x9x8", "k2f2", "k2f2", "-o", "bench"], "takes one convolutional layer, got 2 layers"),
-        (["1x9x8", "max:k2", "-o", "bench"], "which is no convolution"),
-        (["512x9x8", "k3f512", "-o", "bench"], "at most 524,288 weights, got 2,359,296"),
+        ("k2f2 --mem", "got no -o"),
+        ("1x9x8 k2f2 k2f2 -o bench", "takes one convolution, got 'k2f2 k2f2'"),
+        ("1x9x8 max:k2 -o bench", "takes one convolution, got 'max:k2'"),
+        ("512x9x8 k3f512 -o bench", "at most 524,288 numbers"),
+        ("k3 --bits 17 -o bench", "must be 2 to 16, got 17"),
     ],
 )
-def test_refusals(
-    arguments: list[str],
-    message: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert exit_code("probe", *arguments) == 2
-    out, err = capsys.readouterr()
-    assert (out, [*tmp_path.iterdir()]) == ("", [])
-    assert message in err
+@pytest.mark.usefixtures("_here")
+def test_refusals(typed: str, message: str, refusal: Run) -> None:
+    assert message in refusal("probe", *typed.split())
+    assert [*Path().iterdir()] == []
