@@ -156,7 +156,7 @@ def test_text(tmp_path, text):
 WRONG_TEXTS = {
     "": "must hold an array, got an empty file",
     "# nothing\n": "must hold numbers, got none",
-    "time,value\n1,2\n": "line 1: must hold numbers, got time; put # before lines that are none",
+    "time,value\n1,2\n": "line 1: must hold numbers, got time; put # in front of lines without numbers",
     "# a\n1,2\n\n3,x\x1b\n": r"line 4: must hold numbers, got x\x1b",
     "1,2\n\n3\n": "line 3: rows must be equally long, got 1 numbers after rows of 2",
     "1\n99999999999999999999\n": "line 2: integers must fit 64 bits, got 99999999999999999999; write a float",
