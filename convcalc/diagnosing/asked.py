@@ -140,7 +140,7 @@ def drawn(asked: Asked, size: Axes, seed: int, most: int) -> Arrays:
     if needed > MAX_NUMBERS:
         raise ShapeError(
             f"probe: must have at most {MAX_NUMBERS:,} numbers in input, kernels and output, got {needed:,}; "
-            f"use fewer filters or input channels, on which mistakes show as well"
+            f"use fewer channels, or a smaller kernel, stride or dilation, on which mistakes show as well"
         )
     random = np.random.default_rng(seed)
     dtype = np.dtype(np.int8 if asked.bits <= 8 else np.int16)

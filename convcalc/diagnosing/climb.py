@@ -23,6 +23,8 @@ CHANGED, LIKELY, GENERATIONS = 64, 6, 150
 ENOUGH, MORE = 6, 20
 """Sums as large as the largest shift, without which its outputs are mostly zeros and prove little, and how often inputs
 are changed for them alone."""
+COPIED = 4
+"""Numbers of the input that take as long to copy as a product takes."""
 MAX_VALUES, PRODUCTS = 1 << 14, 1 << 27
 """Outputs of all changed inputs together, and products of all that is tried: a larger output has many sums as it is."""
 
@@ -35,6 +37,7 @@ def climbed(setup: Setup, kinds: tuple[np.dtype, ...], most: int, seed: int) -> 
     y = whole(setup)
     count = min(CHANGED, MAX_VALUES // y.size)
     each = y.size * sum(prod(by_filter(stage).shape[2:]) for stage in setup.stages)
+    each += setup.x.size // COPIED
     generations = min(GENERATIONS, PRODUCTS // (count * each)) if count > 1 else 0
     largest = float(np.abs(y).max())
     # just below the sums with which another cut at 127 after a shift begins to show

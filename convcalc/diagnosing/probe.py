@@ -36,7 +36,7 @@ PATIENCE = 2
 SEEDS, LARGER = 2, (0, 1, 3, 7)
 """Inputs of one size, and how much larger sizes are, that are tried while some classes are not told apart."""
 SMALL = 1 << 12
-"""Weights of small kernels; with larger ones fewer inputs are tried."""
+"""Weights of small kernels, and half the numbers of small inputs; with larger ones fewer inputs are tried."""
 MIN_SUMS = 36
 """Outputs of the smallest probe: fewer sums cannot show every rounding."""
 MAX_STEPS = 20
@@ -89,7 +89,7 @@ def probe(asked: Asked, progress: Progress | None = None) -> Probe:
     steps = _counted(progress)
     for size in _sizes(asked, steps):
         most = largest_number(asked, size)
-        small = _weights(asked, size) <= SMALL
+        small = max(_weights(asked, size), prod(size) // 2) <= SMALL
         for seed in range(SEEDS):
             next(steps)
             arrays = drawn(asked, size, seed, most)

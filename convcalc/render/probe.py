@@ -49,7 +49,7 @@ def _left(found: Probe) -> list[tuple[Cell, ...]]:
         rows.append(("more", f"{plural(more, 'group')} more are not told apart; --json has all"))
     rows.extend(("does not show", members[0].text) for members in found.found.hidden[:MAX_LEFT])
     if rows:
-        rows.append(("advice", "a larger input tells more apart; add --input, or leave it out"))
+        rows.append(("advice", "a larger input, fewer filters or a smaller stride may tell more apart"))
     if plain := [members[0].id for members in found.found.plain]:
         rows.append(("mostly zeros with", first_of(plain, MAX_IDS)))
     return rows
