@@ -7,12 +7,11 @@ import pytest
 
 from convcalc.axis.positions import Positions
 from convcalc.axis.strands import Field
-from convcalc.graph.graph import Graph
+from convcalc.graph.graph import Graph, ancestors
 from convcalc.graph.primitives import Pad, Resize, TransposedCorrelate
 from convcalc.proof.arrays import drawn_arrays, drawn_input
 from convcalc.proof.borders import cropped, cut_off, loose_ends, mirrored, padding_alone
 from convcalc.proof.probe import Ends, Line, Probe
-from convcalc.proof.walk import needed
 from convcalc.questions.receptive import receptive_fields
 from tests.proof.running import Layers
 
@@ -24,7 +23,7 @@ def looked_at(graph: Graph, output: int) -> tuple[list[int] | None, list[int] | 
     line = Line(probe, 0, x, finite=True)
     seen = line.along.field.at(output).within(0, line.size)
     predicted = Ends(seen.first, seen.last) if seen.runs else Ends(None, None)
-    loose = loose_ends(graph, fields, needed(graph, fields.mapped), 0, output, line.size)
+    loose = loose_ends(graph, fields, ancestors(graph, fields.mapped), 0, output, line.size)
     return predicted.to_list(), line.ends(output).to_list(), tuple(loose)
 
 
