@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from convcalc.axis.window import Window, pairs_inside
-from convcalc.notation import Span
+from convcalc.notation.spans import Span
 
 
 def paddings(sizes: Iterable[tuple[int, int]], window: Window) -> Span:

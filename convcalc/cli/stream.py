@@ -14,7 +14,8 @@ from convcalc.cli.answer import print_json
 from convcalc.cli.conflicts import STREAM, check_conflicts
 from convcalc.cli.options import SharedOptions, flag, layer_command, option
 from convcalc.errors import NotationError, ShapeError, quoted, shortened
-from convcalc.notation import Layout, parse_padding_mode, parse_sample_rate, parse_samples, show_size
+from convcalc.notation import Layout, parse_padding_mode, show_size
+from convcalc.notation.rates import parse_sample_rate, parse_samples
 from convcalc.render.table import show
 
 if TYPE_CHECKING:

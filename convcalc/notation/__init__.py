@@ -4,10 +4,8 @@ Text in, data out: nothing here knows what a layer does.
 """
 
 from convcalc.notation.layer_word import MAX_LAYERS, LayerWord
-from convcalc.notation.rates import parse_sample_rate, parse_samples, show_sample_rate
 from convcalc.notation.relatives import Relative, relative
 from convcalc.notation.sizes import WAS_READ, asking, size_for, size_in_words, size_questions, with_axes
-from convcalc.notation.spans import Sides, Span, Target, parse_sides, parse_spans, parse_targets
 from convcalc.notation.spellings import (
     LAYOUTS,
     PADDING_MODES,
@@ -68,9 +66,6 @@ __all__ = [
     "Pairs",
     "PerAxis",
     "Relative",
-    "Sides",
-    "Span",
-    "Target",
     "asking",
     "axis_count",
     "did_you_mean",
@@ -83,12 +78,7 @@ __all__ = [
     "parse_layout",
     "parse_padding",
     "parse_padding_mode",
-    "parse_sample_rate",
-    "parse_samples",
-    "parse_sides",
     "parse_size",
-    "parse_spans",
-    "parse_targets",
     "parse_words",
     "parted_size",
     "plain_op",
@@ -97,7 +87,6 @@ __all__ = [
     "rewritten",
     "show_axes",
     "show_padding",
-    "show_sample_rate",
     "show_size",
     "similar",
     "simplified",

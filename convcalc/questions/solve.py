@@ -9,7 +9,8 @@ from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
 from convcalc.errors import NotationError
-from convcalc.notation import Sides, Span, Target, parse_sides, parse_spans, parse_targets, show_axes, show_padding
+from convcalc.notation import show_axes, show_padding
+from convcalc.notation.spans import Sides, Span, Target, parse_sides, parse_spans, parse_targets
 from convcalc.questions.schema import SCHEMA
 from convcalc.questions.solve_axis import AxisTask, Group, Ranges, Solution, simplicity
 from convcalc.questions.solve_search import MAX_STEPS, axis_groups, nearest_outputs, too_many

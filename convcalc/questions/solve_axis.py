@@ -17,7 +17,7 @@ from convcalc.axis.inverse import (
 from convcalc.axis.padding import cropped, padded
 from convcalc.axis.window import Window, output_size, outputs_reached, transposed_size
 from convcalc.errors import ShapeError
-from convcalc.notation import Sides, Span, Target
+from convcalc.notation.spans import Sides, Span, Target
 
 
 class Ranges(NamedTuple):

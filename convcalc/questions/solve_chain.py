@@ -9,7 +9,8 @@ from math import prod
 from typing import Any
 
 from convcalc.errors import NotationError
-from convcalc.notation import Axes, Span, Target
+from convcalc.notation import Axes
+from convcalc.notation.spans import Span, Target
 from convcalc.questions.schema import SCHEMA
 from convcalc.questions.solve import (
     MAX_SOLUTIONS,

@@ -16,7 +16,8 @@ from convcalc.axis.inverse import first_true
 from convcalc.axis.positions import Positions, spread_from
 from convcalc.axis.window import Window
 from convcalc.errors import NotationError
-from convcalc.notation import Span, parse_spans, whole_number
+from convcalc.notation import whole_number
+from convcalc.notation.spans import Span, parse_spans
 from convcalc.questions.schema import SCHEMA
 
 MAX_CHAINS = 1_000

@@ -9,7 +9,7 @@ from math import prod
 from convcalc.axis.inverse import first_true
 from convcalc.axis.window import Window, max_output_padding
 from convcalc.errors import NotationError
-from convcalc.notation import Sides, Span
+from convcalc.notation.spans import Sides, Span
 from convcalc.questions.solve_axis import (
     AxisTask,
     Group,

@@ -8,7 +8,6 @@ from dataclasses import fields, replace
 from math import lcm, prod
 
 from convcalc.errors import ConvcalcError, NotationError, ShapeError, shortened
-from convcalc.graph.following import rules_of, smallest_size
 from convcalc.graph.graph import Builder, Graph, Layer
 from convcalc.graph.primitives import Convolution, TransposedCorrelate, Windowed, windows
 from convcalc.graph.shapes import resolved
@@ -250,6 +249,8 @@ class _Row:
 
     def _smallest(self, channels: int) -> Axes | None:
         """The smallest size that the whole chain accepts; None if a size is not what it lacks."""
+        from convcalc.graph.following import rules_of, smallest_size
+
         large = [tuple(n * (axis + 1) for axis in range(self.dims)) for n in (LARGE, 2 * LARGE)]
         try:
             rules = rules_of([self.built((1, channels, *size)) for size in large])

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TextIO
 
 from convcalc.errors import plural
 from convcalc.explain.rows import Explanation
-from convcalc.notation import Layout, show_sample_rate, show_size
+from convcalc.notation import Layout, show_size
+from convcalc.notation.rates import show_sample_rate
 from convcalc.questions.schema import number
 from convcalc.questions.stream import Stream
 from convcalc.questions.stream_layers import Alike, StreamedLayer, alike_layers

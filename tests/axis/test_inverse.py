@@ -16,7 +16,7 @@ from convcalc.axis.inverse import (
 )
 from convcalc.axis.window import Window, output_size, transposed_size
 from convcalc.errors import ShapeError
-from convcalc.notation import Span
+from convcalc.notation.spans import Span
 
 small = st.integers(1, 7)
 windows = st.builds(Window, small, small, small, st.integers(0, 5), st.integers(0, 5))

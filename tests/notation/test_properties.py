@@ -20,21 +20,18 @@ from convcalc.notation import (
     parse_layout,
     parse_padding,
     parse_padding_mode,
-    parse_sample_rate,
-    parse_sides,
     parse_size,
-    parse_spans,
-    parse_targets,
     parse_words,
     rewritten,
     show_axes,
     show_padding,
-    show_sample_rate,
     show_size,
     split_words,
     typed_words,
     whole_number,
 )
+from convcalc.notation.rates import parse_sample_rate, show_sample_rate
+from convcalc.notation.spans import parse_sides, parse_spans, parse_targets
 from convcalc.recipes import BY_NAME
 from convcalc.storage.memory import limited_memory, memory_budget
 from tests.strategies import answer_or_line, near

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from convcalc.errors import NotationError
-from convcalc.notation import Span, Target, parse_sides, parse_spans, parse_targets
+from convcalc.notation.spans import Span, Target, parse_sides, parse_spans, parse_targets
 
 
 def test_ranges() -> None:
