@@ -12,7 +12,7 @@ ci:
 # Everything that tests, linting and the oracles need
 env:
     python3 -m venv .venv
-    {{python}} -m pip install --quiet torch==2.13.0 onnxruntime
+    {{python}} -m pip install --quiet torch==2.13.0 onnxruntime scipy
     {{python}} -m pip install --quiet --editable '.[test,lint,onnx,images,dask]'
 
 lint:

@@ -20,6 +20,7 @@ from tests.render.browser import CHROMIUM, RSVG
 NEEDED = (
     ("torch", "oracle (PyTorch)", "oracle"),
     ("onnxruntime", "oracle (ONNX Runtime)", "oracle"),
+    ("scipy", "oracle (SciPy)", "oracle"),
     ("onnx", "ONNX", "onnx"),
     ("PIL", "Pillow", "images"),
     ("distributed", "Dask", "dask"),
