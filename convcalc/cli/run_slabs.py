@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import partial
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from convcalc.cli.progress import progress
-from convcalc.errors import DataError
-from convcalc.proof.forms import Named
-from convcalc.proof.planned import RunOptions
-from convcalc.proof.run import Result
-from convcalc.proof.slabs import Begin, Plan, planned_slabs, run_in_slabs
-from convcalc.storage.arrays import called, read_array
-from convcalc.storage.files import write_file
 from convcalc.storage.memory import ALWAYS, memory_budget
-from convcalc.storage.regions import Stored, begin_array, stored
+
+if TYPE_CHECKING:
+    from convcalc.proof.planned import RunOptions
+    from convcalc.proof.run import Result
+    from convcalc.proof.slabs import Begin, Plan
+    from convcalc.storage.regions import Stored
 
 
 def result_in_slabs(
@@ -30,6 +27,21 @@ def result_in_slabs(
     memory = memory_budget()
     if memory is None or not _is_large(input, memory):
         return None
+    return _of_large(input, kernels, biases, options, output, others, memory)
+
+
+def _of_large(
+    input: str, kernels: Sequence[str], biases: Sequence[str], options: RunOptions, output: str | None, others: str,
+    memory: int,
+) -> Result | None:  # fmt: skip
+    """As `result_in_slabs`, of an input that may be larger than `memory`; most runs import none of this."""
+    from convcalc.errors import DataError
+    from convcalc.proof.forms import Named
+    from convcalc.proof.slabs import planned_slabs
+    from convcalc.storage.arrays import called, read_array
+    from convcalc.storage.files import write_file
+    from convcalc.storage.regions import begin_array, stored
+
     with stored(input) as file:
         if file is None:
             return None
@@ -45,7 +57,7 @@ def result_in_slabs(
             raise DataError(f"{file.name}: {needs}, is written to a .npy file, got -o {output}; use -o out.npy")
         if output is None:
             return _ran(plan, file, options, None)
-        ran = list[Result]()
+        ran: list[Result] = []
 
         def write(target: BinaryIO) -> None:
             ran.append(_ran(plan, file, options, partial(begin_array, target, output)))
@@ -63,5 +75,8 @@ def _is_large(input: str, memory: int) -> bool:
 
 
 def _ran(plan: Plan, file: Stored, options: RunOptions, begin: Begin | None) -> Result:
+    from convcalc.cli.progress import progress
+    from convcalc.proof.slabs import run_in_slabs
+
     with progress(f"{file.name}: convolving") as shown:
         return run_in_slabs(plan, file, options, begin, shown)

@@ -15,8 +15,7 @@ import numpy as np
 
 from convcalc.errors import DataError, shortened
 from convcalc.storage.files import check_writable, mode_of, reason, shown, write_file
-from convcalc.storage.source import Source, opened
-from convcalc.storage.text import is_literal, literal
+from convcalc.storage.source import Source, is_literal, opened
 
 PIXELS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF", b"P4", b"P5", b"P6")
 """How image files begin: PNG, JPEG, GIF, BMP, TIFF, WebP, portable maps."""
@@ -40,6 +39,8 @@ def read_array(given: str, *, channels_last: bool = False) -> np.ndarray:
     Raises DataError, naming the file, for anything else, before memory is allocated if the size can be known.
     """
     if is_literal(given) and not os.path.exists(given):
+        from convcalc.storage.text import literal
+
         return literal(given)
     path, member = _parted(given)
     name = "stdin" if path == "-" else shown(given)

@@ -50,6 +50,15 @@ class _Joined(io.RawIOBase):
         return count
 
 
+def is_literal(given: str) -> bool:
+    """Whether an argument is meant as numbers rather than as the name of a file.
+
+    >>> is_literal("[1, 2]"), is_literal(" [[1]]"), is_literal("x.npy")
+    (True, True, False)
+    """
+    return given.lstrip().startswith("[")
+
+
 def opened(name: str, file: io.BufferedReader, size: int | None) -> Source:
     """An open file, or a pipe, whose `size` is None."""
     head = file.read(HEAD)

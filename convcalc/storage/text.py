@@ -10,7 +10,7 @@ import numpy as np
 
 from convcalc.errors import DataError, shortened
 from convcalc.storage.files import shown
-from convcalc.storage.source import Source, whole
+from convcalc.storage.source import Source, is_literal, whole
 
 WORTH = 8
 """Bytes of memory that one byte of text may become: `1,` is one number of 8 bytes, twice while it is read."""
@@ -30,15 +30,6 @@ _MISSING = "write nan for a missing number"
 _WORDS = {"true": True, "false": False}
 _FAULT = re.compile(r"could not convert string (.{0,200}?) to \w+ at row (\d+), column (\d+)", re.DOTALL)
 _RAGGED = re.compile(r"number of columns changed from (\d+) to (\d+) at row (\d+)")
-
-
-def is_literal(given: str) -> bool:
-    """Whether an argument is meant as numbers rather than as the name of a file.
-
-    >>> is_literal("[1, 2]"), is_literal(" [[1]]"), is_literal("x.npy")
-    (True, True, False)
-    """
-    return given.lstrip().startswith("[")
 
 
 def literal(text: str, name: str = "") -> np.ndarray:
