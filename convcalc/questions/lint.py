@@ -54,7 +54,7 @@ RULES = (
     Rule(
         "small-receptive-field",
         "an output that sees only a part of the input cannot know the rest: of a pooled map less than the input, "
-        f"of a map less than 1/{SHARE_OF_MAP} along an axis; Araujo, Norris & Sim 2019",
+        f"of a map less than 1/{SHARE_OF_MAP} along an axis; on fields and accuracy: Araujo, Norris & Sim 2019",
         small_field,
         sized=True,
     ),
@@ -90,7 +90,8 @@ RULES = (
     ),
     Rule(
         "channel-multiple",
-        f"matrix units take {MULTIPLE} channels of float16 at once and pad the rest; NVIDIA, Tensor Core requirements",
+        f"tensor cores are efficient on float16 channels divisible by {MULTIPLE}; others are padded or run slower; "
+        "NVIDIA, Convolutional Layers User's Guide",
         channels_off_multiple,
     ),
 )

@@ -76,9 +76,7 @@ def test_the_share_of_padding_is_that_of_the_taps_outside(word: str) -> None:
                       zip(at, taps, windows(node.primitive), strict=True)]  # fmt: skip
             total += 1
             inside += all(0 <= place < size for place, size in zip(places, (5, 4), strict=True))
-    assert share_of_padding(node) == 1 - inside / total or float(share_of_padding(node)) == pytest.approx(
-        1 - inside / total
-    )
+    assert share_of_padding(node) == 1 - Fraction(inside, total)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""Channels that are no multiple of 8, which matrix units pad to the next one.
+"""Channels that are no multiple of 8, with which matrix units are less efficient.
 
-Source: NVIDIA, Deep Learning Performance Documentation, Tensor Core requirements: in FP16, channels in multiples of 8.
+Source: NVIDIA, Convolutional Layers User's Guide: channels divisible by 8 in FP16 run efficiently on Tensor Cores.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from convcalc.questions.cost import cost
 from convcalc.questions.linting.problem import Change, Inspected, Problem, is_depthwise, replaced_node
 
 MULTIPLE = 8
-"""Channels of FP16 and BF16 that a tensor core takes at once: 16 bytes."""
+"""What channels should be a multiple of in FP16, and so in BF16, which is as wide."""
 MIN_SHARE = Fraction(1, 100)
 """Layers of one width that have less of the multiplications are not named: their padding costs nothing one can
-measure. Squeezes of 4 to 28 channels in EfficientNet-B0 have 0.2 % all together."""
+measure. Squeezes to 4 to 28 channels in EfficientNet-B0 have 0.02 % all together."""
 IMAGE_CHANNELS = 4
 """An output of up to so many channels is an image or a mask."""
 
@@ -44,7 +44,7 @@ def channels_off_multiple(inspected: Inspected) -> Iterator[Problem]:
         if share < MIN_SHARE:
             continue
         padded = -(-made // MULTIPLE) * MULTIPLE
-        text = f"{plural(made, 'channel')}, no multiple of {MULTIPLE}: a matrix unit computes {padded:,}"
+        text = f"{plural(made, 'channel')}, no multiple of {MULTIPLE}: a matrix unit may compute {padded:,}"
         for number in numbers:
             change = _nearest(inspected, number, made)
             yield Problem((number,), text, (change,) if change else ())
