@@ -14,9 +14,8 @@ IMAGE_AXES = 3
 """Axes of one image: channels, height, width."""
 
 
-def samples_answer(framework: str, trouble: Samples) -> Answer:
+def samples_answer(trouble: Samples) -> Answer:
     """Why samples cannot be stacked: images of other sizes, or grey ones among colour ones."""
-    del framework
     left, right = trouble.left, trouble.right
     confirm(not accepts(Concat(0), (1, *left), (1, *right)), f"{shown(left)} and {shown(right)} make no batch")
     evidence = (f"first: {shown(left)}", f"another: {shown(right)}")

@@ -53,9 +53,9 @@ def answer_to(framework: str, trouble: Trouble) -> Answer:
         case TooSmall():
             return too_small_answer(framework, trouble)
         case Smallest():
-            return smallest_answer(framework, trouble)
+            return smallest_answer(trouble)
         case OneValue():
-            return one_value_answer(framework, trouble)
+            return one_value_answer(trouble)
         case Features():
             return features_answer(framework, trouble)
         case Sizes():
@@ -63,19 +63,19 @@ def answer_to(framework: str, trouble: Trouble) -> Answer:
         case Elements():
             return elements_answer(framework, trouble)
         case Groups():
-            return groups_answer(framework, trouble)
+            return groups_answer(trouble)
         case OutputSize():
-            return output_size_answer(framework, trouble)
+            return output_size_answer(trouble)
         case OutputPadding():
-            return output_padding_answer(framework, trouble)
+            return output_padding_answer(trouble)
         case Padded():
-            return padded_answer(framework, trouble)
+            return padded_answer(trouble)
         case Weights():
             return weights_answer(framework, trouble)
         case Fed():
             return fed_answer(framework, trouble)
         case Samples():
-            return samples_answer(framework, trouble)
+            return samples_answer(trouble)
         case Batches():
             return batches_answer(framework, trouble)
         case Rule():

@@ -198,9 +198,8 @@ def weights_answer(framework: str, trouble: Weights) -> Answer:
     )
 
 
-def groups_answer(framework: str, trouble: Groups) -> Answer:
+def groups_answer(trouble: Groups) -> Answer:
     """Groups that work near those that do not."""
-    del framework
     groups = trouble.groups
     count = trouble.channels if trouble.channels is not None else trouble.filters or 0
     what = "channels of the input" if trouble.channels is not None else "filters"
@@ -217,9 +216,8 @@ def groups_answer(framework: str, trouble: Groups) -> Answer:
     )
 
 
-def one_value_answer(framework: str, trouble: OneValue) -> Answer:
+def one_value_answer(trouble: OneValue) -> Answer:
     """A variance of one value is not defined: a batch of one, or a map that has shrunk to one pixel."""
-    del framework
     shape: Shape = trouble.shape
     spatial = tuple(n or 1 for n in shape[2:])
     values = (shape[0] or 1) * prod(spatial) if shape else 1

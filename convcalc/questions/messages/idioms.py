@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from convcalc.errors import plural
 from convcalc.notation import show_size
-from convcalc.questions.messages.text import Shape
 
 CHANNELS_FIRST = ("PyTorch", "ONNX Runtime")
 """Frameworks whose tensors are (batch, channels, *spatial) unless told otherwise; in the others channels are last."""
@@ -15,11 +14,6 @@ CHANNELS_FIRST = ("PyTorch", "ONNX Runtime")
 def channel_axis(framework: str, shape: Sequence[int | None]) -> int:
     """The axis of the channels in a whole shape."""
     return 1 if framework in CHANNELS_FIRST else len(shape) - 1
-
-
-def spatial_of(framework: str, shape: Shape) -> Shape:
-    """The spatial axes of a whole shape."""
-    return shape[2:] if framework in CHANNELS_FIRST else shape[1:-1]
 
 
 def shown(shape: Sequence[int | None]) -> str:

@@ -23,7 +23,7 @@ def too_small_answer(framework: str, trouble: TooSmall) -> Answer:
     """On which axes the window is longer than its input, and by how much."""
     sizes, extents = trouble.sizes, trouble.extents
     if not sizes or None in sizes:
-        return _unsized(framework, trouble)
+        return _unsized(trouble)
     if not extents or len(extents) != len(sizes):
         return _without_kernel(framework, trouble)
     names = NAMES.get(len(sizes), tuple(f"axis {n}" for n in range(len(sizes))))
@@ -119,17 +119,15 @@ def sizes_as_ints(sizes: Shape) -> tuple[int, ...]:
     return tuple(size or 1 for size in sizes)
 
 
-def _unsized(framework: str, trouble: TooSmall) -> Answer:
-    del framework
+def _unsized(trouble: TooSmall) -> Answer:
     return Answer(
         f"the map that arrives, {shown(trouble.shape or trouble.sizes)}, is smaller than the window.",
         "use a larger image, or padding in this layer",
     )
 
 
-def smallest_answer(framework: str, trouble: Smallest) -> Answer:
+def smallest_answer(trouble: Smallest) -> Answer:
     """A model that states its smallest image."""
-    del framework
     least, shape = trouble.least, trouble.shape
     channels = shape[len(least) :]
     return Answer(
@@ -139,9 +137,8 @@ def smallest_answer(framework: str, trouble: Smallest) -> Answer:
     )
 
 
-def output_size_answer(framework: str, trouble: OutputSize) -> Answer:
+def output_size_answer(trouble: OutputSize) -> Answer:
     """The nearest output sizes that a transposed convolution can give, and the output padding for them."""
-    del framework
     wanted, least, most, sizes = trouble.wanted, trouble.least, trouble.most, trouble.sizes
     nearest = tuple(min(max(w or 0, low or 0), high or 0) for w, low, high in zip(wanted, least, most, strict=True))
     padding = tuple(near - (low or 0) for near, low in zip(nearest, least, strict=True))
@@ -159,9 +156,8 @@ def output_size_answer(framework: str, trouble: OutputSize) -> Answer:
     )  # fmt: skip
 
 
-def output_padding_answer(framework: str, trouble: OutputPadding) -> Answer:
+def output_padding_answer(trouble: OutputPadding) -> Answer:
     """The largest output padding."""
-    del framework
     dilation = trouble.dilation or (1,) * len(trouble.stride)
     most = tuple(max(s or 1, d or 1) - 1 for s, d in zip(trouble.stride, dilation, strict=False))
     return Answer(
@@ -173,9 +169,8 @@ def output_padding_answer(framework: str, trouble: OutputPadding) -> Answer:
     )
 
 
-def padded_answer(framework: str, trouble: Padded) -> Answer:
+def padded_answer(trouble: Padded) -> Answer:
     """The largest padding of that mode."""
-    del framework
     padding, size = trouble.padding, trouble.size
     if trouble.mode == "pool":
         most = size // 2
