@@ -113,6 +113,50 @@ def test_the_option_works_in_pytorch(code: str, fixed: str) -> None:
     eval(fixed.format(fix=option), space)
 
 
+@pytest.mark.parametrize(
+    ("x", "skip", "add"),
+    [
+        ((2, 3, 9), (2, 3, 7), "x + skip"),
+        ((2, 3, 20, 12), (2, 3, 20, 9), "x + skip"),
+        ((2, 3, 12, 9), (2, 3, 10, 9), "x + skip"),
+        ((2, 3, 12, 9), (2, 5, 10, 7), "torch.cat([x, skip], 1)"),
+        ((2, 3, 5, 8, 11), (2, 3, 5, 7, 11), "x + skip"),
+    ],
+)
+def test_both_ways_to_equal_sizes_work_in_pytorch(x: tuple[int, ...], skip: tuple[int, ...], add: str) -> None:
+    torch = pytest.importorskip("torch")
+    space = {"torch": torch, "F": torch.nn.functional, "x": torch.zeros(x), "skip": torch.zeros(skip)}
+    with pytest.raises(RuntimeError) as raised:
+        eval(add, space)
+    resized, _, cropped = why(str(raised.value)).fix.partition(", or crop the branch of ")
+    for code in (resized, f"x = {cropped.partition(': ')[2]}"):
+        changed = dict(space)
+        exec(code, changed)
+        eval(add, changed)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "fix"),
+    [
+        ("(None, 28, 27, 3), (None, 25, 27, 3)", "layers.Cropping2D(((1, 2), (0, 0))) on the branch of 28"),
+        ("(None, 28, 3), (None, 25, 3)", "layers.Cropping1D((1, 2)) on the branch of 28"),
+    ],
+)
+def test_only_the_axes_that_differ_are_cropped(shapes: str, fix: str) -> None:
+    text = "A `Concatenate` layer requires inputs with matching shapes except for the concatenation axis. Received: "
+    assert why(f"{text}input_shape=[{shapes}]").fix == fix
+
+
+@pytest.mark.parametrize("batch", ["32", "None"])
+def test_a_dense_layer_on_maps_lacks_its_flatten(batch: str) -> None:
+    """784 = 28 · 28; with 27 columns a Flatten would give 756."""
+    text = 'Input 0 of layer "dense" is incompatible with the layer: expected axis -1 of input shape to have value '
+    assert why(f"{text}784, but received input with shape ({batch}, 28, 28)").fix == (
+        f"x = layers.Flatten()(x)  # ({batch}, 784)"
+    )
+    assert "Flatten" not in why(f"{text}784, but received input with shape ({batch}, 27, 28)").fix
+
+
 def place(text: str, *words: str, **options: Any) -> dict[str, Any]:
     found: dict[str, Any] = why(text, words, **options).to_dict()
     return found

@@ -32,7 +32,7 @@ def features_answer(framework: str, trouble: Features) -> Answer:
     resize = f"{_linear(framework, got, out)}, if {got} is what arrives there"
     if whole is not None:
         batch, each = whole
-        evidence.append(f"{got} · {each} = {expected}, {rows} = {batch} · {each}")
+        evidence.append(f"{got} · {each} = {expected}" + (f", {rows} = {batch} · {each}" if rows else ""))
         cause = f"the map was not flattened: {each} rows of {got} belong to one sample of {expected}."
         return Answer(cause, f"{flattened(framework)}  # ({batch}, {expected})", tuple(evidence), (resize,))
     ratio = _side(Fraction(got, expected)) if expected > 0 else None
@@ -66,14 +66,22 @@ def _side(ratio: Fraction) -> Fraction | None:
     return Fraction(above, below) if square and ratio > 0 and ratio != 1 and below <= 64 else None
 
 
-def _not_flattened(trouble: Features) -> tuple[int, int] | None:
-    """The batch, and the rows per sample, if a map went into the layer without having been flattened."""
-    rows, got, expected = trouble.rows, trouble.got, trouble.expected
-    if not rows or got < 1 or expected <= got or expected % got or rows % (expected // got):
+def _not_flattened(trouble: Features) -> tuple[int | None, int] | None:
+    """The batch, None if it is open, and the rows per sample, if a map was not flattened before the layer."""
+    rows, got, expected, shape = trouble.rows, trouble.got, trouble.expected, trouble.shape
+    if got < 1 or expected <= got or expected % got:
         return None
     each = expected // got
-    confirm(accepts(Linear(expected, 1, bias=False), (rows // each, each * got)), f"{each} rows of {got} fit")
-    return rows // each, each
+    if len(shape) > 2 and None not in shape[1:]:
+        batch, whole = shape[0], prod(n or 1 for n in shape[1:])
+    elif rows and rows % each == 0:
+        batch, whole = rows // each, each * got
+    else:
+        return None
+    if whole != expected:
+        return None
+    confirm(accepts(Linear(expected, 1, bias=False), (batch, whole)), f"{each} rows of {got} fit")
+    return batch, each
 
 
 def sizes_answer(framework: str, trouble: Sizes) -> Answer:
@@ -140,21 +148,22 @@ def _spatial_sizes(framework: str, trouble: Sizes, evidence: tuple[str, ...]) ->
     borders = f": convolutions without padding took {apart // 2} at each end" if apart % 2 == 0 else ""
     return Answer(
         f"the branches are {low} and {high} long{borders}.",
-        fix, evidence, ("or padding='same' in the convolutions, so that both keep their size",),
+        fix, evidence, ("padding='same' in the convolutions, so that both keep their size",),
     )  # fmt: skip
 
 
 def _crop_or_pad(framework: str, trouble: Sizes, low: int, high: int) -> str:
     """A line that makes the two equal."""
-    apart, before = high - low, (high - low) // 2
     if framework == "Keras" or (framework == "TensorFlow" and trouble.joined):
-        ends = f"({before}, {apart - before})"
-        return f"layers.Cropping2D(({ends}, {ends})) on the branch of {high}"
+        first, second = (shape[1:-1] for shape in trouble.shapes) if trouble.shapes else ((low,) * 2, (high,) * 2)
+        apart = [0 if None in (a, b) else abs((a or 0) - (b or 0)) for a, b in zip(first, second, strict=True)]
+        ends = ", ".join(f"({n // 2}, {n - n // 2})" for n in apart)
+        return f"layers.Cropping{len(apart)}D({ends if len(apart) == 1 else f'({ends})'}) on the branch of {high}"
     if framework == "PyTorch":
-        name = {2: "height", 3: "width"}.get(trouble.axis or 0)
-        where = f", its {name} to {low}" if name else ""
-        return f"x = F.interpolate(x, size=skip.shape[2:]){where}, or crop the branch of {high}: x[..., :{low}, :{low}]"
-    return f"crop the branch of {high} to its first {low}, or pad the branch of {low} by {apart}"
+        last = max(trouble.axis or 3, 2)  # axes after the one that differs have equal lengths, or there are none
+        cut = ", ".join(f":skip.shape[{axis}]" for axis in range(2, last + 1))
+        return f"x = F.interpolate(x, size=skip.shape[2:]), or crop the branch of {high}: x[:, :, {cut}]"
+    return f"crop the branch of {high} to its first {low}, or pad the branch of {low} by {high - low}"
 
 
 def elements_answer(framework: str, trouble: Elements) -> Answer:
