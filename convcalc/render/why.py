@@ -47,7 +47,7 @@ def _rows(found: Why) -> Iterator[tuple[str, str]]:
 
 
 def _paragraph(what: str, text: str, width: int) -> list[str]:
-    """The text in lines of this width, what it is in front of the first; a fix, which may be copied, has no break."""
+    """The text in lines of this width, broken at spaces alone; `what` it is stands in front of the first."""
     head = f"{what:<8} "
     broken = wrap(text, max(width - len(head), 20), break_long_words=False, break_on_hyphens=False) or [""]
     return [f"{head if n == 0 else ' ' * len(head)}{line}" for n, line in enumerate(broken)]

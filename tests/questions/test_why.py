@@ -157,6 +157,15 @@ def test_a_dense_layer_on_maps_lacks_its_flatten(batch: str) -> None:
     assert "Flatten" not in why(f"{text}784, but received input with shape ({batch}, 27, 28)").fix
 
 
+def test_an_input_may_need_several_changes() -> None:
+    indices = "index: 0 Got: 4 Expected: 2 index: 1 Got: 1 Expected: 3 index: 2 Got: 28 Expected: 32"
+    fix = why(f"Got invalid dimensions for input: img for the following indices {indices}").fix
+    batch, colour, size = fix.split("; and ")
+    assert batch.startswith("run it on 2 at a time")
+    assert colour.startswith("x = x.repeat(3, axis=1)")
+    assert size.startswith("resize the image to 32,")
+
+
 def place(text: str, *words: str, **options: Any) -> dict[str, Any]:
     found: dict[str, Any] = why(text, words, **options).to_dict()
     return found

@@ -7,7 +7,7 @@ from math import isqrt
 from convcalc.errors import plural
 from convcalc.questions.messages.answer import Answer, confirm
 from convcalc.questions.messages.channels import FEW
-from convcalc.questions.messages.idioms import CHANNELS_FIRST, axis_added, moved, reshaped, shown
+from convcalc.questions.messages.idioms import CHANNELS_FIRST, axis_added, channel_axis, moved, reshaped, shown
 from convcalc.questions.messages.text import Shape
 from convcalc.questions.messages.troubles import Axes, Fed
 
@@ -36,13 +36,13 @@ def axes_answer(framework: str, trouble: Axes) -> Answer:
         fix = f"nn.BatchNorm{dims}d, which is for {trouble.got} axes" if dims else f"give it {wanted}"
         return Answer(cause, fix, tuple(evidence))
     if lacking == 1:
-        return Answer(cause, f"{axis_added(framework, 0, trouble.got)}, if it is the batch that lacks", tuple(evidence))
+        return Answer(cause, f"{axis_added(framework, 0, trouble.got)}, if the batch axis is missing", tuple(evidence))
     return Answer(cause, f"give it {wanted}", tuple(evidence))
 
 
 def _wanted(framework: str, trouble: Axes, needed: int) -> str:
     if trouble.dims is None or trouble.dims not in _WANTED:
-        return plural(needed, "axis").replace("axiss", "axes")
+        return f"{needed} {'axis' if needed == 1 else 'axes'}"
     spatial = _WANTED[trouble.dims]
     whole = f"(N, C, {spatial})" if framework in CHANNELS_FIRST else f"(N, {spatial}, C)"
     return whole if len(trouble.allowed) == 1 else f"{whole}, or without N"
@@ -95,7 +95,7 @@ def _too_many(shape: Shape, first: bool) -> list[Fix]:
         merged = ((shape[0] or 0) * (shape[1] or 0), *shape[2:])
         open_ended: Shape = (None, *shape[2:])
         inner = shape[2] if first else shape[-1]
-        cause = f"each of {shape[0]} samples holds {shape[1]} images"
+        cause = f"each of {shape[0]} samples holds {plural(shape[1] or 0, 'image')}"
         fix: Fix = (cause, reshaped(open_ended), merged)
         found.insert(0 if inner in FEW and axis is None else len(found), fix)
     return found
@@ -122,26 +122,26 @@ def fed_answer(framework: str, trouble: Fed) -> Answer:
         return Answer(
             "the axes are in another order: the same lengths stand elsewhere.", moved(framework, order), evidence
         )
+    channel = channel_axis(framework, trouble.shape)
+    fixes = []
+    if 0 in got:
+        opened = f", or export it with an open batch: dynamic_axes={{{trouble.name!r}: {{0: 'batch'}}}}"
+        fixes.append(f"run it on {expected[0]} at a time" + opened * (framework == "ONNX Runtime"))
+    if is_colour := expected.get(channel) in FEW:
+        fixes.append(_recoloured(got[channel], expected[channel], channel))
+    sizes = [size for axis, size in expected.items() if axis != 0 and not (is_colour and axis == channel)]
+    if sizes:
+        resized = "x".join(map(str, sizes))
+        fixes.append(f"resize the image to {resized}, or export the model with these axes open")
     if list(got) == [0]:
-        return Answer(
-            f"the model was exported for a batch of {expected[0]}, and gets {got[0]}.",
-            f"run it on {expected[0]} at a time, or export it with an open batch: dynamic_axes={{{trouble.name!r}: "
-            "{0: 'batch'}}" if framework == "ONNX Runtime" else f"run it on {expected[0]} at a time",
-            evidence,
-        )  # fmt: skip
-    channel = 1 if framework in CHANNELS_FIRST else max(got)
-    if list(got) == [channel] and expected[channel] in FEW:
-        return Answer(
-            f"the model takes {plural(expected[channel] or 0, 'channel')}, and gets {got[channel]}.",
-            _recoloured(got[channel], expected[channel], channel), evidence,
-        )  # fmt: skip
-    wanted_sizes = "x".join(str(size) for size in expected.values())
-    return Answer(
-        f"the model is for {wanted_sizes} along {'axis' if len(got) == 1 else 'axes'} "
-        f"{' and '.join(map(str, got))}, and gets {'x'.join(str(size) for size in got.values())}.",
-        f"resize the image to {wanted_sizes}, or export the model with these axes open",
-        evidence,
-    )
+        cause = f"the model was exported for a batch of {expected[0]}, and gets {got[0]}."
+    elif list(got) == [channel] and is_colour:
+        cause = f"the model takes {plural(expected[channel] or 0, 'channel')}, and gets {got[channel]}."
+    else:
+        wanted_sizes, given = ("x".join(map(str, lengths.values())) for lengths in (expected, got))
+        axes = f"{'axis' if len(got) == 1 else 'axes'} {' and '.join(map(str, got))}"
+        cause = f"the model is for {wanted_sizes} along {axes}, and gets {given}."
+    return Answer(cause, "; and ".join(fixes), evidence)
 
 
 def _fits(shape: Shape, wanted: Shape, axis: int) -> bool:

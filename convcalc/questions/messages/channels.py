@@ -212,7 +212,7 @@ def groups_answer(trouble: Groups) -> Answer:
     return Answer(
         f"{groups} groups do not divide {count} {what}: {count} = {count // groups}·{groups} + {count % groups}.",
         f"groups={' or '.join(map(str, near))}, or {multiples} {'channels' if trouble.channels is not None else what}",
-        (f"{count} is divided by {', '.join(map(str, divisors[:12]))}{' ...' * (len(divisors) > 12)}",),
+        (f"divisors of {count}: {', '.join(map(str, divisors[:12]))}{', ...' * (len(divisors) > 12)}",),
     )
 
 
