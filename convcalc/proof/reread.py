@@ -12,14 +12,12 @@ from convcalc.notation import Layout
 from convcalc.storage.regions import Stored
 
 
-def rows_differ(
-    array: Stored, slab: np.ndarray, images: slice, first: int, form: int, layout: Layout, mode: str
-) -> bool:
+def rows_differ(array: Stored, slab: np.ndarray, images: slice, first: int, layout: Layout, mode: str) -> bool:
     """Whether the first, the middle or the last row of a slab is not in the file where it belongs.
 
-    slab: (images, channels, rows, *inner), whose first row is row `first` of the array, padded in a mode. `form` is the
-    number of axes of the array that are not spatial.
+    slab: (images, channels, rows, *inner), whose first row is row `first` of the array, padded in a mode.
     """
+    form = len(array.shape) - (slab.ndim - 2)  # how many of its axes are not spatial
     last_first = layout == "channels-last" and form > 0
     size = array.shape[form - 1 if last_first else form]
     for image in (images.start, images.stop - 1):
@@ -33,7 +31,7 @@ def rows_differ(
 
 
 def _source(position: int, size: int, mode: str) -> int | None:
-    """The row that a padded position shows, None for a zero."""
+    """The row that a padded position shows, None for a zero; on purpose not by axis/modes.py, which placed the slab."""
     if 0 <= position < size:
         return position
     match mode:

@@ -25,9 +25,9 @@ from convcalc.proof.executed import Check, Executed
 from convcalc.proof.forms import Named, full_input, restored
 from convcalc.proof.planned import RunOptions
 from convcalc.proof.reread import rows_differ
-from convcalc.proof.run import Engine, Prepared, Result, number_checks, prepared
+from convcalc.proof.run import Engine, Prepared, Result, engine_of, number_checks, prepared
 from convcalc.proof.statistics import Output, Statistics, merged, statistics
-from convcalc.proof.values import Compared, check_compared, compared
+from convcalc.proof.values import Compared, check_compared, compared, spread
 from convcalc.questions.report import layer_report
 from convcalc.storage.memory import resident_memory
 from convcalc.storage.regions import Stored, read_region, write_region
@@ -71,7 +71,7 @@ def planned_slabs(
 
     Raises DataError if the layer is no single convolution, or if not even one output row fits.
     """
-    itself = Named(input.name, np.broadcast_to(np.zeros((), input.dtype), input.shape))
+    itself = Named(input.name, _no_memory(input.shape, input.dtype))
     layer = prepared(itself, kernels, biases, options)
     nodes = [node for node in layer.graph.nodes if node.inputs]
     sizes = [prod(node.shape or ()) for node in layer.graph.nodes]
@@ -128,9 +128,23 @@ def _problem(input: Stored, layer: Prepared, node: Node, primitive: Correlate) -
     x, shape = layer.x, node.shape or ()
     axes = tuple(padded_axis(size, window, "zeros") for size, window in zip(x.shape[2:], along, strict=True))
     return Problem(
-        np.broadcast_to(np.zeros((), input.dtype), (x.shape[0], groups, x.shape[1] // groups, *x.shape[2:])),
+        _no_memory((x.shape[0], groups, x.shape[1] // groups, *x.shape[2:]), input.dtype),
         weight.reshape(groups, -1, *weight.shape[1:]), None, axes, shape[2:], _arithmetic(input, layer).compute,
     )  # fmt: skip
+
+
+class Part(NamedTuple):
+    """What is kept of a slab: the shape of its output and the range of its values, how it was computed, its checks.
+
+    `compared` is None if it was not checked; `misplaced` says that rows of it are not in a file where they belong.
+    """
+
+    shape: Axes
+    found: Statistics
+    engine: Engine
+    as_defined: bool
+    compared: Compared | None
+    misplaced: bool
 
 
 def run_in_slabs(
@@ -144,65 +158,94 @@ def run_in_slabs(
 
     The direct algorithm gives the bits of a run in one piece. Raises DataError for values that it refuses.
     """
-    layer, node, primitive = plan.layer, plan.node, plan.primitive
-    layout, began = parse_layout(options.layout), perf_counter()
-    report = layer_report(layer.graph)
-    form, whole = len(input.shape) - layer.dims, node.shape or ()
-    (weight, *biases), slabs = layer.arrays[node.name], list(_slabs(plan))
-    checked = {round(i) for i in np.linspace(0, len(slabs) - 1, min(CHECKED, len(slabs)))} if options.check else set()
-    found, values = list[tuple[Statistics, int]](), list[Compared]()
-    total, target, choices, misplaced = Counter(), None, dict[str, Engine](), False
-    dtype, shape = np.dtype(float), Axes()
+    layer, layout, began = plan.layer, parse_layout(options.layout), perf_counter()
+    whole = _no_memory(plan.node.shape or (), _arithmetic(input, layer).result)
+    shape = _given(whole, len(input.shape) - layer.dims, layer.dims, layout).shape
+    target = None if begin is None else begin(shape, whole.dtype)
+    slabs, parts = list(_slabs(plan)), list[Part]()
+    checked = spread(len(slabs), CHECKED) if options.check else []
     for number, slab in enumerate(slabs):
-        x = _read(input, plan, slab, layout, options.padding_mode)
-        part, counter = primitive._replace(padding=((0, 0), *primitive.padding[1:])), Counter()
-        out = correlate(
-            x, weight, biases[0] if biases else None, windows(part), primitive.groups,
-            arithmetic=choose_arithmetic(x, weight, biases[0] if biases else None),
-            padding_mode=options.padding_mode, algorithm=options.algorithm, counter=counter,
-            whole=(whole[0], *whole[2:]),
-        )  # fmt: skip
-        if number == 0:
-            dtype = out.dtype
-            shape = _given(np.broadcast_to(out[:1, :1, :1], whole), form, layer.dims, layout).shape
-            target = None if begin is None else begin(shape, dtype)
-        found.append((statistics(out), out.size))
-        if number in checked:
-            here = node._replace(primitive=part)
-            done = Executed(1, here, (x,), (weight, *biases), out, counter, options.padding_mode)
-            values.append(compared([done]))
-            row = slab.rows.start * windows(primitive)[0].stride - windows(primitive)[0].before
-            misplaced |= rows_differ(input, x, slab.images, row, form, layout, options.padding_mode)
-        if target is not None:
-            grown = 1 if form == 0 and out.shape[1] > 1 else form  # filters are an axis more than the input has
-            region = _rows(target, slab.images, slab.rows, grown, layout)
-            write_region(target, region, _given(out, form, layer.dims, layout))
-            if number in checked and target.file.readable():
-                target.file.flush()
-                misplaced |= rows_differ(target, out, slab.images, slab.rows.start, grown, layout, "zeros")
-        total.multiplications += counter.multiplications
-        total.as_defined = counter.as_defined and (number == 0 or total.as_defined)
-        total.choice = counter.choice
-        if choice := counter.choice:
-            before = choices[choice.algorithm].multiplications_executed if choice.algorithm in choices else 0
-            choices[choice.algorithm] = Engine(
-                node.name, choice.algorithm, choice.reason, before + counter.multiplications
-            )
+        parts.append(_part(plan, slab, input, target, options, number in checked))
         if progress is not None:
             progress(number + 1, len(slabs))
     seconds = perf_counter() - began
     note = f"in {len(slabs)} slabs of at most {_described(plan)}, read from the file one after the other"
-    report = replace(report, dtype=str(dtype), notes=(*layer.made.notes, note, *report.notes))
+    report = layer_report(layer.graph)
+    report = replace(report, dtype=str(whole.dtype), notes=(*layer.made.notes, note, *report.notes))
     checks, error = tuple[Check, ...](), None
     if options.check:
-        result = np.broadcast_to(np.zeros((), dtype), whole)
-        done = Executed(1, node, (layer.x,), (weight, *biases), result, total, options.padding_mode)
-        check, error = check_compared(values, of=prod(whole))
-        if misplaced:
-            check = replace(check, ok=False, measured="rows at another place of a file", how="rows were read again")
-        checks = (*number_checks(report, [done]), check)
-    output = Output(shape, dtype, merged(found), None)
-    return Result(report, output, checks, seconds, error, tuple(choices.values()))
+        out = _no_memory(_together(slabs, parts), whole.dtype)
+        counter = Counter(
+            sum(part.engine.multiplications_executed for part in parts), all(part.as_defined for part in parts)
+        )
+        arrays = tuple(layer.arrays[plan.node.name])
+        done = Executed(1, plan.node, (layer.x,), arrays, out, counter, options.padding_mode)
+        values, error = _check_values(parts, out.size)
+        checks = (*number_checks(report, [done]), values)
+    output = Output(shape, whole.dtype, merged([(part.found, prod(part.shape)) for part in parts]), None)
+    return Result(report, output, checks, seconds, error, tuple(_engines(parts)))
+
+
+def _no_memory(shape: Axes, dtype: np.dtype) -> np.ndarray:
+    """An array of zeros that takes no memory."""
+    return np.broadcast_to(np.zeros((), dtype), shape)
+
+
+def _part(plan: Plan, slab: Slab, input: Stored, target: Stored | None, options: RunOptions, checked: bool) -> Part:
+    """A slab convolved, written to the target if there is one, and checked if that is asked for."""
+    dims, layout, mode = plan.layer.dims, parse_layout(options.layout), options.padding_mode
+    x = _read(input, plan, slab, layout, mode)
+    done = _executed(plan, x, options)
+    window = windows(plan.primitive)[0]
+    first = slab.rows.start * window.stride - window.before
+    misplaced = checked and rows_differ(input, x, slab.images, first, layout, mode)
+    if target is not None:
+        values = _given(done.out, len(input.shape) - dims, dims, layout)
+        write_region(target, _rows(target, slab.images, slab.rows, dims, layout), values)
+        if checked and target.file.readable():
+            target.file.flush()
+            misplaced |= rows_differ(target, done.out, slab.images, slab.rows.start, layout, "zeros")
+    (engine,) = engine_of([done])
+    found = compared([done]) if checked else None
+    return Part(done.out.shape, statistics(done.out), engine, done.counter.as_defined, found, misplaced)
+
+
+def _executed(plan: Plan, x: np.ndarray, options: RunOptions) -> Executed:
+    """The convolution of the padded rows under a slab."""
+    node, (batch, _, *positions) = plan.node, plan.node.shape or ()
+    primitive = plan.primitive._replace(padding=((0, 0), *plan.primitive.padding[1:]))
+    weight, *biases = plan.layer.arrays[node.name]
+    bias, counter = biases[0] if biases else None, Counter()
+    out = correlate(
+        x, weight, bias, windows(primitive), primitive.groups, arithmetic=choose_arithmetic(x, weight, bias),
+        padding_mode=options.padding_mode, algorithm=options.algorithm, counter=counter,
+        whole=(batch, *positions),
+    )  # fmt: skip
+    return Executed(1, node._replace(primitive=primitive), (x,), (weight, *biases), out, counter, options.padding_mode)
+
+
+def _together(slabs: Sequence[Slab], parts: Sequence[Part]) -> Axes:
+    """The shape of the outputs of all slabs put together."""
+    _, filters, _, *inner = parts[0].shape
+    images = sum(part.shape[0] for slab, part in zip(slabs, parts, strict=True) if slab.rows.start == 0)
+    rows = sum(part.shape[2] for slab, part in zip(slabs, parts, strict=True) if slab.images.start == 0)
+    return (images, filters, rows, *inner)
+
+
+def _check_values(parts: Sequence[Part], of: int) -> tuple[Check, float]:
+    """The check of the slabs that were compared, out of so many values, and the largest error."""
+    check, error = check_compared([part.compared for part in parts if part.compared is not None], of)
+    if any(part.misplaced for part in parts):
+        check = replace(check, ok=False, measured="rows at another place of a file", how="rows were read again")
+    return check, error
+
+
+def _engines(parts: Sequence[Part]) -> Iterator[Engine]:
+    """Every algorithm that was used, with the multiplications of all its slabs."""
+    used = [part.engine for part in parts]
+    for algorithm in dict.fromkeys(each.algorithm for each in used):
+        own = [each for each in used if each.algorithm == algorithm]
+        yield replace(own[-1], multiplications_executed=sum(each.multiplications_executed for each in own))
 
 
 def _described(plan: Plan) -> str:
@@ -218,8 +261,7 @@ def _slabs(plan: Plan) -> Iterator[Slab]:
 
 def _read(input: Stored, plan: Plan, slab: Slab, layout: Layout, mode: str) -> np.ndarray:
     """The padded rows under a slab, (images, channels, rows, *inner)."""
-    dims = plan.layer.dims
-    form, size = len(input.shape) - dims, plan.layer.x.shape[2]
+    dims, size = plan.layer.dims, plan.layer.x.shape[2]
     window = windows(plan.primitive)[0]
     first = slab.rows.start * window.stride - window.before
     span = (slab.rows.stop - slab.rows.start - 1) * window.stride + window.extent
@@ -229,7 +271,7 @@ def _read(input: Stored, plan: Plan, slab: Slab, layout: Layout, mode: str) -> n
         # A piece that runs backwards, or repeats one row, is read forwards.
         step = source.step or 1
         rows = range(*source.indices(size)) if step != 1 else range(source.start, source.stop)
-        region = _rows(input, slab.images, slice(min(rows), max(rows) + 1), form, layout)
+        region = _rows(input, slab.images, slice(min(rows), max(rows) + 1), dims, layout)
         read = full_input(Named(input.name, read_region(input, region)), dims, layout)
         if len(pieces) == 1 and step == 1 and len(rows) == span:
             return np.ascontiguousarray(read)
@@ -242,8 +284,9 @@ def _read(input: Stored, plan: Plan, slab: Slab, layout: Layout, mode: str) -> n
     return x
 
 
-def _rows(array: Stored, images: slice, rows: slice, form: int, layout: Layout) -> list[slice]:
+def _rows(array: Stored, images: slice, rows: slice, dims: int, layout: Layout) -> list[slice]:
     """The part of an array in its own form: some images, if it has a batch, and some rows."""
+    form = len(array.shape) - dims
     region = [slice(0, length) for length in array.shape]
     at = form if layout == "channels-first" else max(0, form - 1)
     region[at] = rows
@@ -254,5 +297,5 @@ def _rows(array: Stored, images: slice, rows: slice, form: int, layout: Layout) 
 
 def _given(out: np.ndarray, form: int, dims: int, layout: Layout) -> np.ndarray:
     """An output in the form that the input has."""
-    like = Named("", np.broadcast_to(np.zeros(()), (1,) * (form + dims)))
+    like = Named("", _no_memory((1,) * (form + dims), np.dtype(float)))
     return restored(out, like, dims, layout)

@@ -232,14 +232,14 @@ def sampled(run: Convolved) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     else:
         positions = _spots(sizes, _most_positions(run), random)
         at_each = max(1, SUMMED_PRODUCTS // (len(positions) * products))
-        groups = _spread(primitive.groups, min(at_each, SAMPLED_GROUPS))
+        groups = spread(primitive.groups, min(at_each, SAMPLED_GROUPS))
         most = min(per_group, max(1, at_each // len(groups)))
     together = max(1, PRODUCTS_AT_ONCE // (most * products))
-    spread = np.array(_spread(per_group, most))
+    filters = np.array(spread(per_group, most))
     for number, start in enumerate(range(0, len(positions), together)):
         for group in groups:
             first, shift = (group + number) % primitive.groups * per_group, random.integers(per_group)
-            yield positions[start : start + together], first + (spread + shift) % per_group
+            yield positions[start : start + together], first + (filters + shift) % per_group
 
 
 def _spots(sizes: tuple[int, ...], most: int, random: np.random.Generator) -> np.ndarray:
@@ -269,6 +269,6 @@ def _marked(sizes: tuple[int, ...]) -> list[tuple[int, ...]]:
     return [*dict.fromkeys(((0,) * len(sizes), last, centre, *product(*ends), *product(*middles)))]
 
 
-def _spread(count: int, most: int) -> list[int]:
+def spread(count: int, most: int) -> list[int]:
     """Up to `most` of range(count), evenly spread from the first to the last."""
     return sorted({round(i) for i in np.linspace(0, count - 1, min(count, most))})

@@ -32,6 +32,7 @@ CASES = {
     "1-D": ([ints(2, 9000), ints(3, 2, 7)], "--dims 1 -s 3 -d 2 -p causal"),
     "3-D": ([ints(23, 19, 31), ints(3, 2, 3)], "--dims 3 -p 1"),
     "depthwise": ([ints(6, 41, 37), ints(6, 1, 3, 3)], "-t depthwise -p same"),
+    "several maps of one": ([ints(47, 210), ints(3, 1, 3, 3)], "-p 1 --layout channels-first"),
     "full": ([ints(1, 23, 200), ints(2, 1, 5, 3)], "-p full --flip"),
 }
 
@@ -98,6 +99,16 @@ def test_a_misplaced_slab_is_found(saved: Saved, invoked: Invoked, monkeypatch: 
     code, found, _ = invoked(*files, "-o", out, "--force", "--json", "--max-memory", "40kB")
     assert code == 1
     assert [check["ok"] for check in json.loads(found)["checks"]] == [True] * 4 + [False]
+
+
+@pytest.mark.usefixtures("small")
+def test_a_slab_left_out_is_found(saved: Saved, invoked: Invoked, monkeypatch: pytest.MonkeyPatch) -> None:
+    all_slabs = slabs._slabs
+    monkeypatch.setattr(slabs, "_slabs", lambda plan: [*all_slabs(plan)][:-1])
+    code, found, _ = invoked(saved("x", ints(90, 210)), "[[1, 2]]", "--json", "--max-memory", "40kB")
+    shape, *_ = json.loads(found)["checks"]
+    assert (code, shape["ok"], shape["predicted"][-1]) == (1, False, 209)
+    assert shape["measured"][-2] < shape["predicted"][-2] == 90
 
 
 @pytest.mark.usefixtures("small")
