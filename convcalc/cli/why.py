@@ -26,7 +26,8 @@ LAYERS = Annotated[
         metavar="[SIZE] [LAYER ... | MODEL]", help="The layers that raised it, for the exact place.", show_default=False
     ),
 ]
-MAX_STDIN = 1 << 20
+MAX_STDIN = 1 << 26
+"""Bytes of stdin that are read at most; a log of a training is shorter."""
 
 
 def command(
@@ -72,6 +73,12 @@ def command(
 
 
 def _text(message: str) -> str:
+    """The message, or all of stdin, whose end counts."""
     if message != "-":
         return message
-    return sys.stdin.buffer.read(MAX_STDIN).decode(errors="replace")
+    if sys.stdin is None:
+        raise NotationError("why: stdin must be open, got a closed one; give the message in quotes")
+    data = sys.stdin.buffer.read(MAX_STDIN + 1)
+    if len(data) > MAX_STDIN:
+        raise NotationError(f"why: stdin must have at most {MAX_STDIN:,} bytes, got more; pipe it through tail")
+    return data.decode(errors="replace")

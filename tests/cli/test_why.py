@@ -57,6 +57,17 @@ def test_a_traceback_comes_from_stdin() -> None:
     assert b"fix\tnn.Linear(400, 84)\n" in done.stdout
 
 
+def test_the_end_of_a_long_log_counts() -> None:
+    log = b"epoch 1: loss 0.5\n" * 150_000 + f"RuntimeError: {MESSAGE}\n".encode()
+    done = subprocess.run([*CONVCALC, "why", "-"], input=log, capture_output=True, check=True)
+    assert b"fix\tnn.Linear(400, 84)\n" in done.stdout
+
+
+def test_a_closed_stdin_is_one_line(monkeypatch: pytest.MonkeyPatch, refusal: Run) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    assert "stdin must be open" in refusal("why", "-")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
