@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -112,6 +113,40 @@ def test_the_fix_in_a_file_names_the_keys_of_each_layer(tmp_path: Path) -> None:
         "a and 2 more",
         "dilation = 1, padding = 1 in a; dilation = 3, padding = 3 in c",
     )
+
+
+SUM = """
+input = "12x20x18"
+layers = [
+    {name = "a", op = "conv", kernel = 3, padding = 1, filters = 12},
+    {name = "b", op = "conv", kernel = 1, filters = 12},
+    {name = "sum", op = "add", from = ["b", "OTHER"]},
+    {name = "c", op = "conv", kernel = 3, groups = GROUPS, filters = 48},
+]
+"""
+
+
+@pytest.mark.parametrize(
+    ("other", "groups", "fixes"),
+    [("a", 1, {"filters = 16"}), ("a", 3, {"filters = 24"}), ("input", 1, {"filters = 16", ""})],
+)
+def test_channels_that_are_added_change_together_or_not_at_all(
+    other: str, groups: int, fixes: set[str], tmp_path: Path
+) -> None:
+    """The input's 12 channels stay, so that those of b must, while those of a may change."""
+    path = tmp_path / "net.toml"
+    text = SUM.replace("OTHER", other).replace("GROUPS", str(groups))
+    path.write_text(text)
+    findings = found(str(path), "channel-multiple")
+    assert {finding.fix for finding in findings} == fixes
+    assert [finding.layers for finding in findings if not finding.fix] == ([("b",)] if other == "input" else [])
+    for finding in findings:
+        for name in finding.changed:
+            before = re.search(f'name = "{name}".*', text)
+            assert before is not None
+            text = text.replace(before[0], before[0].replace("filters = 12", finding.fix))
+    path.write_text(text)
+    assert [each.layers for each in found(str(path), "channel-multiple")] == [f.layers for f in findings if not f.fix]
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from math import lcm
+from typing import NamedTuple
 
 from convcalc.errors import plural
 from convcalc.graph.graph import Graph
-from convcalc.graph.primitives import Convolution, Correlate, Linear, Primitive, TransposedCorrelate
+from convcalc.graph.primitives import Concat, Convolution, Correlate, Linear, Merge, Primitive, TransposedCorrelate
 from convcalc.questions.cost import cost
 from convcalc.questions.linting.problem import Change, Inspected, Problem, is_depthwise, replaced_node
 
@@ -37,6 +38,7 @@ def channels_off_multiple(inspected: Inspected) -> Iterator[Problem]:
             found.setdefault(made, []).append(number)
     if not found:
         return
+    tied = ties(graph, {number for numbers in found.values() for number in numbers})
     costs = {number: cost(graph.nodes[number]).multiplications for numbers in found.values() for number in numbers}
     whole = sum(cost(node).multiplications for node in graph.nodes) if inspected.sized else 0
     for made, numbers in found.items():
@@ -46,7 +48,8 @@ def channels_off_multiple(inspected: Inspected) -> Iterator[Problem]:
         padded = -(-made // MULTIPLE) * MULTIPLE
         text = f"{plural(made, 'channel')}, no multiple of {MULTIPLE}: a matrix unit may compute {padded:,}"
         for number in numbers:
-            change = _nearest(inspected, number, made)
+            alone = tied[number].makers <= {*numbers}  # or the others would have to change too
+            change = _nearest(graph, number, made, tied[number].multiple) if alone else None
             yield Problem((number,), text, (change,) if change else ())
 
 
@@ -98,39 +101,79 @@ def _ends(inspected: Inspected) -> set[int]:
     return ends
 
 
-def _nearest(inspected: Inspected, number: int, made: int) -> Change | None:
-    """The nearest multiple of MULTIPLE, of the groups, and of those of the layers that read it; the larger of two."""
-    graph = inspected.graph
-    primitive = graph.nodes[number].primitive
-    own_groups = primitive.groups if isinstance(primitive, Convolution) else 1
-    step = lcm(MULTIPLE, own_groups, _groups_after(inspected, number))
+def _nearest(graph: Graph, number: int, made: int, groups: int) -> Change | None:
+    """The nearest multiple of MULTIPLE and of the groups of all layers that it concerns; the larger of two."""
+    node, step = graph.nodes[number], lcm(MULTIPLE, groups)
     nearest = max(step, (2 * made + step) // (2 * step) * step)
     own: Primitive
-    match primitive:
+    match node.primitive:
         case Correlate() | TransposedCorrelate():
-            own = primitive._replace(out_channels=nearest)
+            own = node.primitive._replace(out_channels=nearest)
         case Linear():
-            own = primitive._replace(out_features=nearest)
+            own = node.primitive._replace(out_features=nearest)
         case _:
             return None
-    return Change(number, (own,)) if replaced_node(graph.nodes[number], own) is not None else None
+    return Change(number, (own,)) if replaced_node(node, own) is not None else None
 
 
-def _groups_after(inspected: Inspected, number: int) -> int:
-    """What the channels of a node must be a multiple of, for the layers up to the next that makes its own."""
-    step, stack, seen = 1, [*inspected.readers[number]], {number}
-    while stack:
-        at = stack.pop()
-        if at in seen:
+class Tie(NamedTuple):
+    """What a layer's channels hang together with: the layers, inputs and constants that must have as many, since
+    element-wise layers join them, and what all of these must be a multiple of.
+    """
+
+    makers: set[int]
+    multiple: int
+
+
+def ties(graph: Graph, changing: set[int]) -> dict[int, Tie]:
+    """The tie of each of the layers that get other channels."""
+    equal, joined = (_tied(graph, changing, concats=concats) for concats in (False, True))
+    makers: dict[int, set[int]] = {}
+    own, read = dict.fromkeys(equal, 1), dict.fromkeys(joined, 1)
+    for number, node in enumerate(graph.nodes):
+        groups = _groups(graph, number)
+        if number in changing or not _keeps_channels(graph, number):
+            makers.setdefault(equal[number], set()).add(number)
+            own[equal[number]] = lcm(own[equal[number]], groups)
+        for i in {joined[i] for i in node.inputs}:
+            read[i] = lcm(read[i], groups)
+    return {n: Tie(makers[equal[n]], lcm(own[equal[n]], read[joined[n]])) for n in changing}
+
+
+def _tied(graph: Graph, changing: set[int], *, concats: bool) -> tuple[int, ...]:
+    """For every node one of those whose channels change with its own, the same for all of them."""
+    found = [*range(len(graph.nodes))]
+
+    def root(number: int) -> int:
+        while found[number] != number:
+            found[number] = found[found[number]]
+            number = found[number]
+        return number
+
+    for number, node in enumerate(graph.nodes):
+        if number in changing or not _keeps_channels(graph, number):
             continue
-        seen.add(at)
-        primitive = inspected.graph.nodes[at].primitive
-        request = inspected.graph.groups[inspected.graph.group_of[at]].request
-        stated = request is not None and request.groups > 1  # as many groups as channels, but not because of them
-        if is_depthwise(primitive) and not stated:
-            stack += inspected.readers[at]
-            continue
-        step = lcm(step, getattr(primitive, "groups", None) or 1)
-        if not _made(primitive):
-            stack += inspected.readers[at]
-    return step
+        inputs = node.inputs[:1]
+        if isinstance(node.primitive, Merge):  # of those that are broadcast, none has as many channels
+            shapes = zip(node.inputs, node.input_shapes, strict=True)
+            inputs = tuple(i for i, shape in shapes if node.shape and node.shape[1] in (shape or ()))
+        elif isinstance(node.primitive, Concat) and node.primitive.axis == 1:
+            inputs = node.inputs if concats else ()
+        for i in inputs:
+            found[root(i)] = root(number)
+    return tuple(root(number) for number in range(len(found)))
+
+
+def _keeps_channels(graph: Graph, number: int) -> bool:
+    """Whether a layer's channels follow from its input's."""
+    node = graph.nodes[number]
+    exported = is_depthwise(node.primitive) and graph.groups[graph.group_of[number]].request is None
+    return bool(node.inputs) and (exported or not _made(node.primitive) or not _is_stated(graph, number))
+
+
+def _groups(graph: Graph, number: int) -> int:
+    """What a layer's channels must be a multiple of; a depthwise layer takes any, unless its groups are stated."""
+    primitive, request = graph.nodes[number].primitive, graph.groups[graph.group_of[number]].request
+    if is_depthwise(primitive) and (request is None or request.groups == 1):
+        return 1
+    return getattr(primitive, "groups", None) or 1
