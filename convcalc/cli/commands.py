@@ -24,6 +24,16 @@ class Command(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
         return as_typed(super().get_params(ctx))
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """`[OPTIONS]`, then every argument; one that is written with its own brackets gets no others."""
+        pieces = [self.options_metavar or ""]
+        for param in self.get_params(ctx):
+            if param.param_type_name == "argument":
+                name = param.metavar
+                bare = name if param.required else f"[{name}]"
+                pieces.append(name if "[" in name else bare + "..." * (param.nargs != 1))
+        return pieces
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         summary, _, examples = (self.help or "").partition("\n\n")
         formatter.write(f"{summary}\n\n{examples}\n\n")

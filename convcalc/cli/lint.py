@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from convcalc.cli.answer import print_json
-from convcalc.cli.options import SharedOptions, layer_command
+from convcalc.cli.options import WORDS_OR_MODEL, SharedOptions, layer_command
 from convcalc.questions.lint import RULES, lint
 from convcalc.render.lint import lint_view, show_findings
 from convcalc.render.table import show
 
 
-@layer_command
+@partial(layer_command, words=WORDS_OR_MODEL)
 def command(options: SharedOptions) -> int:
     """What will hurt: pixels never read, uneven sums, holes, groups that never mix, padding; each with a fix.
 

@@ -127,15 +127,17 @@ def complete_word(incomplete: str) -> list[str]:
     return [f"{name}:" for name in (*POOLS, *BY_NAME) if name.startswith(incomplete)]
 
 
-WORDS = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[SIZE] [LAYER]...",
-        help="The input's size, then layer words such as k7s2p3f64 max:k3s2p1 ds:k3p1f128 gap fc1000.",
-        autocompletion=complete_word,
-        show_default=False,
-    ),
-]
+def words_argument(metavar: str, or_model: str) -> Any:
+    """The argument that is a row of layer words; Annotated, for Typer."""
+    row = "The input's size, then layer words such as k7s2p3f64 max:k3s2p1 ds:k3p1f128 gap fc1000"
+    argument = typer.Argument(
+        metavar=metavar, help=f"{row}{or_model}.", autocompletion=complete_word, show_default=False
+    )
+    return Annotated[list[str] | None, argument]
+
+
+WORDS = words_argument("[SIZE] [LAYER]...", "")
+WORDS_OR_MODEL = words_argument("[SIZE] [LAYER]... | MODEL", "; or a network of the zoo, a .toml or .onnx file")
 
 
 def check_one_size(command: str, input: str | None, words: Sequence[str]) -> None:
@@ -294,10 +296,13 @@ def with_kernel(word: str) -> str:
     return f"{word}:k3" if bare else word
 
 
-def layer_command(function: Callable[..., int], leading: Collection[str] = ()) -> Callable[..., int]:
+def layer_command(
+    function: Callable[..., int], leading: Collection[str] = (), words: Any = WORDS
+) -> Callable[..., int]:
     """A command with the shared arguments and options, passed to `function` as `options`, in front of its own.
 
     If the first argument is one of the `leading` words, it stands in `options.leading` and the row begins after it.
+    `words` is the argument of the row: WORDS, or WORDS_OR_MODEL for a command that takes networks too.
     """
     own = [p for p in inspect.signature(function, eval_str=True).parameters.values() if p.name != "options"]
     shared = [
@@ -305,7 +310,7 @@ def layer_command(function: Callable[..., int], leading: Collection[str] = ()) -
             name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation,
             default=False if name in ("bias", "explain", "json") else None,
         )
-        for name, annotation in {"words": WORDS, **LAYER}.items()
+        for name, annotation in {"words": words, **LAYER}.items()
     ]  # fmt: skip
     name = function.__module__.rpartition(".")[2]
 

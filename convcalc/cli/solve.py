@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 OF_SIZES = "Sizes that layers accept"
 WORDS = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[LAYER]... | [MODEL]", help="With --sizes: layer words or a model.", show_default=False),
+    typer.Argument(metavar="[LAYER]... | MODEL", help="With --sizes: layer words or a model.", show_default=False),
 ]
 INPUT = option("-i", "--input", metavar="SIZE", help="Input per axis: 224, 224x320, or a range: 1..1000.")
 OUTPUT = option(

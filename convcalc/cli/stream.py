@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from convcalc.cli import ANSWERED, DISAGREED
 from convcalc.cli.answer import print_json
 from convcalc.cli.conflicts import STREAM, check_conflicts
-from convcalc.cli.options import SharedOptions, flag, layer_command, option
+from convcalc.cli.options import WORDS_OR_MODEL, SharedOptions, flag, layer_command, option
 from convcalc.errors import NotationError, ShapeError, quoted, shortened
 from convcalc.notation import Layout, parse_padding_mode, show_size
 from convcalc.notation.rates import parse_sample_rate, parse_samples
@@ -35,7 +36,7 @@ UNTIL = option("--until", metavar="LAYER", help="Stop after this layer, by its n
 CHECK = flag("--check", help="Run chunks with kept state, and compare with the whole.", panel=STREAMING)
 
 
-@layer_command
+@partial(layer_command, words=WORDS_OR_MODEL)
 def command(
     options: SharedOptions,
     rate: RATE = None,

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from convcalc.cli import ANSWERED, DISAGREED
 from convcalc.cli.answer import answer, print_json
 from convcalc.cli.conflicts import TILES, check_conflicts
-from convcalc.cli.options import SharedOptions, flag, layer_command, option
+from convcalc.cli.options import WORDS_OR_MODEL, SharedOptions, flag, layer_command, option
 from convcalc.errors import NotationError
 from convcalc.notation import parse_padding_mode
 from convcalc.questions.tile_plan import tile_sweep, tiling
@@ -28,7 +29,7 @@ SWEEP = option("--sweep", metavar="SIZES", help="What tiles of these sizes cost,
 CHECK = flag("--check", help="Run the tiles and the whole, and compare.", panel=PANEL)
 
 
-@layer_command
+@partial(layer_command, words=WORDS_OR_MODEL)
 def command(
     options: SharedOptions, tile: TILE = None, sweep: SWEEP = None, until: UNTIL = None, check: CHECK = False
 ) -> int:

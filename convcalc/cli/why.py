@@ -23,7 +23,7 @@ MESSAGE = Annotated[
 LAYERS = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[SIZE] [LAYER ... | MODEL]", help="The layers that raised it, for the exact place.", show_default=False
+        metavar="[SIZE] [LAYER]... | MODEL", help="The layers that raised it, for the exact place.", show_default=False
     ),
 ]
 MAX_STDIN = 1 << 26

@@ -38,6 +38,18 @@ def test_every_example_of_the_help_runs(
         assert output(*shlex.split(example)[1:])
 
 
+@pytest.mark.parametrize(
+    ("command", "takes"),
+    [
+        ("shape", "[SIZE] [LAYER]..."), ("tile", "[SIZE] [LAYER]... | MODEL"), ("lint", "[SIZE] [LAYER]... | MODEL"),
+        ("stream", "[SIZE] [LAYER]... | MODEL"), ("why", "[MESSAGE] [SIZE] [LAYER]... | MODEL"),
+        ("solve", "[LAYER]... | MODEL"), ("net", "[MODEL]..."), ("run", "INPUT KERNEL..."),
+    ],
+)  # fmt: skip
+def test_the_usage_says_what_a_command_takes(command: str, takes: str, output: Run) -> None:
+    assert f"Usage: convcalc {command} [OPTIONS] {takes}\n" in help_of(command, output)
+
+
 def test_the_top_help_groups_the_commands(output: Run) -> None:
     text = output("--help")
     headings = [
