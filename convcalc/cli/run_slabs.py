@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import partial
+from math import prod
 from typing import TYPE_CHECKING, BinaryIO
 
 from convcalc.storage.memory import ALWAYS, memory_budget
@@ -41,9 +42,13 @@ def _of_large(
     from convcalc.storage.arrays import called, read_array
     from convcalc.storage.files import write_file
     from convcalc.storage.regions import begin_array, stored
+    from convcalc.storage.source import check_fits
 
     with stored(input) as file:
         if file is None:
+            return None
+        if file.again:
+            check_fits(file.name, prod(file.shape) * file.dtype.itemsize, f"save {file.again} with numpy.save")
             return None
         last = options.layout == "channels-last"
         arrays = [Named(called(name), read_array(name, channels_last=last)) for name in (*kernels, *biases)]

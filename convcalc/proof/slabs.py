@@ -29,7 +29,7 @@ from convcalc.proof.run import Engine, Prepared, Result, engine_of, number_check
 from convcalc.proof.statistics import Output, Statistics, merged, statistics
 from convcalc.proof.values import Compared, check_compared, compared, spread
 from convcalc.questions.report import layer_report
-from convcalc.storage.memory import resident_memory
+from convcalc.storage.memory import more_memory, resident_memory
 from convcalc.storage.regions import Stored, read_region, write_region
 
 WORKSPACES = 52 * 2**20
@@ -82,14 +82,10 @@ def planned_slabs(
     node, primitive = nodes[0], nodes[0].primitive
     if len(nodes) > 1 or not isinstance(primitive, Correlate):
         raise DataError(
-            f"{input.name}: must fit memory, got {needed} bytes with {memory}; only a single convolution is run in "
-            f"slabs: run the stages one by one, or use --max-memory {_mebibytes(needed + memory - room)}"
+            f"{input.name}: must fit memory, got {needed} bytes with {memory}, and only a single convolution is run in "
+            f"slabs; {more_memory(needed + memory - room, 'run the stages one by one')}"
         )
     return _cut(input, layer, node, primitive, room, memory)
-
-
-def _mebibytes(count: int) -> str:
-    return f"{-(-count // 2**20)}MiB"
 
 
 def _cut(input: Stored, layer: Prepared, node: Node, primitive: Correlate, room: int, memory: int) -> Plan:
@@ -109,7 +105,7 @@ def _cut(input: Stored, layer: Prepared, node: Node, primitive: Correlate, room:
         needed = memory - room + fixed + per_row
         raise DataError(
             f"{input.name}: a slab of one output row must fit memory, got {needed} bytes with {memory}; "
-            f"use --max-memory {_mebibytes(needed)}"
+            f"{more_memory(needed)}"
         )
     if fitting >= step and images == 1:  # slabs of these have the bits of a run in one piece
         fitting = fitting // step * step

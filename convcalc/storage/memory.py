@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 
 from convcalc.errors import DataError, NotationError, quoted
 from convcalc.storage.limits import allowed_memory
@@ -17,7 +17,8 @@ ALWAYS = 64 * 2**20
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 _BYTES = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([kmgt]?i?)b?", re.IGNORECASE)
-_limit: ContextVar[int | None] = ContextVar("memory", default=None)
+_limit: ContextVar[int | None] = ContextVar("memory")
+"""Set in commands that have --max-memory, to None if it was not given."""
 
 
 @contextmanager
@@ -44,10 +45,18 @@ def _bytes(text: str) -> int:
 
 def memory_budget() -> int | None:
     """Bytes that arrays may take: the limit that was given, else half of what is free; None if nobody says."""
-    limit, available = _limit.get(), available_memory()
+    limit, available = _limit.get(None), available_memory()
     if limit is not None:
         return limit if available is None else min(limit, available)
     return None if available is None else available // 2
+
+
+def more_memory(needed: int, otherwise: str = "use a smaller array") -> str:
+    """What to do where `needed` bytes do not fit: a larger limit, if the command takes one and that is there."""
+    available = available_memory()
+    if _limit in copy_context() and (available is None or needed <= available):
+        return f"use --max-memory {-(-needed // 2**20)}MiB"
+    return otherwise
 
 
 def resident_memory() -> int:

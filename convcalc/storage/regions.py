@@ -21,18 +21,22 @@ from convcalc.storage.source import HEAD, SLAB
 
 
 class Stored(NamedTuple):
-    """An array in an open .npy file, in C order: its shape and dtype, and the byte that it begins at."""
+    """An array in an open .npy file: its shape and dtype, and the byte that it begins at.
+
+    `again` is how x must be saved for its rows to be read by themselves, empty if they can be.
+    """
 
     name: str
     file: BinaryIO
     shape: Axes
     dtype: np.dtype
     begin: int
+    again: str = ""
 
 
 @contextmanager
 def stored(path: str) -> Iterator[Stored | None]:
-    """The array in a regular .npy file whose rows can be read by themselves; None for anything else."""
+    """The array in a regular .npy file; None for anything else."""
     try:
         file = open(path, "rb")  # noqa: SIM115  # closed below; what cannot be opened is refused by the reader
     except (OSError, ValueError):
@@ -53,7 +57,9 @@ def _described(name: str, file: io.BufferedReader, size: int) -> Stored | None:
     except DataError:
         return None
     whole = begin + prod(shape) * dtype.itemsize == size
-    return Stored(name, file, shape, dtype, begin) if whole and not fortran and dtype.kind != "b" else None
+    # Of bools all bytes are checked before any is used.
+    again = "x.astype('u1', order='C')" if dtype.kind == "b" else "numpy.ascontiguousarray(x)" if fortran else ""
+    return Stored(name, file, shape, dtype, begin, again) if whole else None
 
 
 def read_region(array: Stored, region: Sequence[slice]) -> np.ndarray:

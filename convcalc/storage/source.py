@@ -6,7 +6,7 @@ import io
 from typing import NamedTuple, Protocol
 
 from convcalc.errors import DataError
-from convcalc.storage.memory import memory_budget
+from convcalc.storage.memory import memory_budget, more_memory
 
 SLAB = 16 * 2**20
 """Bytes moved at a time, so that Ctrl-C is heard."""
@@ -80,13 +80,17 @@ def whole(source: Source, worth: int = 1) -> io.BytesIO:
     while slab := source.stream.read(SLAB):
         data.write(slab)
         if fits is not None and data.tell() * worth > fits:
-            check_fits(source.name, data.tell() * worth)
+            raise DataError(f"{source.name}: must fit memory, got more than {fits} bytes; save it in a file")
     data.seek(0)
     return data
 
 
-def check_fits(name: str, needed: int) -> None:
-    """Raises DataError for an array of so many bytes if they do not fit the memory that arrays may take."""
+def check_fits(name: str, needed: int, otherwise: str = "use a smaller array") -> None:
+    """Raises DataError for an array of so many bytes if they do not fit the memory that arrays may take.
+
+    `otherwise` is what to do if there is not so much memory.
+    """
     available = memory_budget()
     if available is not None and needed > available:
-        raise DataError(f"{name}: must fit memory, got {needed} bytes with {available} allowed; use a smaller array")
+        remedy = more_memory(needed, otherwise)
+        raise DataError(f"{name}: must fit memory, got {needed} bytes with {available} allowed; {remedy}")

@@ -12,6 +12,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from convcalc.proof import slabs
+from convcalc.storage import memory
 from tests.proof.command import Invoked, Saved, refusal
 
 RNG = np.random.default_rng(3)
@@ -70,8 +71,8 @@ def test_the_direct_algorithm_gives_the_same_bits(saved: Saved, invoked: Invoked
     x, kernel = RNG.standard_normal((1, 900, 307)).astype("f4"), RNG.standard_normal((4, 1, 3, 5)).astype("f4")
     files = saved("x", x), saved("k", kernel)
     outs = [tmp_path / "whole.npy", tmp_path / "parts.npy"]
-    for out, memory in zip(outs, ([], ["--max-memory", "3MB"]), strict=True):
-        assert invoked(*files, "-p", "1", "--algorithm", "direct", "-o", str(out), *memory)[0] == 0
+    for out, limit in zip(outs, ([], ["--max-memory", "3MB"]), strict=True):
+        assert invoked(*files, "-p", "1", "--algorithm", "direct", "-o", str(out), *limit)[0] == 0
     assert outs[0].read_bytes() == outs[1].read_bytes()
 
 
@@ -134,6 +135,25 @@ def test_what_slabs_cannot_do(
     if "--max-memory 8" in options:
         enough = message.rpartition("--max-memory ")[2].strip()
         assert invoked("x.npy", "[[[[1, 2]]]]", "--max-memory", enough)[0] == 0
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("x", [np.asfortranarray(ints(90, 210)), ints(90, 210) > 0], ids=["Fortran order", "bools"])
+def test_what_helps_an_array_that_is_read_whole(
+    x: np.ndarray, saved: Saved, invoked: Invoked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A larger limit; if there is no more memory, the same numbers saved so that they are run in slabs."""
+    run = saved("x", x), "[[1, 2]]", "--json"
+    message = refusal(invoked, *run, "--max-memory", f"{x.nbytes - 1}")
+    code, whole, _ = invoked(*run, "--max-memory", message.rpartition("; use --max-memory ")[2].strip())
+    assert code == 0
+    monkeypatch.setattr(memory, "available_memory", lambda: x.nbytes - 1)
+    advised = refusal(invoked, *run).strip().partition("; save ")[2].removesuffix(" with numpy.save")
+    again = eval(advised, {"numpy": np, "x": x})
+    code, parts, _ = invoked(saved("x", again), *run[1:])
+    assert (code, " slabs of at most " in parts) == (0, True)
+    one, other = (json.loads(each)["output"] for each in (whole, parts))
+    assert all(one[key] == other[key] for key in ("shape", "dtype", "min", "max"))
 
 
 @pytest.mark.usefixtures("small")
