@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from convcalc.diagnosing.evaluate import sampled, terms
+from convcalc.diagnosing.evaluate import sampled, terms, whole
 from convcalc.diagnosing.reading import Reading
 from convcalc.diagnosing.setup import Setup
 from convcalc.diagnosing.target import Target
@@ -59,22 +59,30 @@ def rounding_of(setup: Setup, target: Target, error: float) -> Reading | None:
             s._replace(weight=s.weight**2, bias=None if s.bias is None else s.bias**2, after=()) for s in setup.stages
         ),
     )
-    ours, wanted = sampled(setup, target.second), target.y[target.second.places]
-    with np.errstate(all="ignore"):
-        size = np.sqrt(sampled(squared, target.second))
-        off = np.abs(ours - wanted)
-    if not np.isfinite(off).all() or not size.all():
-        return None
-    count = terms(setup)
-    for name, bits in FORMATS:
-        unit = 2.0 ** -(bits + 1)
-        typical = unit * (size * (1 + 0.3 * count**0.5) + np.abs(ours))
-        share = off / typical
-        if share.max() <= WIDEST and np.median(share) >= NARROWEST:
+    some = target.second
+    shares = _shares(sampled(setup, some), sampled(squared, some), target.y[some.places], terms(setup))
+    likely = [format for format in FORMATS if _is_rounding(shares, format[1])]
+    if likely and len(some.places) < target.y.size:  # a single output outside the sample may be no rounding
+        shares = _shares(whole(setup).ravel(), whole(squared).ravel(), target.y, terms(setup))
+    for name, bits in likely:
+        if _is_rounding(shares, bits):
             text = f"the differences have the size of the rounding of {name} sums, so there need be no mistake"
             id = f"rounding-sums-{name.replace(' ', '-')}"
             return Reading(id, text, accepting(error), lambda setup: setup, "rounding")
     return None
+
+
+def _shares(ours: np.ndarray, squared: np.ndarray, wanted: np.ndarray, count: int) -> np.ndarray:
+    """Errors, each over what is typical of sums of `count` terms in a format of no bits; NaN if that is 0."""
+    with np.errstate(all="ignore"):
+        typical = np.sqrt(squared) * (1 + 0.3 * count**0.5) + np.abs(ours)
+        shares: np.ndarray = np.abs(ours - wanted) / np.where(squared > 0, typical, np.nan)
+    return shares
+
+
+def _is_rounding(shares: np.ndarray, bits: int) -> bool:
+    of_format = shares * 2.0 ** (bits + 1)
+    return bool(of_format.max() <= WIDEST and np.median(of_format) >= NARROWEST)
 
 
 def accepting(error: float) -> str:

@@ -160,6 +160,17 @@ def test_sums_in_float16_are_no_mistake() -> None:
     assert "need be no mistake" in answer["text"]
 
 
+def test_one_output_that_is_far_off_is_no_rounding() -> None:
+    """However many others are no more than rounded."""
+    random = np.random.default_rng(3)
+    x, w = random.standard_normal((1, 1, 90, 80)).astype(np.float32), random.standard_normal((1, 1, 3, 2))
+    y = output(Layer("", x, (Stage(w),))).astype(np.float16).astype(np.float32)
+    assert [each["id"].split("-")[0] for each in asked(x, w, y)["explanations"]] == ["rounding"]
+    y[0, 0, 41, 37] += 1000
+    found = asked(x, w, y)
+    assert (found["agrees"], found["explanations"]) == (False, [])
+
+
 # Shapes, forms and the command
 
 
