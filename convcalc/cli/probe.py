@@ -47,8 +47,8 @@ def command(
     """The smallest whole-number input and kernel that tell the mistakes of 'run --expect' apart, and the right output.
 
     Run your implementation on x.npy and w.npy, then compare with the command that is printed. Every mistake is applied
-    to these arrays. The input is as small as it can be, with three channels where none are given. Without -o nothing is
-    written.
+    to these arrays. The input is the smallest of those tried, with three channels where none are given. Without -o
+    nothing is written.
 
     Examples:
       convcalc probe k3s2p1

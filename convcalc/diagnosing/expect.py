@@ -38,6 +38,7 @@ class Expectation:
     `rounding` is how much of the largest error rounding explains; `explanations` are classes of readings that are the
     same function for this layer. `indistinguishable` are the ids of readings that these data cannot tell from each
     other, or, where both agree, from the right result. `wrong` marks the outputs that differ, in the form of `theirs`.
+    Of the mistakes that were `tried`, `pairs` are two at once.
     """
 
     agrees: bool
@@ -53,6 +54,7 @@ class Expectation:
     ours: np.ndarray
     theirs: np.ndarray
     wrong: np.ndarray | None = None
+    pairs: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison as plain JSON values."""
@@ -65,6 +67,7 @@ class Expectation:
             "explanations": [_explained(each) for each in self.explanations],
             "kernel_found": None if self.kernel_found is None else self.kernel_found.tolist(),
             "tried": self.tried,
+            "pairs": self.pairs,
             "indistinguishable": list(self.indistinguishable),
             "notes": list(self.notes),
         }
@@ -100,11 +103,15 @@ def expect(
     kinds = (own.x.dtype, *(stage.weight.dtype for stage in own.stages))
     compared = _compared(computable(own), kinds, run.out, expected, layer.dims, options, tolerance)
     setup, target = compared.setup, compared.target
-    readings = readings_of(setup, theirs.dtype, kinds, _largest(run.out, theirs))
+    readings = readings_of(setup, theirs.dtype, kinds, _largest(run.out, theirs), _largest(run.out))
     base = compared.base
     if base.agrees:
-        blind = blind_spots(setup, target, readings, progress)
-        return replace(base, tried=len(readings), indistinguishable=tuple(reading.id for reading in blind))
+        mistakes = [reading for reading in readings if reading.family != "rounding"]
+        blind = blind_spots(setup, target, mistakes, progress)
+        some, size = len(target.second.places), target.y.size
+        notes = (f"what these data are blind to was looked for in {some:,} of {size:,} outputs",) if some < size else ()
+        ids = tuple(reading.id for reading in blind)
+        return replace(base, tried=len(mistakes), indistinguishable=ids, notes=notes)
     return _diagnosed(base, setup, target, readings, progress)
 
 
@@ -178,7 +185,7 @@ def _diagnosed(
     if not found:
         turns = [reading for reading in readings if reading.family == "kernel"]
         result = searched(setup, target, readings, progress, error, pairs=True)
-        found, tried = result.found, tried + result.tried
+        base, found, tried = replace(base, pairs=result.tried), result.found, tried + result.tried
         if not found:
             by_squares = identified(setup, target, turns)
             kernel, notes = by_squares.kernel, tuple(filter(None, [by_squares.note]))
@@ -191,7 +198,7 @@ def _diagnosed(
     bits = max((_bits(target, each.found[0].reading) for each in explained), default=0.0)
     others = tuple(each.found[0].reading.id for each in explained) if len(explained) > 1 else ()
     if explained and not certain(bits, tried):
-        note = f"y is too small or too plain to be sure: {len(found)} of {tried:,} readings fit; give a larger input"
+        note = f"y is too small or too plain to be sure: {len(found)} of {tried:,} mistakes fit; give a larger input"
         ids = tuple(each.found[0].reading.id for each in explained)
         return replace(base, tried=tried, indistinguishable=ids, notes=(*notes, note))
     return replace(

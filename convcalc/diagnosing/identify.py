@@ -69,7 +69,10 @@ def identified(setup: Setup, target: Target, turns: Sequence[Reading]) -> Identi
     return Identified(
         None,
         None,
-        "" if least > MAX_UNKNOWNS else "no kernel gives y: the mistake is not linear, or not the same everywhere",
+        ""
+        if least > MAX_UNKNOWNS
+        else f"no kernel gives y, not even with {MARGINS[0]} more taps on every side: "
+        "the mistake reaches further, is not linear, or not the same everywhere",
     )
 
 

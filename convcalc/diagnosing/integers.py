@@ -23,8 +23,13 @@ ROUNDINGS: tuple[tuple[str, str, Rounding], ...] = (
 WIDER = "sum in int32 or wider: convert x and w before they are convolved"
 
 
-def integer_readings(dtype: np.dtype, files: tuple[np.dtype, ...], largest: float) -> Iterator[Reading]:
-    """Readings for a y of this dtype; `files` are the dtypes of x and the kernels, `largest` the largest |output|."""
+def integer_readings(
+    dtype: np.dtype, files: tuple[np.dtype, ...], largest: float, right: float | None = None
+) -> Iterator[Reading]:
+    """Readings for a y of this dtype; `files` are the dtypes of x and the kernels.
+
+    `largest` is the largest |output|, y's among them, and `right` that of the right ones, `largest` unless it is given.
+    """
     whole = all(kind.kind in "biu" for kind in files)
     if "c" in (dtype.kind, *(kind.kind for kind in files)):
         return
@@ -45,6 +50,8 @@ def integer_readings(dtype: np.dtype, files: tuple[np.dtype, ...], largest: floa
     if whole:
         yield from _shifts(largest)
         for bits in (8, 16):
+            if (largest if right is None else right) >= 1 << (bits - 1):
+                continue  # they do not fit the signed integer that the fix reads again
             text, fix = f"negative outputs are read as uint{bits}", f"y = y.astype(np.int{bits})"
             yield finished(f"unsigned-{bits}", text, partial(_unsigned, bits), "integer", fix)
         yield from _signs(files)
@@ -55,7 +62,7 @@ def _shifts(largest: float) -> Iterator[Reading]:
     for bits in range(1, min(24, max(2, int(largest).bit_length()))):
         for id, words, rounding in ROUNDINGS:
             shift = partial(_shift, rounding, bits)
-            text = f"the sums are shifted right by {bits} bits and {words}"
+            text = f"the sums are shifted right by {bits} bit{'s' if bits > 1 else ''} and {words}"
             yield finished(f"shifted-{bits}-{id}", text, shift, "shift")
             for name, low, high in (("int8", -128, 127), ("uint8", 0, 255)):
                 if name == "int8" and largest < high << bits:

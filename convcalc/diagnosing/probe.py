@@ -23,7 +23,7 @@ from convcalc.diagnosing.asked import (
     typed_options,
 )
 from convcalc.diagnosing.climb import climbed
-from convcalc.diagnosing.evaluate import whole
+from convcalc.diagnosing.evaluate import terms, whole
 from convcalc.diagnosing.search import Progress
 from convcalc.diagnosing.separation import Members, Separation, mistakes, outputs, separation
 from convcalc.graph.primitives import Correlate, TransposedCorrelate, weight_count
@@ -40,17 +40,23 @@ SMALL = 1 << 12
 MIN_SUMS = 36
 """Outputs of the smallest probe: fewer sums cannot show every rounding."""
 MAX_STEPS = 20
+WIDE = 1 << 15
+"""Sums of this size do not fit 16 bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Arrays as `run` takes them with `options`, in PyTorch's layouts, their right output, and what they tell apart."""
+    """Arrays as `run` takes them with `options`, in PyTorch's layouts, their right output, and what they tell apart.
+
+    `overflowing` is a larger bound of their numbers with which sums may not fit 16 bits, None if there is none.
+    """
 
     arrays: Arrays
     y: np.ndarray
     options: tuple[str, ...]
     found: Separation
     largest: int
+    overflowing: int | None
 
     def to_dict(self, files: Sequence[str], command: str) -> dict[str, Any]:
         """The probe as plain JSON values, shapes (C, *spatial) and those of PyTorch's kernels."""
@@ -168,4 +174,6 @@ def _proved(asked: Asked, arrays: Arrays, found: Separation) -> Probe:
     if not result.ok or not np.array_equal(result.out, whole(setup_for(asked, arrays))):
         raise AssertionError("the output of a probe must be the same by the engine and by the definition")
     largest = max(int(np.abs(array).max()) for array in (arrays.x, *arrays.kernels))
-    return Probe(arrays, result.out, typed_options(asked), found, largest)
+    most = (1 << (asked.bits - 1)) - 1
+    wide = largest < most and terms(setup_for(asked, arrays)) * most * most >= WIDE
+    return Probe(arrays, result.out, typed_options(asked), found, largest, most if wide else None)

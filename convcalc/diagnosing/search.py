@@ -202,11 +202,13 @@ def _meeting(readings: Sequence[Reading]) -> Iterator[tuple[Reading, list[Readin
 
 
 def blind_spots(
-    setup: Setup, target: Target, readings: Sequence[Reading], progress: Progress | None
+    setup: Setup, target: Target, mistakes: Sequence[Reading], progress: Progress | None
 ) -> tuple[Reading, ...]:
-    """The readings that these data cannot tell from the right result, though other data could; one of each class."""
+    """The mistakes that these data cannot tell from the right result, though other data could; one of each class.
+
+    Of a large output a sample is looked at.
+    """
     spots = []
-    mistakes = [reading for reading in readings if reading.family != "rounding"]
     for reading in _counted(mistakes, len(mistakes), progress):
         changed = reading.change(setup)
         if changed is None or stored_shape(changed) != target.shape:

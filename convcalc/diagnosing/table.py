@@ -15,11 +15,13 @@ from convcalc.diagnosing.values import value_readings
 from convcalc.diagnosing.windows import window_readings
 
 
-def readings_of(setup: Setup, dtype: np.dtype, files: tuple[np.dtype, ...], largest: float) -> tuple[Reading, ...]:
+def readings_of(
+    setup: Setup, dtype: np.dtype, files: tuple[np.dtype, ...], largest: float, right: float | None = None
+) -> tuple[Reading, ...]:
     """Every reading for this setup, the likely ones first.
 
     `dtype` is y's, `files` are those of x and the kernels, and `largest` is the largest |output|: integers that are
-    never reached make no difference.
+    never reached make no difference. `right` is the largest right one, `largest` unless it is given.
     """
     return (
         *kernel_readings(setup),
@@ -28,5 +30,5 @@ def readings_of(setup: Setup, dtype: np.dtype, files: tuple[np.dtype, ...], larg
         *map_readings(setup),
         *value_readings(setup, all(kind.kind in "biu" for kind in (dtype, *files))),
         *rounding_readings(setup),
-        *integer_readings(dtype, files, largest),
+        *integer_readings(dtype, files, largest, right),
     )

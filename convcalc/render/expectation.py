@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from convcalc.diagnosing.expect import Expectation
 from convcalc.diagnosing.search import Class
-from convcalc.errors import first_of
+from convcalc.errors import first_of, plural
 from convcalc.render.numbers import beside_lines
 from convcalc.render.table import Cell, Table
 
@@ -39,7 +39,9 @@ def _verdict(found: Expectation, name: str) -> str:
         return f"differs: in {name} {_first(found.explanations[0])}"
     if count:
         return f"differs from {name}: {count} mistakes explain it, and these data cannot tell them apart"
-    return f"differs from {name}: no single mistake explains it"
+    if found.indistinguishable:
+        return f"differs from {name}: what fits may be chance"
+    return f"differs from {name}: no mistake that was tried explains it"
 
 
 def _first(each: Class) -> str:
@@ -71,13 +73,14 @@ def _rows(found: Expectation) -> list[tuple[Cell, ...]]:
     if found.agrees and found.indistinguishable:
         many = len(found.indistinguishable)
         shown = first_of(list(found.indistinguishable), MAX_IDS)
-        rows.append(("blind to", f"{many} of {found.tried:,} mistakes would not show in these data: {shown}"))
+        rows.append(("blind to", f"{plural(many, 'different mistake')} would not show in these data: {shown}"))
         rows.append(("advice", "use random numbers, or the arrays of convcalc probe"))
     elif found.indistinguishable:
         rows.append(("cannot be told apart", first_of(list(found.indistinguishable), MAX_IDS)))
         rows.append(("advice", "use random numbers, or the arrays of convcalc probe"))
     if found.tried:
-        rows.append(("tried", f"{found.tried:,} mistakes"))
+        pairs = f", and {found.pairs:,} times two at once" if found.pairs else ""
+        rows.append(("tried", f"{found.tried - found.pairs:,} mistakes{pairs}"))
     return rows
 
 

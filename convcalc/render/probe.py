@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from convcalc.diagnosing.probe import Probe
+from convcalc.diagnosing.probe import WIDE, Probe
 from convcalc.diagnosing.separation import Members
 from convcalc.errors import first_of, plural
 from convcalc.notation import show_size
@@ -18,7 +18,7 @@ MAX_EQUAL, MAX_LEFT, MAX_IDS = 2, 4, 4
 def probe_view(found: Probe, files: tuple[str, ...], command: str, *, every: bool) -> Table:
     """A row per fact; `every` adds a row for every class of mistakes, with what they are."""
     separated, classes = len(found.found.separated), found.found.classes
-    verdict = f"{separated:,} of {classes:,} mistakes are told apart"
+    verdict = f"{separated:,} of {classes:,} different mistakes are told apart"
     rows = [*_arrays(found), ("mistakes", verdict), *_left(found), *_equal(found, every), *_use(files, command)]
     if every:
         rows += [(members[0].id, members[0].text) for members in found.found.separated]
@@ -31,7 +31,11 @@ def _arrays(found: Probe) -> list[tuple[Cell, ...]]:
     arrays, y = found.arrays, found.y
     kernels = " and ".join(show_size(kernel.shape) for kernel in arrays.kernels)
     sums = int(abs(y).max())
-    wide = "" if sums >= 1 << 15 else "; 16-bit overflow takes larger numbers: --largest 127"
+    wide = ""
+    if sums < WIDE:
+        may = found.overflowing is not None
+        larger = f"may show with larger numbers: --largest {found.overflowing}" if may else "does not show"
+        wide = f"; 16-bit overflow {larger}"
     return [
         ("input", f"{show_size(arrays.x.shape[1:])}, numbers of at most {found.largest}"),
         ("kernel", kernels),

@@ -28,6 +28,7 @@ def test_unrelated_outputs_are_not_explained() -> None:
         y = RANDOM.integers(-300, 300, output(SIGNAL).shape)
         found = about(SIGNAL, y)
         assert (found["agrees"], found["explanations"], found["indistinguishable"]) == (False, [], [])
+        assert 0 < found["tried"] - found["pairs"] < found["pairs"]  # alone, and two at once
 
 
 def test_a_few_outputs_are_no_proof() -> None:

@@ -61,9 +61,18 @@ def test_sums_that_wrap_or_are_cut_off_by_hand() -> None:
     assert made(found["saturated-uint8"], values) == [255, 128, 127, 0, 0, 0, 255, 255]
     assert found["saturated-uint8"].text == "the sums are cut off at 0 and 255 (uint8)"
     assert found["saturated-int8"].text == "the sums are cut off at -128 and 127 (int8)"
-    assert made(found["unsigned-8"], [-1.0, 0, -256, 5]) == [255, 0, 0, 5]
-    assert made(found["unsigned-16"], [-1.0, 0, 5]) == [65_535, 0, 5]
-    assert found["unsigned-16"].fix == "y = y.astype(np.int16)"
+
+
+@pytest.mark.parametrize(("right", "widths"), [(127, [8, 16]), (128, [16]), (32_767, [16]), (32_768, [])])
+def test_negative_outputs_without_their_sign(right: int, widths: list[int]) -> None:
+    """Only where the right outputs fit the signed integer: the fix would wrap others around."""
+    found = {reading.id: reading for reading in integer_readings(INT32, (INT8, INT8), 65_535, right)}
+    assert [int(name.removeprefix("unsigned-")) for name in found if name.startswith("unsigned-")] == widths
+    for bits in widths:
+        y = made(found[f"unsigned-{bits}"], [-1.0, 0, 5, -right])
+        assert y == [(1 << bits) - 1, 0, 5, (1 << bits) - right]
+        assert found[f"unsigned-{bits}"].fix == f"y = y.astype(np.int{bits})"
+        assert np.array(y).astype(f"int{bits}").tolist() == [-1, 0, 5, -right]
 
 
 def test_floats_in_integers() -> None:

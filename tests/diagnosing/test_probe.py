@@ -112,6 +112,18 @@ def test_files_are_not_overwritten(output: Run, refusal: Run) -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "advice"),
+    [
+        ("1d:k1", "may show with larger numbers: --largest 127"),
+        ("1d:k1 --bits 7", "does not show"),  # 3 products of 63 * 63
+    ],
+)
+def test_larger_numbers_are_advised_only_where_they_may_help(typed: str, advice: str, output: Run) -> None:
+    [line] = [line for line in output("probe", *typed.split()).splitlines() if line.startswith("output")]
+    assert line.endswith(f"; 16-bit overflow {advice}")
+
+
+@pytest.mark.parametrize(
     ("typed", "message"),
     [
         ("k2f2 --mem", "got no -o"),
